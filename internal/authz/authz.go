@@ -1,0 +1,146 @@
+// Package authz says who calls and what they may do. Permissions come from
+// roles, roles from memberships of an instance or an organization. A decision
+// is made in three places only: by the permission option of an RPC, by Require
+// in the verb once the object is locked, and by Where inside the SQL of a list.
+//
+// authz imports only fault. It reads nothing: whoever authenticates a call fills
+// in the Caller.
+package authz
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+// Membership is a set of roles on an instance (Org is empty) or on an
+// organization.
+type Membership struct {
+	Org   string
+	Roles []string
+}
+
+// Caller is an authenticated user, or a part of the system, in one instance.
+type Caller struct {
+	Instance string
+	UserID   string
+	// HomeOrg is the organization that the user belongs to.
+	HomeOrg string
+	// Org is the organization that the request is about: the one named by the
+	// request's header, else HomeOrg.
+	Org         string
+	Memberships []Membership
+	Roles       *Roles
+	// System callers run the server's own work; nothing is refused to them.
+	System bool
+	// SystemUser is set for users from the configuration. Their memberships
+	// without an organization hold on the system and on their instances.
+	SystemUser bool
+}
+
+// The refusals of the wire.
+var (
+	errNoMembership = fault.NotFound("AUTHZ-cdgFk", "You are no member of this organization or instance.")
+	errNoPermission = fault.Denied("AUTH-5mWD2", "Your roles do not include the permission that this call needs.")
+	errNoCaller     = fault.Unauthenticated("", "This call needs a token.")
+)
+
+type callerKey struct{}
+
+// WithCaller puts the caller into the context.
+func WithCaller(ctx context.Context, c *Caller) context.Context {
+	return context.WithValue(ctx, callerKey{}, c)
+}
+
+// AsSystem runs what follows as the server itself, in an instance.
+func AsSystem(ctx context.Context, instance string) context.Context {
+	return WithCaller(ctx, &Caller{Instance: instance, System: true})
+}
+
+// From is the context's caller, or nil where nobody is authenticated.
+func From(ctx context.Context) *Caller {
+	c, _ := ctx.Value(callerKey{}).(*Caller)
+	return c
+}
+
+// Can reports whether the caller has permission on org, or on the instance
+// where org is empty. What holds on the instance holds on its organizations.
+func (c *Caller) Can(permission, org string) bool {
+	if c == nil {
+		return false
+	}
+	if c.System {
+		return true
+	}
+	for _, m := range c.Memberships {
+		if (m.Org == "" || m.Org == org) && c.Roles.grant(m.Roles, permission, c.SystemUser) {
+			return true
+		}
+	}
+	return false
+}
+
+// Permissions lists what the caller may do on org and on the instance, sorted.
+func (c *Caller) Permissions(org string) []string {
+	set := map[string]bool{}
+	for _, m := range c.Memberships {
+		if m.Org == "" || m.Org == org {
+			for _, r := range m.Roles {
+				for p := range c.Roles.of(c.SystemUser)[r] {
+					set[p] = true
+				}
+			}
+		}
+	}
+	out := make([]string, 0, len(set))
+	for p := range set {
+		out = append(out, p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Require refuses unless the context's caller has permission on org, or on the
+// instance where org is empty. Who has no membership there at all is told that
+// there is nothing, who has one is told what is missing.
+func Require(ctx context.Context, permission, org string) error {
+	c := From(ctx)
+	switch {
+	case c == nil:
+		return errNoCaller
+	case c.Can(permission, org):
+		return nil
+	}
+	for _, m := range c.Memberships {
+		if m.Org == "" || m.Org == org || org == "" {
+			return errNoPermission
+		}
+	}
+	return errNoMembership
+}
+
+// RequireInstance is Require on the instance as a whole.
+func RequireInstance(ctx context.Context, permission string) error { return Require(ctx, permission, "") }
+
+// Where gives the SQL condition that column names an organization on which the
+// caller has permission, with its arguments.
+func Where(ctx context.Context, permission, column string) (string, []any) {
+	c := From(ctx)
+	if c.Can(permission, "") {
+		return "1 = 1", nil
+	}
+	var args []any
+	if c != nil {
+		for _, m := range c.Memberships {
+			if c.Roles.grant(m.Roles, permission, c.SystemUser) {
+				args = append(args, m.Org)
+			}
+		}
+	}
+	if len(args) == 0 {
+		return "1 = 0", nil
+	}
+	return column + " IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")", args
+}

@@ -1,0 +1,307 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+// postgresEngine runs on a pool of connections. Statements travel in pipelines:
+// a transaction's begin goes with its first read, its writes and its commit go
+// together.
+type postgresEngine struct {
+	pool  *pgxpool.Pool
+	trips *atomic.Int64
+	texts sync.Map // text with ? -> text with $n
+}
+
+func openPostgres(ctx context.Context, c Config, trips *atomic.Int64) (*postgresEngine, error) {
+	cfg, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, fmt.Errorf("database URL: %w", err)
+	}
+	if c.MaxConns > 0 {
+		cfg.MaxConns = int32(min(c.MaxConns, 1000)) //nolint:gosec // bounded
+	} else if !strings.Contains(c.URL, "pool_max_conns") {
+		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
+	}
+	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	for k, v := range map[string]string{
+		"statement_timeout":                   "10000",
+		"lock_timeout":                        "8000",
+		"idle_in_transaction_session_timeout": "15000",
+		"default_transaction_isolation":       "read committed",
+		"application_name":                    "gatehouse",
+	} {
+		if _, set := cfg.ConnConfig.RuntimeParams[k]; !set {
+			cfg.ConnConfig.RuntimeParams[k] = v
+		}
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("connect to database: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to database: %w", err)
+	}
+	return &postgresEngine{pool: pool, trips: trips}, nil
+}
+
+func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
+
+func (e *postgresEngine) close() error {
+	e.pool.Close()
+	return nil
+}
+
+func (e *postgresEngine) ping(ctx context.Context) error {
+	if err := e.pool.Ping(ctx); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+func (e *postgresEngine) read(ctx context.Context, queries []Query) error {
+	return e.readOn(ctx, e.pool, queries)
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+func (e *postgresEngine) readOn(ctx context.Context, on querier, queries []Query) error {
+	e.trips.Add(1)
+	if len(queries) == 1 { // The usual case needs no batch.
+		rows, err := on.Query(ctx, e.text(queries[0].SQL), queries[0].Args...)
+		if err == nil {
+			err = each(rows, queries[0].Row)
+		}
+		return postgresError(ctx, err)
+	}
+	b := &pgx.Batch{}
+	for _, q := range queries {
+		b.Queue(e.text(q.SQL), q.Args...)
+	}
+	res := on.SendBatch(ctx, b)
+	defer func() { _ = res.Close() }()
+	for _, q := range queries {
+		rows, err := res.Query()
+		if err == nil {
+			err = each(rows, q.Row)
+		}
+		if err != nil {
+			return postgresError(ctx, fmt.Errorf("%w in %q", err, q.SQL))
+		}
+	}
+	return nil
+}
+
+// postgresSnapshot reads in a transaction that sees one state.
+type postgresSnapshot struct {
+	e  *postgresEngine
+	tx pgx.Tx
+}
+
+// Read runs the queries on the snapshot.
+func (s postgresSnapshot) Read(ctx context.Context, queries ...Query) error {
+	return s.e.readOn(ctx, s.tx, queries)
+}
+
+func (e *postgresEngine) snapshot(ctx context.Context, fn func(Reader) error) error {
+	tx, err := e.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return postgresError(ctx, err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	// A check of a large log pauses between its reads for longer than a request may.
+	if _, err := tx.Exec(ctx, "SET LOCAL idle_in_transaction_session_timeout = 0"); err != nil {
+		return postgresError(ctx, err)
+	}
+	return fn(postgresSnapshot{e: e, tx: tx})
+}
+
+func each(rows pgx.Rows, row func(Scan) error) error {
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err error) {
+	conn, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return postgresError(ctx, err)
+	}
+	defer conn.Release()
+	s := &postgresSession{ctx: ctx, e: e, conn: conn}
+	ended := false
+	defer func() { // Also when fn panics.
+		if s.begun && !ended {
+			// The caller may be gone; the connection must be clean all the same.
+			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+			defer cancel()
+			e.trips.Add(1)
+			if _, rerr := conn.Exec(clean, "rollback"); rerr != nil {
+				_ = conn.Conn().Close(clean)
+			}
+		}
+	}()
+	if err := fn(&Tx{session: s, dia: PostgreSQL}); err != nil {
+		return postgresError(ctx, err)
+	}
+	if !s.begun && len(s.queue) == 0 {
+		return nil
+	}
+	if err := s.send(nil, true); err != nil {
+		return postgresError(ctx, err)
+	}
+	ended = true
+	return nil
+}
+
+// postgresSession queues a transaction's writes until a read or the commit
+// needs a round trip anyway.
+type postgresSession struct {
+	ctx   context.Context //nolint:containedctx // the transaction's own
+	e     *postgresEngine
+	conn  *pgxpool.Conn
+	begun bool
+	queue []Statement
+}
+
+func (s *postgresSession) exec(st Statement) { s.queue = append(s.queue, st) }
+
+func (s *postgresSession) read(queries []Query) error { return s.send(queries, false) }
+
+func (s *postgresSession) send(queries []Query, commit bool) error {
+	b := &pgx.Batch{}
+	begin := !s.begun
+	if begin {
+		b.Queue("begin")
+	}
+	for _, st := range s.queue {
+		b.Queue(s.e.text(st.SQL), st.Args...)
+	}
+	for _, q := range queries {
+		b.Queue(s.e.text(q.SQL), q.Args...)
+	}
+	if commit {
+		b.Queue("commit")
+	}
+	s.begun = true
+	queue := s.queue
+	s.queue = nil
+	s.e.trips.Add(1)
+	res := s.conn.SendBatch(s.ctx, b)
+	defer func() { _ = res.Close() }()
+	if begin {
+		if _, err := res.Exec(); err != nil {
+			return err
+		}
+	}
+	for _, st := range queue {
+		if _, err := res.Exec(); err != nil {
+			if isCode(err, "23505") {
+				return conflict(st, err)
+			}
+			return fmt.Errorf("%w in %q", err, st.SQL)
+		}
+	}
+	for _, q := range queries {
+		rows, err := res.Query()
+		if err == nil {
+			err = each(rows, q.Row)
+		}
+		if err != nil {
+			return fmt.Errorf("%w in %q", err, q.SQL)
+		}
+	}
+	if commit {
+		tag, err := res.Exec()
+		if err != nil {
+			return err
+		}
+		if tag.String() != "COMMIT" { // A failed transaction answers a commit with ROLLBACK.
+			return fmt.Errorf("database: commit answered %q", tag.String())
+		}
+	}
+	return res.Close()
+}
+
+// text rewrites ? to $1, $2, ….
+func (e *postgresEngine) text(sql string) string {
+	if t, ok := e.texts.Load(sql); ok {
+		return t.(string) //nolint:forcetypeassert // only strings are stored
+	}
+	var b strings.Builder
+	n := 0
+	for _, r := range sql {
+		if r == '?' {
+			n++
+			b.WriteByte('$')
+			b.WriteString(strconv.Itoa(n))
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	e.texts.Store(sql, b.String())
+	return b.String()
+}
+
+func isCode(err error, codes ...string) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	for _, c := range codes {
+		if strings.HasPrefix(pg.Code, c) {
+			return true
+		}
+	}
+	return false
+}
+
+// postgresError gives the meaning of what PostgreSQL said; other errors pass.
+func postgresError(ctx context.Context, err error) error {
+	var f *fault.Error
+	switch {
+	case err == nil, errors.Is(err, ErrRetry), errors.Is(err, errRollback), errors.As(err, &f):
+		return err
+	case isCode(err, "40001", "40P01"):
+		return fmt.Errorf("%w: %w", ErrRetry, err)
+	case isCode(err, "57014", "55P03"), ctx.Err() != nil:
+		return timedOut(err)
+	case isCode(err, "53"):
+		return fault.Exhausted("DB-FULL", "The database is out of resources.").Because(err)
+	case isCode(err, "57", "08", "25006"):
+		return unavailable(err)
+	}
+	var pg *pgconn.PgError
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) || !errors.As(err, &pg) && pgconn.SafeToRetry(err) {
+		return unavailable(err)
+	}
+	var network interface{ Timeout() bool }
+	if errors.As(err, &network) {
+		return unavailable(err)
+	}
+	return err
+}

@@ -1,0 +1,377 @@
+// Package policy holds every setting that an instance has by default and an
+// organization may replace, through one mechanism: a policy is a document with a
+// scope. An organization's policy replaces the instance's as a whole.
+//
+// A file per policy declares its document, its rules and its parts. Events carry
+// the scope's prefix: "org.policy.login.changed", "instance.policy.login.changed".
+// An added event holds the document, a changed event only the keys that changed.
+//
+// policy imports authz, eventstore, database and fault.
+package policy
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+func init() {
+	eventstore.DeclareTable("policies", "instance_id, org_id, kind", "document, created, changed, sequence")
+}
+
+// Scope says whose policy it is; without an organization, the instance's.
+type Scope = eventstore.Scope
+
+// Details is what a change answers.
+type Details = eventstore.Details
+
+// State is a policy as it is stored, or as it is inherited.
+type State[D any] struct {
+	Doc D
+	// IsDefault: the document and the details are the instance's.
+	IsDefault bool
+	Details   Details
+}
+
+// IDs are a policy's error ids on the wire. Those that are empty get a readable
+// default from the policy's name.
+type IDs struct {
+	Exists, Missing, Unchanged, NotReset string
+}
+
+// Kind is a sort of policy with document D.
+type Kind[D any] struct {
+	name     string // such as "policy.login"
+	title    string // such as "login policy"
+	ids      IDs
+	validate func(*D) error
+	instance events[D]
+	org      events[D]
+	removed  *eventstore.Kind[eventstore.None] // organizations only
+}
+
+type events[D any] struct {
+	added   *eventstore.Kind[D]
+	changed *eventstore.Kind[changes]
+}
+
+// changes is the part of a document that is new, by key.
+type changes map[string]json.RawMessage
+
+// Declare makes a kind of policy. validate, if not nil, says what is wrong with
+// a document before it is added or changed.
+func Declare[D any](name, title string, ids IDs, validate func(*D) error) *Kind[D] {
+	k := &Kind[D]{name: name, title: title, ids: ids, validate: validate}
+	declare := func(prefix string) events[D] {
+		return events[D]{
+			added:   eventstore.Declare(prefix+name+".added", k.foldAdded),
+			changed: eventstore.Declare(prefix+name+".changed", k.foldChanged),
+		}
+	}
+	k.instance, k.org = declare("instance."), declare("org.")
+	k.removed = eventstore.Declare("org."+name+".removed", k.foldRemoved)
+	return k
+}
+
+func (k *Kind[D]) events(s Scope) events[D] {
+	if s.IsDefault() {
+		return k.instance
+	}
+	return k.org
+}
+
+// permission is the one for verb ("read", "write", "delete") on the scope.
+func permission(s Scope, verb string) string {
+	if !s.IsDefault() {
+		return "policy." + verb
+	}
+	return "iam.policy." + verb
+}
+
+// id gives the wire's error id, whose prefix names the scope.
+func (k *Kind[D]) id(s Scope, id, fallback string) string {
+	if id == "" {
+		id = k.name + "." + fallback
+	}
+	return scopedID(s, id)
+}
+
+func scopedID(s Scope, id string) string {
+	if s.IsDefault() {
+		return "INSTANCE-" + id
+	}
+	return "Org-" + id
+}
+
+// row is a policy in the table; exists is false where the scope has none.
+type row[D any] struct {
+	exists   bool
+	doc      D
+	created  int64
+	changed  int64
+	sequence uint64
+}
+
+type memoKey struct {
+	scope Scope
+	kind  string
+}
+
+const selectRow = "SELECT document, created, changed, sequence FROM policies WHERE instance_id = ? AND org_id = ? AND kind = ?"
+
+func (k *Kind[D]) query(s Scope, r *row[D]) database.Query {
+	return database.Query{SQL: selectRow, Args: []any{s.Instance, s.Org, k.name}, Row: func(scan database.Scan) error {
+		r.exists = true
+		var doc []byte
+		if err := scan(&doc, &r.created, &r.changed, &r.sequence); err != nil {
+			return err
+		}
+		return json.Unmarshal(doc, &r.doc)
+	}}
+}
+
+// lock holds the scope and reads its own policy.
+func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string) (*row[D], error) {
+	r := &row[D]{}
+	if known, ok := tx.Memo(memoKey{s, k.name}).(*row[D]); ok {
+		r = known
+	} else {
+		if _, err := tx.Lock(s.Aggregate(), k.query(s, r)); err != nil {
+			return nil, err
+		}
+		tx.Remember(memoKey{s, k.name}, r)
+	}
+	return r, authz.Require(tx.Context(), permission(s, verb), s.Org)
+}
+
+// Add gives the scope a policy of its own.
+func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
+	r, err := k.lock(tx, s, "write")
+	if err != nil {
+		return Details{}, err
+	}
+	if r.exists {
+		return Details{}, fault.AlreadyExists(k.id(s, k.ids.Exists, "exists"), "There is a "+k.title+" already. Change it instead.")
+	}
+	if err := k.check(&doc); err != nil {
+		return Details{}, err
+	}
+	return k.events(s).added.Emit(tx, s.Aggregate(), doc)
+}
+
+// Change lets edit alter the scope's own policy.
+func (k *Kind[D]) Change(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error) {
+	r, err := k.lock(tx, s, "write")
+	if err != nil {
+		return Details{}, err
+	}
+	if !r.exists {
+		return Details{}, fault.NotFound(k.id(s, k.ids.Missing, "missing"), "There is no own "+k.title+". Add one first.")
+	}
+	before, err := fields(r.doc)
+	if err != nil {
+		return Details{}, err
+	}
+	doc, err := clone(r.doc)
+	if err != nil {
+		return Details{}, err
+	}
+	edit(&doc)
+	if err := k.check(&doc); err != nil {
+		return Details{}, err
+	}
+	after, err := fields(doc)
+	if err != nil {
+		return Details{}, err
+	}
+	for key, value := range after {
+		if bytes.Equal(value, before[key]) {
+			delete(after, key)
+		}
+	}
+	if len(after) == 0 {
+		return Details{}, fault.Precondition(k.id(s, k.ids.Unchanged, "unchanged"), "The "+k.title+" is like this already.")
+	}
+	return k.events(s).changed.Emit(tx, s.Aggregate(), after)
+}
+
+// Set adds the policy or changes it, whichever applies; doc equal to what is
+// there is fine and changes nothing.
+func (k *Kind[D]) Set(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error) {
+	r, err := k.lock(tx, s, "write")
+	if err != nil {
+		return Details{}, err
+	}
+	if !r.exists {
+		var doc D
+		edit(&doc)
+		return k.Add(tx, s, doc)
+	}
+	d, err := k.Change(tx, s, edit)
+	if fault.KindOf(err) == fault.KindFailedPrecondition {
+		return r.details(s), nil
+	}
+	return d, err
+}
+
+// Reset removes an organization's own policy, so that the default holds again.
+func (k *Kind[D]) Reset(tx *eventstore.Tx, s Scope) (Details, error) {
+	r, err := k.lock(tx, s, "delete")
+	if err != nil {
+		return Details{}, err
+	}
+	if !r.exists || s.IsDefault() {
+		return Details{}, fault.NotFound(k.id(s, k.ids.NotReset, "not_reset"), "There is no own "+k.title+" to remove.")
+	}
+	return k.removed.Emit(tx, s.Aggregate(), eventstore.None{})
+}
+
+// Resolve gives the policy that holds in the scope: its own, else the instance's.
+func (k *Kind[D]) Resolve(ctx context.Context, store database.Reader, s Scope) (State[D], error) {
+	var out State[D]
+	var found bool
+	err := store.Read(ctx, database.Query{
+		SQL: `SELECT org_id, document, created, changed, sequence FROM policies
+			WHERE instance_id = ? AND org_id IN (?, '') AND kind = ? ORDER BY org_id DESC LIMIT 1`,
+		Args: []any{s.Instance, s.Org, k.name},
+		Row: func(scan database.Scan) error {
+			var r row[D]
+			var org string
+			var doc []byte
+			if err := scan(&org, &doc, &r.created, &r.changed, &r.sequence); err != nil {
+				return err
+			}
+			found = true
+			if err := json.Unmarshal(doc, &r.doc); err != nil {
+				return fmt.Errorf("%s of %+v: %w", k.name, s, err)
+			}
+			out = State[D]{Doc: r.doc, IsDefault: org == "", Details: r.details(Scope{Instance: s.Instance, Org: org})}
+			return nil
+		},
+	})
+	if err == nil && !found {
+		// Kinds that a newer version brings have no document in older instances.
+		out = State[D]{IsDefault: true, Details: Details{Owner: s.Instance}}
+	}
+	return out, err
+}
+
+func (k *Kind[D]) check(doc *D) error {
+	if k.validate == nil {
+		return nil
+	}
+	return k.validate(doc)
+}
+
+func (r *row[D]) details(s Scope) Details {
+	return Details{
+		Sequence: r.sequence, Owner: s.Aggregate().Owner,
+		Created: time.UnixMicro(r.created).UTC(), Changed: time.UnixMicro(r.changed).UTC(),
+	}
+}
+
+func fields(doc any) (changes, error) {
+	data, err := json.Marshal(doc)
+	if err != nil {
+		return nil, err
+	}
+	out := changes{}
+	return out, json.Unmarshal(data, &out)
+}
+
+func clone[D any](doc D) (out D, err error) {
+	data, err := json.Marshal(doc)
+	if err == nil {
+		err = json.Unmarshal(data, &out)
+	}
+	return out, err
+}
+
+// stored is the row that a fold starts from.
+func (k *Kind[D]) stored(f *eventstore.Fold) (*row[D], Scope, error) {
+	s := scopeOf(f)
+	if r, ok := f.Memo(memoKey{s, k.name}).(*row[D]); ok {
+		return r, s, nil
+	}
+	r := &row[D]{}
+	if err := f.Read(k.query(s, r)); err != nil {
+		return nil, s, err
+	}
+	f.Remember(memoKey{s, k.name}, r)
+	return r, s, nil
+}
+
+func scopeOf(f *eventstore.Fold) Scope {
+	if f.Aggregate.Type == "org" {
+		return Scope{Instance: f.Instance, Org: f.ID}
+	}
+	return Scope{Instance: f.Instance}
+}
+
+func (k *Kind[D]) foldAdded(f *eventstore.Fold, doc D) error {
+	r, s, err := k.stored(f)
+	if err != nil {
+		return err
+	}
+	*r = row[D]{exists: true, doc: doc, created: f.Micros()}
+	return k.write(f, s, r)
+}
+
+func (k *Kind[D]) foldChanged(f *eventstore.Fold, c changes) error {
+	return k.alter(f, func(doc *D) error {
+		patch, err := json.Marshal(c)
+		if err != nil {
+			return err
+		}
+		return json.Unmarshal(patch, doc)
+	})
+}
+
+func (k *Kind[D]) foldRemoved(f *eventstore.Fold, _ eventstore.None) error {
+	r, s, err := k.stored(f)
+	if err != nil {
+		return err
+	}
+	*r = row[D]{}
+	f.Exec("DELETE FROM policies WHERE instance_id = ? AND org_id = ? AND kind = ?", s.Instance, s.Org, k.name)
+	return nil
+}
+
+// alter changes the stored document; an event on a policy that is not there has
+// no effect.
+func (k *Kind[D]) alter(f *eventstore.Fold, edit func(*D) error) error {
+	r, s, err := k.stored(f)
+	if err != nil || !r.exists {
+		return err
+	}
+	if err := edit(&r.doc); err != nil {
+		return err
+	}
+	return k.write(f, s, r)
+}
+
+func (k *Kind[D]) write(f *eventstore.Fold, s Scope, r *row[D]) error {
+	doc, err := json.Marshal(r.doc)
+	if err != nil {
+		return err
+	}
+	r.changed, r.sequence = f.Micros(), f.Sequence
+	f.Exec(`INSERT INTO policies (instance_id, org_id, kind, document, created, changed, sequence) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (instance_id, org_id, kind) DO UPDATE SET document = excluded.document,
+		created = excluded.created, changed = excluded.changed, sequence = excluded.sequence`,
+		s.Instance, s.Org, k.name, string(doc), r.created, r.changed, r.sequence)
+	return nil
+}
+
+// RemoveAll deletes every policy of an organization: for the fold of its removal.
+func RemoveAll(f *eventstore.Fold) {
+	s := scopeOf(f)
+	f.Exec("DELETE FROM policies WHERE instance_id = ? AND org_id = ?", s.Instance, s.Org)
+}
