@@ -144,3 +144,27 @@ func Where(ctx context.Context, permission, column string) (string, []any) {
 	}
 	return column + " IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")", args
 }
+
+// MayGive refuses roles that do not exist or hold a permission on org, or on the
+// instance where org is empty, that the caller lacks: nobody hands out more
+// than they have.
+func (c *Caller) MayGive(roles []string, org string) error {
+	if c == nil {
+		return errNoCaller
+	}
+	for _, role := range roles {
+		if c.System {
+			continue
+		}
+		permissions, ok := c.Roles.member[role]
+		if !ok {
+			return fault.Invalid("MEMBER-unknown", "There is no role %s.", role)
+		}
+		for p := range permissions {
+			if !c.Can(p, org) {
+				return fault.Denied("MEMBER-more", "The role %s holds %s, which you do not have.", role, p)
+			}
+		}
+	}
+	return nil
+}

@@ -88,6 +88,12 @@ func (f *Fold) Exec(sql string, args ...any) {
 	f.tx.db.Exec(database.Statement{SQL: sql, Args: args})
 }
 
+// ExecUnique is Exec for a row whose key somebody else may hold already; taken
+// says so.
+func (f *Fold) ExecUnique(taken error, sql string, args ...any) {
+	f.tx.db.Exec(database.Statement{SQL: sql, Args: args, Conflict: taken})
+}
+
 // Read sees the tables as the events before this one left them.
 func (f *Fold) Read(queries ...database.Query) error { return f.tx.db.Read(queries...) }
 

@@ -55,6 +55,12 @@ type Kind[D any] struct {
 	instance events[D]
 	org      events[D]
 	removed  *eventstore.Kind[eventstore.None] // organizations only
+
+	// What follows is nil or empty for a usual policy.
+	access func(s Scope, verb string) (permission, org string) // who may change it
+	stream func(Scope) eventstore.Aggregate                    // the aggregate of its events
+	keep   string                                              // a key that every changed event holds
+	shadow *Kind[D]                                            // a second row that goes when the policy is reset
 }
 
 type events[D any] struct {
@@ -87,12 +93,36 @@ func (k *Kind[D]) events(s Scope) events[D] {
 	return k.org
 }
 
-// permission is the one for verb ("read", "write", "delete") on the scope.
-func permission(s Scope, verb string) string {
-	if !s.IsDefault() {
-		return "policy." + verb
+// require refuses callers without the permission for verb ("write", "delete").
+func (k *Kind[D]) require(ctx context.Context, s Scope, verb string) error {
+	access := k.access
+	if access == nil {
+		access = ownerAccess
 	}
-	return "iam.policy." + verb
+	permission, org := access(s, verb)
+	return authz.Require(ctx, permission, org)
+}
+
+// ownerAccess lets those who administer the scope change its policies.
+func ownerAccess(s Scope, verb string) (permission, org string) {
+	if s.IsDefault() {
+		return "iam.policy." + verb, ""
+	}
+	return "policy." + verb, s.Org
+}
+
+// instanceAccess lets only those change something who have the permission that
+// begins with prefix on the instance.
+func instanceAccess(prefix string) func(Scope, string) (permission, org string) {
+	return func(_ Scope, verb string) (permission, org string) { return prefix + verb, "" }
+}
+
+// aggregate is the stream that holds the events of the scope's policy.
+func (k *Kind[D]) aggregate(s Scope) eventstore.Aggregate {
+	if k.stream == nil {
+		return s.Aggregate()
+	}
+	return k.stream(s)
 }
 
 // id gives the wire's error id, whose prefix names the scope.
@@ -139,16 +169,19 @@ func (k *Kind[D]) query(s Scope, r *row[D]) database.Query {
 
 // lock holds the scope and reads its own policy.
 func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string) (*row[D], error) {
+	if !s.IsDefault() && k.removed == nil {
+		return nil, fmt.Errorf("%s: only instances have this, not organization %s", k.name, s.Org)
+	}
 	r := &row[D]{}
 	if known, ok := tx.Memo(memoKey{s, k.name}).(*row[D]); ok {
 		r = known
 	} else {
-		if _, err := tx.Lock(s.Aggregate(), k.query(s, r)); err != nil {
+		if _, err := tx.Lock(k.aggregate(s), k.query(s, r)); err != nil {
 			return nil, err
 		}
 		tx.Remember(memoKey{s, k.name}, r)
 	}
-	return r, authz.Require(tx.Context(), permission(s, verb), s.Org)
+	return r, k.require(tx.Context(), s, verb)
 }
 
 // Add gives the scope a policy of its own.
@@ -163,7 +196,7 @@ func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
 	if err := k.check(&doc); err != nil {
 		return Details{}, err
 	}
-	return k.events(s).added.Emit(tx, s.Aggregate(), doc)
+	return k.events(s).added.Emit(tx, k.aggregate(s), doc)
 }
 
 // Change lets edit alter the scope's own policy.
@@ -175,31 +208,47 @@ func (k *Kind[D]) Change(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, er
 	if !r.exists {
 		return Details{}, fault.NotFound(k.id(s, k.ids.Missing, "missing"), "There is no own "+k.title+". Add one first.")
 	}
-	before, err := fields(r.doc)
+	c, err := k.edited(r.doc, edit)
 	if err != nil {
 		return Details{}, err
 	}
-	doc, err := clone(r.doc)
+	if len(c) == 0 {
+		return Details{}, k.unchanged(s)
+	}
+	return k.events(s).changed.Emit(tx, k.aggregate(s), c)
+}
+
+// edited gives what edit makes of the document, by the keys that are new.
+func (k *Kind[D]) edited(doc D, edit func(*D)) (changes, error) {
+	before, err := fields(doc)
 	if err != nil {
-		return Details{}, err
+		return nil, err
+	}
+	if doc, err = clone(doc); err != nil {
+		return nil, err
 	}
 	edit(&doc)
 	if err := k.check(&doc); err != nil {
-		return Details{}, err
+		return nil, err
 	}
 	after, err := fields(doc)
 	if err != nil {
-		return Details{}, err
+		return nil, err
 	}
+	kept := after[k.keep]
 	for key, value := range after {
 		if bytes.Equal(value, before[key]) {
 			delete(after, key)
 		}
 	}
-	if len(after) == 0 {
-		return Details{}, fault.Precondition(k.id(s, k.ids.Unchanged, "unchanged"), "The "+k.title+" is like this already.")
+	if len(after) > 0 && kept != nil {
+		after[k.keep] = kept
 	}
-	return k.events(s).changed.Emit(tx, s.Aggregate(), after)
+	return after, nil
+}
+
+func (k *Kind[D]) unchanged(s Scope) error {
+	return fault.Precondition(k.id(s, k.ids.Unchanged, "unchanged"), "The "+k.title+" is like this already.")
 }
 
 // Set adds the policy or changes it, whichever applies; doc equal to what is
@@ -216,7 +265,7 @@ func (k *Kind[D]) Set(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error
 	}
 	d, err := k.Change(tx, s, edit)
 	if fault.KindOf(err) == fault.KindFailedPrecondition {
-		return r.details(s), nil
+		return k.details(r, s), nil
 	}
 	return d, err
 }
@@ -230,7 +279,7 @@ func (k *Kind[D]) Reset(tx *eventstore.Tx, s Scope) (Details, error) {
 	if !r.exists || s.IsDefault() {
 		return Details{}, fault.NotFound(k.id(s, k.ids.NotReset, "not_reset"), "There is no own "+k.title+" to remove.")
 	}
-	return k.removed.Emit(tx, s.Aggregate(), eventstore.None{})
+	return k.removed.Emit(tx, k.aggregate(s), eventstore.None{})
 }
 
 // Resolve gives the policy that holds in the scope: its own, else the instance's.
@@ -252,13 +301,13 @@ func (k *Kind[D]) Resolve(ctx context.Context, store database.Reader, s Scope) (
 			if err := json.Unmarshal(doc, &r.doc); err != nil {
 				return fmt.Errorf("%s of %+v: %w", k.name, s, err)
 			}
-			out = State[D]{Doc: r.doc, IsDefault: org == "", Details: r.details(Scope{Instance: s.Instance, Org: org})}
+			out = State[D]{Doc: r.doc, IsDefault: org == "", Details: k.details(&r, Scope{Instance: s.Instance, Org: org})}
 			return nil
 		},
 	})
 	if err == nil && !found {
 		// Kinds that a newer version brings have no document in older instances.
-		out = State[D]{IsDefault: true, Details: Details{Owner: s.Instance}}
+		out = State[D]{IsDefault: true, Details: k.details(&row[D]{}, s.Default())}
 	}
 	return out, err
 }
@@ -270,9 +319,13 @@ func (k *Kind[D]) check(doc *D) error {
 	return k.validate(doc)
 }
 
-func (r *row[D]) details(s Scope) Details {
+func (k *Kind[D]) details(r *row[D], s Scope) Details {
+	owner := k.aggregate(s).Owner
+	if r.sequence == 0 { // There is no row.
+		return Details{Owner: owner}
+	}
 	return Details{
-		Sequence: r.sequence, Owner: s.Aggregate().Owner,
+		Sequence: r.sequence, Owner: owner,
 		Created: time.UnixMicro(r.created).UTC(), Changed: time.UnixMicro(r.changed).UTC(),
 	}
 }
@@ -325,13 +378,18 @@ func (k *Kind[D]) foldAdded(f *eventstore.Fold, doc D) error {
 }
 
 func (k *Kind[D]) foldChanged(f *eventstore.Fold, c changes) error {
-	return k.alter(f, func(doc *D) error {
-		patch, err := json.Marshal(c)
+	return k.alter(f, patch[D](c))
+}
+
+// patch is the edit that gives a document's keys their new values.
+func patch[D any](c changes) func(*D) error {
+	return func(doc *D) error {
+		data, err := json.Marshal(c)
 		if err != nil {
 			return err
 		}
-		return json.Unmarshal(patch, doc)
-	})
+		return json.Unmarshal(data, doc)
+	}
 }
 
 func (k *Kind[D]) foldRemoved(f *eventstore.Fold, _ eventstore.None) error {
@@ -341,6 +399,9 @@ func (k *Kind[D]) foldRemoved(f *eventstore.Fold, _ eventstore.None) error {
 	}
 	*r = row[D]{}
 	f.Exec("DELETE FROM policies WHERE instance_id = ? AND org_id = ? AND kind = ?", s.Instance, s.Org, k.name)
+	if k.shadow != nil {
+		return k.shadow.foldRemoved(f, eventstore.None{})
+	}
 	return nil
 }
 
@@ -355,6 +416,18 @@ func (k *Kind[D]) alter(f *eventstore.Fold, edit func(*D) error) error {
 		return err
 	}
 	return k.write(f, s, r)
+}
+
+// upsert is alter for documents that begin with their first change.
+func (k *Kind[D]) upsert(f *eventstore.Fold, edit func(*D) error) error {
+	r, _, err := k.stored(f)
+	if err != nil {
+		return err
+	}
+	if !r.exists {
+		*r = row[D]{exists: true, created: f.Micros()}
+	}
+	return k.alter(f, edit)
 }
 
 func (k *Kind[D]) write(f *eventstore.Fold, s Scope, r *row[D]) error {

@@ -1,0 +1,168 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect/v2"
+	"golang.org/x/text/language"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+)
+
+// Headers that clients send.
+const (
+	headerOrg    = "X-Zitadel-Orgid"
+	headerDryRun = "X-Gatehouse-Dry-Run"
+)
+
+// Call is what is known about a request before anybody has looked into it.
+type Call struct {
+	Procedure string
+	RequestID string
+	Header    http.Header
+	Host      string // as the client named it: see the trusted proxies
+	RemoteIP  string
+	Secure    bool
+	Languages []language.Tag
+	// Instance is filled in by the authentication.
+	Instance flow.Instance
+	started  time.Time
+}
+
+type callKey struct{}
+
+// callOf gives the context's call; a zero one outside a request.
+func callOf(ctx context.Context) *Call {
+	if c, ok := ctx.Value(callKey{}).(*Call); ok {
+		return c
+	}
+	return &Call{Header: http.Header{}}
+}
+
+// CallOf gives what is known about the request that runs with ctx.
+func CallOf(ctx context.Context) *Call { return callOf(ctx) }
+
+// RPC is one function of a service, ready to be registered.
+type RPC struct {
+	name    string
+	message func() proto.Message
+	result  proto.Message
+	run     func(context.Context, proto.Message) (proto.Message, error)
+}
+
+// Unary makes an RPC of the named method from a typed function.
+func Unary[Q, S any, PQ interface {
+	*Q
+	proto.Message
+}, PS interface {
+	*S
+	proto.Message
+}](name string, fn func(context.Context, PQ) (PS, error),
+) RPC {
+	return RPC{
+		name:    name,
+		message: func() proto.Message { return PQ(new(Q)) },
+		result:  PS(new(S)),
+		run: func(ctx context.Context, m proto.Message) (proto.Message, error) {
+			res, err := fn(ctx, m.(PQ)) //nolint:forcetypeassert // message makes a PQ
+			if err != nil {
+				return nil, err
+			}
+			return res, nil
+		},
+	}
+}
+
+// handler is a method with the function that answers it.
+type handler struct {
+	*Method
+	rpc *RPC // nil: not built yet
+}
+
+// serve runs one call: who is it, may they, what do they ask, do it.
+func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Message) error) (proto.Message, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	call := callOf(ctx)
+	call.Procedure = h.Procedure
+	ctx, err := s.authenticate(ctx, call, h.Method)
+	if err != nil {
+		return nil, err
+	}
+	if h.rpc == nil {
+		return nil, fault.Unimplemented("%s is part of the contract, but not built yet.", h.Procedure)
+	}
+	req := h.rpc.message()
+	if err := decode(req); err != nil {
+		return nil, err
+	}
+	if err := validateMessage(req); err != nil {
+		return nil, err
+	}
+	return h.rpc.run(ctx, req)
+}
+
+// authenticate finds the instance and the caller, and holds the caller against
+// the method's permission.
+func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (context.Context, error) {
+	instance, caller, err := s.gate.Enter(ctx, flow.Credentials{
+		Host: call.Host, Authorization: call.Header.Get("Authorization"), Org: call.Header.Get(headerOrg),
+		Anonymous: m.Permission == Public,
+	})
+	if err != nil {
+		return ctx, err
+	}
+	call.Instance = instance
+	origin := eventstore.Origin{DryRun: call.Header.Get(headerDryRun) == "true"}
+	if caller != nil {
+		ctx = authz.WithCaller(ctx, caller)
+		origin.Creator = caller.UserID
+	}
+	ctx = eventstore.WithOrigin(ctx, origin)
+	if m.Permission == Public || m.Permission == Authenticated {
+		return ctx, nil
+	}
+	return ctx, authz.Require(ctx, m.Permission, caller.Org)
+}
+
+// connectMethod wraps a handler for gRPC, gRPC-Web and Connect.
+func (s *Server) connectMethod(h *handler) connect.Method {
+	return connect.Method{
+		Spec: connect.Spec{StreamType: connect.StreamTypeUnary, Schema: h.Descriptor, Procedure: h.Procedure},
+		Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
+			res, err := s.serve(ctx, h, func(m proto.Message) error {
+				if err := stream.Receive(m); err != nil {
+					return unreadable(err)
+				}
+				return nil
+			})
+			if err != nil {
+				r := explain(ctx, err)
+				if info, ok := connect.CallInfoForServerContext(ctx); ok && r.kind == fault.KindUnauthenticated {
+					info.ResponseHeader().Set("WWW-Authenticate", r.message)
+				}
+				return r.connectError()
+			}
+			return stream.Send(res)
+		},
+	}
+}
+
+// unreadable explains why a message could not be decoded.
+func unreadable(err error) error {
+	var f *fault.Error
+	var c *connect.Error
+	switch {
+	case asError(err, &f):
+		return f
+	case asError(err, &c) && c.Code() == connect.CodeResourceExhausted:
+		return fault.Exhausted("", "The request is larger than %d bytes.", maxMessage)
+	}
+	return fault.Invalid("", "The request cannot be decoded.").Because(err)
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"connectrpc.com/connect/v2"
+	"connectrpc.com/connect/v2/connectproto"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	statuspb "google.golang.org/genproto/googleapis/rpc/status"
+
+	errorpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+// wire is how a kind of fault looks in gRPC's codes and in HTTP's.
+var wire = map[fault.Kind]struct {
+	code   connect.Code
+	status int
+}{
+	fault.KindInternal:           {connect.CodeInternal, http.StatusInternalServerError},
+	fault.KindInvalid:            {connect.CodeInvalidArgument, http.StatusBadRequest},
+	fault.KindUnauthenticated:    {connect.CodeUnauthenticated, http.StatusUnauthorized},
+	fault.KindDenied:             {connect.CodePermissionDenied, http.StatusForbidden},
+	fault.KindNotFound:           {connect.CodeNotFound, http.StatusNotFound},
+	fault.KindAlreadyExists:      {connect.CodeAlreadyExists, http.StatusConflict},
+	fault.KindFailedPrecondition: {connect.CodeFailedPrecondition, http.StatusBadRequest},
+	fault.KindExhausted:          {connect.CodeResourceExhausted, http.StatusTooManyRequests},
+	fault.KindUnavailable:        {connect.CodeUnavailable, http.StatusServiceUnavailable},
+	fault.KindAborted:            {connect.CodeAborted, http.StatusConflict},
+	fault.KindDeadline:           {connect.CodeDeadlineExceeded, http.StatusGatewayTimeout},
+	fault.KindUnimplemented:      {connect.CodeUnimplemented, http.StatusNotImplemented},
+}
+
+// reply is an error as the caller sees it.
+type reply struct {
+	kind    fault.Kind
+	id      string
+	message string // translated, with the id
+}
+
+// explain turns err into what the caller sees. What is no fault is logged with
+// its cause and answered without it.
+func explain(ctx context.Context, err error) reply {
+	f := fault.Of(err)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		f = fault.New(fault.KindDeadline, "", "The call took too long.")
+	case errors.Is(err, context.Canceled):
+		f = fault.New(fault.KindDeadline, "", "The caller gave up.")
+	}
+	call := callOf(ctx)
+	if f.Kind == fault.KindInternal || f.Kind == fault.KindUnavailable {
+		slog.ErrorContext(ctx, "call failed", "error", err, "procedure", call.Procedure, "request_id", call.RequestID)
+	}
+	r := reply{kind: f.Kind, id: f.ID, message: translate(call.Languages, f)}
+	if f.ID != "" {
+		r.message += " (" + f.ID + ")"
+	}
+	return r
+}
+
+func (r reply) detail() *errorpb.ErrorDetail {
+	if r.id == "" {
+		return nil
+	}
+	return &errorpb.ErrorDetail{Id: r.id, Message: r.message}
+}
+
+// connectError is the reply for gRPC, gRPC-Web and Connect.
+func (r reply) connectError() error {
+	e := connect.NewError(wire[r.kind].code, r.message)
+	if d := r.detail(); d != nil {
+		if detail, err := connectproto.NewErrorDetail(d); err == nil {
+			e = e.WithDetail(detail)
+		}
+	}
+	return e
+}
+
+// writeTo is the reply for REST: a google.rpc.Status in JSON.
+func (r reply) writeTo(w http.ResponseWriter, code connect.Code, status int) {
+	s := &statuspb.Status{Code: int32(code), Message: r.message} //nolint:gosec // codes are small
+	if d := r.detail(); d != nil {
+		if a, err := anypb.New(d); err == nil {
+			s.Details = append(s.Details, a)
+		}
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	switch status {
+	case http.StatusUnauthorized:
+		h.Set("WWW-Authenticate", r.message)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		h.Set("Retry-After", "1")
+	}
+	w.WriteHeader(status)
+	data, err := writeJSON.Marshal(s)
+	if err == nil {
+		_, _ = w.Write(data)
+	}
+}
+
+func (r reply) rest(w http.ResponseWriter) { r.writeTo(w, wire[r.kind].code, wire[r.kind].status) }

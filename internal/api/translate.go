@@ -1,0 +1,51 @@
+package api
+
+import (
+	"embed"
+	"fmt"
+	"strings"
+	"sync"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+//go:embed locales/*.yaml
+var localeFiles embed.FS
+
+// locales maps a language to its translations of the English texts of faults.
+var locales = sync.OnceValue(func() map[string]map[string]string {
+	out := map[string]map[string]string{}
+	entries, err := localeFiles.ReadDir("locales")
+	if err != nil {
+		return out
+	}
+	for _, e := range entries {
+		data, err := localeFiles.ReadFile("locales/" + e.Name())
+		texts := map[string]string{}
+		if err == nil && yaml.Unmarshal(data, &texts) == nil {
+			out[strings.TrimSuffix(e.Name(), ".yaml")] = texts
+		}
+	}
+	return out
+})
+
+// translate gives the fault's sentence in the first language that has it, else
+// in English.
+func translate(langs []language.Tag, f *fault.Error) string {
+	for _, l := range langs {
+		base, _ := l.Base()
+		if base.String() == "en" {
+			break
+		}
+		if text, ok := locales()[base.String()][f.Text]; ok {
+			if len(f.Args) == 0 {
+				return text
+			}
+			return fmt.Sprintf(text, f.Args...)
+		}
+	}
+	return f.Message()
+}

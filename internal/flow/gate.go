@@ -1,0 +1,138 @@
+// Package flow joins aggregates: verbs and reads that no single one of them can
+// have, such as finding out who calls, or setting up an instance.
+//
+// It imports the aggregates and everything under them.
+package flow
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// Gate lets requests in: it finds the instance by the host and the caller by the
+// token, in one round trip.
+type Gate struct {
+	store *eventstore.Store
+	roles *authz.Roles
+}
+
+// NewGate makes a gate that reads from store.
+func NewGate(store *eventstore.Store, roles *authz.Roles) *Gate {
+	return &Gate{store: store, roles: roles}
+}
+
+// Instance is the instance that a request is for.
+type Instance struct {
+	ID, DefaultOrg, DefaultLanguage string
+}
+
+// Credentials are what a request says about itself.
+type Credentials struct {
+	Host          string // without a port
+	Authorization string // the header, as it came
+	Org           string // the organization that the request names; may be empty
+	Anonymous     bool   // the call needs no token
+}
+
+var (
+	errHost      = fault.NotFound("", "There is no instance at this host.")
+	errNoToken   = fault.Unauthenticated("", "This call needs a token.")
+	errScheme    = fault.Unauthenticated("AUTH-toLo1", "The Authorization header must be \"Bearer\" and a token.")
+	errToken     = fault.Unauthenticated("AUTH-7fs1e", "The token is not valid, or no longer.")
+	errNoSuchOrg = fault.Denied("AUTH-Bs7Ds", "There is no such organization.")
+)
+
+// One row per role of the caller; a single row with empty columns where there is
+// no valid token or no role.
+const enterSQL = `SELECT i.instance_id, i.default_org, i.default_language,
+	COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
+	COALESCE(a.id, ''), COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
+	FROM instance_domains d
+	JOIN instances i ON i.instance_id = d.instance_id
+	LEFT JOIN access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?
+	LEFT JOIN users u ON u.instance_id = t.instance_id AND u.user_id = t.user_id
+	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
+	LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?
+	LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
+	WHERE d.domain = ?`
+
+// Enter finds the instance and, unless the call may be anonymous, the caller. It
+// reads both anew for every request: what was revoked a moment ago is refused.
+func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Caller, error) {
+	var in Instance
+	token, tokenErr := bearer(c)
+	hash := ""
+	if tokenErr == nil && token != "" {
+		hash = user.HashToken(token)
+	}
+	caller := &authz.Caller{Roles: g.roles}
+	var expires int64
+	var userState, orgState int
+	var namedOrg string
+	roles := map[string][]string{}
+	err := g.store.Read(ctx, database.Query{
+		SQL: enterSQL, Args: []any{hash, c.Org, instance.Canonical(c.Host)},
+		Row: func(scan database.Scan) error {
+			var kind, object, role string
+			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &caller.UserID, &expires,
+				&caller.HomeOrg, &userState, &orgState, &namedOrg, &kind, &object, &role)
+			if kind == "instance" {
+				object = ""
+			}
+			if role != "" {
+				roles[object] = append(roles[object], role)
+			}
+			return err
+		},
+	})
+	switch {
+	case err != nil:
+		return in, nil, err
+	case in.ID == "":
+		return in, nil, errHost
+	case c.Anonymous:
+		return in, nil, nil
+	case tokenErr != nil:
+		return in, nil, tokenErr
+	case caller.UserID == "" || userState != user.Active || orgState != org.Active,
+		expires != 0 && !g.store.Now().Before(time.UnixMicro(expires)):
+		return in, nil, errToken
+	case c.Org != "" && namedOrg == "":
+		return in, nil, errNoSuchOrg
+	}
+	caller.Instance = in.ID
+	if caller.Org = c.Org; c.Org == "" {
+		caller.Org = caller.HomeOrg
+	}
+	for object, names := range roles {
+		caller.Memberships = append(caller.Memberships, authz.Membership{Org: object, Roles: names})
+	}
+	return in, caller, nil
+}
+
+// bearer gives the token of the Authorization header.
+func bearer(c Credentials) (string, error) {
+	switch {
+	case c.Anonymous:
+		return "", nil
+	case c.Authorization == "":
+		return "", errNoToken
+	}
+	token, ok := strings.CutPrefix(c.Authorization, "Bearer ")
+	switch {
+	case !ok || token == "":
+		return "", errScheme
+	case !user.LooksLikeToken(token):
+		return "", errToken
+	}
+	return token, nil
+}
