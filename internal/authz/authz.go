@@ -122,7 +122,9 @@ func Require(ctx context.Context, permission, org string) error {
 }
 
 // RequireInstance is Require on the instance as a whole.
-func RequireInstance(ctx context.Context, permission string) error { return Require(ctx, permission, "") }
+func RequireInstance(ctx context.Context, permission string) error {
+	return Require(ctx, permission, "")
+}
 
 // Where gives the SQL condition that column names an organization on which the
 // caller has permission, with its arguments.

@@ -196,3 +196,12 @@ func ByID(ctx context.Context, r database.Reader, instance, id string) (Org, err
 	}
 	return o, nil
 }
+
+// Remove ends the organization with its domains, members and policies. Its users
+// are flow's to remove, in the same transaction.
+func Remove(tx *eventstore.Tx, instance, id string) (eventstore.Details, error) {
+	if _, err := lock(tx, instance, id, "org.delete"); err != nil {
+		return eventstore.Details{}, err
+	}
+	return Removed.Emit(tx, aggregate(instance, id), eventstore.None{})
+}

@@ -146,3 +146,40 @@ func RemovePAT(tx *eventstore.Tx, instance, org, userID, tokenID string) (events
 	}
 	return PATRemoved.Emit(tx, aggregate(instance, org, userID), patRemoved{tokenID})
 }
+
+type removed struct {
+	UserName string `json:"userName"`
+}
+
+// Removed is the end of a user: nothing that could authenticate them is left.
+var Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
+	for _, table := range []string{"users", "machines", "machine_keys", "access_tokens"} {
+		f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
+	}
+	f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
+	f.ReleaseAll()
+	return nil
+})
+
+// RemoveAllOf ends every user of an organization that is being removed.
+func RemoveAllOf(tx *eventstore.Tx, instance, org string) error {
+	if err := authz.Require(tx.Context(), "org.delete", org); err != nil {
+		return err
+	}
+	var ids, names []string
+	err := tx.Read(database.Query{
+		SQL: "SELECT user_id, user_name FROM users WHERE instance_id = ? AND org_id = ? ORDER BY user_id", Args: []any{instance, org},
+		Row: func(scan database.Scan) error {
+			var id, name string
+			err := scan(&id, &name)
+			ids, names = append(ids, id), append(names, name)
+			return err
+		},
+	})
+	for i, id := range ids {
+		if err == nil {
+			_, err = Removed.Emit(tx, aggregate(instance, org, id), removed{names[i]})
+		}
+	}
+	return err
+}

@@ -26841,9 +26841,9 @@ const file_zitadel_admin_v1_admin_proto_rawDesc = "" +
 	"\x17GetRestrictionsResponse\x123\n" +
 	"\adetails\x18\x01 \x01(\v2\x19.zitadel.v1.ObjectDetailsR\adetails\x12G\n" +
 	" disallow_public_org_registration\x18\x02 \x01(\bR\x1ddisallowPublicOrgRegistration\x12+\n" +
-	"\x11allowed_languages\x18\x03 \x03(\tR\x10allowedLanguages2\xeb\xae\x02\n" +
-	"\fAdminService\x12i\n" +
-	"\aHealthz\x12 .zitadel.admin.v1.HealthzRequest\x1a!.zitadel.admin.v1.HealthzResponse\"\x19\x82\xd3\xe4\x93\x02\x13\x12\x11/admin/v1/healthz\x12\xa6\x01\n" +
+	"\x11allowed_languages\x18\x03 \x03(\tR\x10allowedLanguages2\xef\xae\x02\n" +
+	"\fAdminService\x12m\n" +
+	"\aHealthz\x12 .zitadel.admin.v1.HealthzRequest\x1a!.zitadel.admin.v1.HealthzResponse\"\x1d\xa2\xbb\x18\x00\x82\xd3\xe4\x93\x02\x13\x12\x11/admin/v1/healthz\x12\xa6\x01\n" +
 	"\x15GetSupportedLanguages\x12..zitadel.admin.v1.GetSupportedLanguagesRequest\x1a/.zitadel.admin.v1.GetSupportedLanguagesResponse\",\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02\x15\x12\x13/admin/v1/languages\x12\xa8\x01\n" +
 	"\x13GetAllowedLanguages\x12,.zitadel.admin.v1.GetAllowedLanguagesRequest\x1a-.zitadel.admin.v1.GetAllowedLanguagesResponse\"4\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02\x1d\x12\x1b/admin/v1/languages/allowed\x12\xac\x01\n" +
 	"\x12SetDefaultLanguage\x12+.zitadel.admin.v1.SetDefaultLanguageRequest\x1a,.zitadel.admin.v1.SetDefaultLanguageResponse\";\xa2\xbb\x18\tiam.write\x82\xd3\xe4\x93\x02(\x1a&/admin/v1/languages/default/{language}\x12\xa0\x01\n" +

@@ -5460,9 +5460,9 @@ const file_zitadel_auth_v1_auth_proto_rawDesc = "" +
 	"\x06policy\x18\x01 \x01(\v2 .zitadel.policy.v1.PrivacyPolicyR\x06policy\"\x19\n" +
 	"\x17GetMyLoginPolicyRequest\"R\n" +
 	"\x18GetMyLoginPolicyResponse\x126\n" +
-	"\x06policy\x18\x01 \x01(\v2\x1e.zitadel.policy.v1.LoginPolicyR\x06policy2\x92G\n" +
-	"\vAuthService\x12f\n" +
-	"\aHealthz\x12\x1f.zitadel.auth.v1.HealthzRequest\x1a .zitadel.auth.v1.HealthzResponse\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/auth/v1/healthz\x12\xa3\x01\n" +
+	"\x06policy\x18\x01 \x01(\v2\x1e.zitadel.policy.v1.LoginPolicyR\x06policy2\x96G\n" +
+	"\vAuthService\x12j\n" +
+	"\aHealthz\x12\x1f.zitadel.auth.v1.HealthzRequest\x1a .zitadel.auth.v1.HealthzResponse\"\x1c\xa2\xbb\x18\x00\x82\xd3\xe4\x93\x02\x12\x12\x10/auth/v1/healthz\x12\xa3\x01\n" +
 	"\x15GetSupportedLanguages\x12-.zitadel.auth.v1.GetSupportedLanguagesRequest\x1a..zitadel.auth.v1.GetSupportedLanguagesResponse\"+\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02\x14\x12\x12/auth/v1/languages\x12~\n" +
 	"\tGetMyUser\x12!.zitadel.auth.v1.GetMyUserRequest\x1a\".zitadel.auth.v1.GetMyUserResponse\"*\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02\x13\x12\x11/auth/v1/users/me\x12\x8a\x01\n" +
 	"\fRemoveMyUser\x12$.zitadel.auth.v1.RemoveMyUserRequest\x1a%.zitadel.auth.v1.RemoveMyUserResponse\"-\xa2\xbb\x18\x10user.self.delete\x82\xd3\xe4\x93\x02\x13*\x11/auth/v1/users/me\x12\xa9\x01\n" +

@@ -35365,10 +35365,10 @@ const file_zitadel_management_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"action_ids\x18\x03 \x03(\tR\tactionIds\"P\n" +
 	"\x19SetTriggerActionsResponse\x123\n" +
-	"\adetails\x18\x01 \x01(\v2\x19.zitadel.v1.ObjectDetailsR\adetails2\xc7\xde\x03\n" +
-	"\x11ManagementService\x12x\n" +
-	"\aHealthz\x12%.zitadel.management.v1.HealthzRequest\x1a&.zitadel.management.v1.HealthzResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/management/v1/healthz\x12\x9e\x01\n" +
-	"\x12GetOIDCInformation\x120.zitadel.management.v1.GetOIDCInformationRequest\x1a1.zitadel.management.v1.GetOIDCInformationResponse\"#\x82\xd3\xe4\x93\x02\x1d\x12\x1b/management/v1/zitadel/docs\x12\x82\x01\n" +
+	"\adetails\x18\x01 \x01(\v2\x19.zitadel.v1.ObjectDetailsR\adetails2\xcf\xde\x03\n" +
+	"\x11ManagementService\x12|\n" +
+	"\aHealthz\x12%.zitadel.management.v1.HealthzRequest\x1a&.zitadel.management.v1.HealthzResponse\"\"\xa2\xbb\x18\x00\x82\xd3\xe4\x93\x02\x18\x12\x16/management/v1/healthz\x12\xa2\x01\n" +
+	"\x12GetOIDCInformation\x120.zitadel.management.v1.GetOIDCInformationRequest\x1a1.zitadel.management.v1.GetOIDCInformationResponse\"'\xa2\xbb\x18\x00\x82\xd3\xe4\x93\x02\x1d\x12\x1b/management/v1/zitadel/docs\x12\x82\x01\n" +
 	"\x06GetIAM\x12$.zitadel.management.v1.GetIAMRequest\x1a%.zitadel.management.v1.GetIAMResponse\"+\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02\x14\x12\x12/management/v1/iam\x12\xb5\x01\n" +
 	"\x15GetSupportedLanguages\x123.zitadel.management.v1.GetSupportedLanguagesRequest\x1a4.zitadel.management.v1.GetSupportedLanguagesResponse\"1\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02\x1a\x12\x18/management/v1/languages\x12\x94\x01\n" +
 	"\vGetUserByID\x12).zitadel.management.v1.GetUserByIDRequest\x1a*.zitadel.management.v1.GetUserByIDResponse\".\xa2\xbb\x18\tuser.read\x82\xd3\xe4\x93\x02\x1b\x12\x19/management/v1/users/{id}\x12\xd3\x01\n" +

@@ -3743,9 +3743,9 @@ const file_zitadel_system_v1_system_proto_rawDesc = "" +
 	"\x04bool\x18\x03 \x01(\bH\x00R\x04boolB\x0e\n" +
 	"\x05value\x12\x05\xbaH\x02\b\x01\"Q\n" +
 	"\x1aSetInstanceFeatureResponse\x123\n" +
-	"\adetails\x18\x01 \x01(\v2\x19.zitadel.v1.ObjectDetailsR\adetails2\x9e \n" +
-	"\rSystemService\x12l\n" +
-	"\aHealthz\x12!.zitadel.system.v1.HealthzRequest\x1a\".zitadel.system.v1.HealthzResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/system/v1/healthz\x12\xa3\x01\n" +
+	"\adetails\x18\x01 \x01(\v2\x19.zitadel.v1.ObjectDetailsR\adetails2\xa2 \n" +
+	"\rSystemService\x12p\n" +
+	"\aHealthz\x12!.zitadel.system.v1.HealthzRequest\x1a\".zitadel.system.v1.HealthzResponse\"\x1e\xa2\xbb\x18\x00\x82\xd3\xe4\x93\x02\x14\x12\x12/system/v1/healthz\x12\xa3\x01\n" +
 	"\rListInstances\x12'.zitadel.system.v1.ListInstancesRequest\x1a(.zitadel.system.v1.ListInstancesResponse\"?\xa2\xbb\x18\x14system.instance.read\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/system/v1/instances/_search\x12\xa0\x01\n" +
 	"\vGetInstance\x12%.zitadel.system.v1.GetInstanceRequest\x1a&.zitadel.system.v1.GetInstanceResponse\"B\xa2\xbb\x18\x14system.instance.read\x82\xd3\xe4\x93\x02$\x12\"/system/v1/instances/{instance_id}\x12\x96\x01\n" +
 	"\vAddInstance\x12%.zitadel.system.v1.AddInstanceRequest\x1a&.zitadel.system.v1.AddInstanceResponse\"8\xa2\xbb\x18\x15system.instance.write\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/system/v1/instances\x12\xad\x01\n" +

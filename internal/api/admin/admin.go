@@ -1,0 +1,38 @@
+// Package admin is the v1 service for an instance and its defaults.
+package admin
+
+import (
+	"context"
+
+	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+)
+
+// Handlers answers the service from a store.
+type Handlers struct{ store *eventstore.Store }
+
+// Service lists what is built of the service.
+func Service(store *eventstore.Store) api.Service {
+	h := &Handlers{store: store}
+	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: h.loginPolicy()}
+}
+
+// scope is the instance that the request is about.
+func scope(ctx context.Context) eventstore.Scope {
+	return eventstore.Scope{Instance: authz.From(ctx).Instance}
+}
+
+// write runs a verb in a transaction.
+func (h *Handlers) write(ctx context.Context, verb func(*eventstore.Tx, eventstore.Scope) (eventstore.Details, error)) (d eventstore.Details, err error) {
+	err = h.store.Write(ctx, func(tx *eventstore.Tx) error {
+		d, err = verb(tx, scope(ctx))
+		return err
+	})
+	return d, err
+}
+
+func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
+	return &pb.HealthzResponse{}, nil
+}

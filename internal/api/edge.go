@@ -1,0 +1,144 @@
+package api
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"github.com/gatehouse/gatehouse/gen/openapi"
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+// Edge is what a request passes before it reaches a protocol: it gets an id, its
+// host is found out, browsers of other origins are answered, and what goes wrong
+// inside stays inside.
+type Edge struct {
+	Next http.Handler
+	// Ready reports whether the server can do its work.
+	Ready func(ctx context.Context) error
+	// TrustedProxies may say for whom they call, by X-Forwarded-For,
+	// X-Forwarded-Host and X-Forwarded-Proto. From others the headers are ignored.
+	TrustedProxies []netip.Prefix
+}
+
+func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	call := &Call{
+		RequestID: rand.Text(), Header: r.Header, Secure: r.TLS != nil,
+		Languages: languages(r.Header.Get("Accept-Language")), started: time.Now(), //nolint:forbidigo // measures the request
+	}
+	e.origin(call, r)
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
+	h := w.Header()
+	h.Set("X-Request-Id", call.RequestID)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Add("Vary", "Origin")
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint // the documented sentinel
+				panic(p)
+			}
+			slog.ErrorContext(r.Context(), "panic", "request_id", call.RequestID, "value", p, "stack", string(debug.Stack()))
+			explain(r.Context(), fault.New(fault.KindInternal, "", "Something went wrong on our side.")).rest(w)
+		}
+	}()
+	if r.Header.Get("Origin") != "" {
+		allowOrigin(h)
+	}
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	switch r.URL.Path {
+	case "/debug/healthz":
+		_, _ = w.Write([]byte("ok"))
+	case "/debug/ready":
+		if err := e.Ready(r.Context()); err != nil {
+			http.Error(w, "not ready", http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = w.Write([]byte("ok"))
+	case "/openapi":
+		serveOpenAPI(w, r)
+	default:
+		e.Next.ServeHTTP(w, r)
+	}
+	slog.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "procedure", call.Procedure,
+		"request_id", call.RequestID, "took", time.Since(call.started)) //nolint:forbidigo // measures the request
+}
+
+// origin finds out which host the client named and where it is.
+func (e *Edge) origin(call *Call, r *http.Request) {
+	call.Host = withoutPort(r.Host)
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return
+	}
+	call.RemoteIP = peer.Addr().Unmap().String()
+	for _, p := range e.TrustedProxies {
+		if !p.Contains(peer.Addr().Unmap()) {
+			continue
+		}
+		for _, name := range []string{"X-Zitadel-Instance-Host", "X-Forwarded-Host"} {
+			if host := r.Header.Get(name); host != "" {
+				call.Host = withoutPort(host)
+				break
+			}
+		}
+		if hops := strings.Split(r.Header.Get("X-Forwarded-For"), ","); strings.TrimSpace(hops[len(hops)-1]) != "" {
+			call.RemoteIP = strings.TrimSpace(hops[len(hops)-1])
+		}
+		call.Secure = call.Secure || r.Header.Get("X-Forwarded-Proto") == "https"
+		return
+	}
+}
+
+func withoutPort(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		return h
+	}
+	return strings.Trim(host, "[]")
+}
+
+func languages(header string) []language.Tag {
+	if header == "" || len(header) > 200 {
+		return nil
+	}
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil {
+		return nil
+	}
+	return tags
+}
+
+// allowOrigin lets pages of any origin call with a token. Cookies are never
+// allowed across origins, so a page can do nothing that its token cannot.
+func allowOrigin(h http.Header) {
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("Access-Control-Allow-Methods", strings.Join(verbs, ", "))
+	h.Set("Access-Control-Allow-Headers", strings.Join([]string{
+		"Authorization", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun,
+		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
+	}, ", "))
+	h.Set("Access-Control-Expose-Headers", "X-Request-Id, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
+	h.Set("Access-Control-Max-Age", "7200")
+}
+
+func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		http.Error(w, "The description is sent with gzip: curl --compressed", http.StatusNotAcceptable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Encoding", "gzip")
+	w.Header().Set("Content-Length", fmt.Sprint(len(openapi.SwaggerGzip)))
+	_, _ = w.Write(openapi.SwaggerGzip)
+}

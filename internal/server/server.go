@@ -1,0 +1,83 @@
+// Package server wires the rooms together and listens. It is the only package
+// that knows everybody.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/api/admin"
+	"github.com/gatehouse/gatehouse/internal/api/management"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/flow"
+)
+
+// The limits of a connection.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 15 * time.Second
+	writeTimeout      = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	drainTimeout      = 10 * time.Second
+	maxHeader         = 32 << 10
+)
+
+// Server is a running Gatehouse.
+type Server struct {
+	Store *eventstore.Store
+	API   *api.Server
+	edge  http.Handler
+}
+
+// New wires a server on an open, migrated database. clock may be nil.
+func New(db *database.DB, clock func() time.Time) (*Server, error) {
+	roles, err := authz.Builtin(nil)
+	if err != nil {
+		return nil, err
+	}
+	store := eventstore.New(db, clock)
+	a, err := api.New(flow.NewGate(store, roles), management.Service(store), admin.Service(store))
+	if err != nil {
+		return nil, err
+	}
+	return &Server{Store: store, API: a, edge: &api.Edge{Next: a, Ready: db.Ping}}, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.edge.ServeHTTP(w, r) }
+
+// Serve answers on the listener, HTTP/1.1 and HTTP/2 without TLS, until ctx
+// ends; then it finishes what is running, for at most ten seconds.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	srv := &http.Server{
+		Handler: s, Protocols: protocols, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
+	defer cancel()
+	if err := srv.Shutdown(drain); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	return nil
+}
