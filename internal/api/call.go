@@ -86,12 +86,15 @@ type handler struct {
 }
 
 // serve runs one call: who is it, may they, what do they ask, do it.
-func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Message) error) (proto.Message, error) {
+func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Message) error) (res proto.Message, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
 	call := callOf(ctx)
 	call.Procedure = h.Procedure
-	ctx, err := s.authenticate(ctx, call, h.Method)
+	if s.Observe != nil {
+		defer func() { s.Observe(call, err) }()
+	}
+	ctx, err = s.authenticate(ctx, call, h.Method)
 	if err != nil {
 		return nil, err
 	}

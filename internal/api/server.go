@@ -27,6 +27,9 @@ const callTimeout = 10 * time.Second
 
 // Server answers every method of the contract in every protocol.
 type Server struct {
+	// Observe, where it is set before the first call, is told of every call that
+	// was answered, and of its error.
+	Observe  func(*Call, error)
 	gate     *flow.Gate
 	timeout  time.Duration
 	handlers map[string]*handler

@@ -91,6 +91,11 @@ func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
 		}
 		tx.Exec(Statement{SQL: `CREATE TABLE IF NOT EXISTS migrations (
 			version BIGINT PRIMARY KEY, name TEXT NOT NULL, digest TEXT NOT NULL, applied BIGINT NOT NULL)`})
+		// A batch is prepared as a whole before its first statement runs: the table
+		// must be there by then.
+		if err := tx.Read(); err != nil {
+			return err
+		}
 		done := map[int64]string{}
 		err := tx.Read(Query{SQL: "SELECT version, digest FROM migrations", Row: func(scan Scan) error {
 			var version int64

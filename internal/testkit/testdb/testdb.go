@@ -1,0 +1,127 @@
+//go:build unix
+
+// Package testdb gives tests real databases: a SQLite file each or, with
+// DB=postgres in the environment, a database each on a PostgreSQL server that
+// the package starts and that ends with the test binary. DB may also be the URL
+// of a server that runs already.
+//
+// It imports database and nothing above, so that every room can use it.
+package testdb
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gatehouse/gatehouse/internal/database"
+)
+
+// Postgres reports whether the tests run on PostgreSQL.
+func Postgres() bool { return os.Getenv("DB") != "" && os.Getenv("DB") != "sqlite" }
+
+// Config names a new database with the present schema and no rows. It is gone
+// after the test.
+func Config(t testing.TB) database.Config {
+	t.Helper()
+	if !Postgres() {
+		return SQLite(t)
+	}
+	admin := postgresURL(t)
+	name := "t_" + strings.ToLower(rand.Text()[:16])
+	template.Do(func() { template.err = makeTemplate(admin) })
+	if template.err != nil {
+		t.Fatalf("template database: %v", template.err)
+	}
+	if err := execute(admin, "CREATE DATABASE "+name+" TEMPLATE "+templateName()); err != nil {
+		t.Fatalf("create database: %v", err)
+	}
+	t.Cleanup(func() { _ = execute(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
+	return database.Config{URL: onDatabase(admin, name), MaxConns: 12}
+}
+
+// SQLite names a new database of the embedded kind, whatever DB says.
+func SQLite(t testing.TB) database.Config {
+	t.Helper()
+	return database.Config{URL: filepath.Join(t.TempDir(), "test.db"), Readers: 4}
+}
+
+// Open opens a new, migrated, empty database for the test.
+func Open(t testing.TB) *database.DB {
+	t.Helper()
+	return Connect(t, Config(t))
+}
+
+// Scratch opens a new, migrated, empty database of the embedded kind: the place
+// for a replay.
+func Scratch(t testing.TB) *database.DB {
+	t.Helper()
+	return Connect(t, SQLite(t))
+}
+
+// Connect opens the database that c names, brings its schema up to date and
+// closes it after the test.
+func Connect(t testing.TB, c database.Config) *database.DB {
+	t.Helper()
+	db, err := database.Open(context.Background(), c)
+	if err != nil {
+		t.Fatalf("open database: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Errorf("close database: %v", err)
+		}
+	})
+	if _, err := db.Migrate(context.Background()); err != nil {
+		t.Fatalf("migrate: %v", err)
+	}
+	return db
+}
+
+var template struct {
+	sync.Once
+	err error
+}
+
+// templateName is the migrated database that the others are copied from. Test
+// binaries that share a server have one each.
+func templateName() string { return "gatehouse_template_" + processID }
+
+var processID = strings.ToLower(rand.Text()[:8])
+
+func makeTemplate(admin string) error {
+	if err := execute(admin, "CREATE DATABASE "+templateName()); err != nil {
+		return err
+	}
+	db, err := database.Open(context.Background(), database.Config{URL: onDatabase(admin, templateName()), MaxConns: 2})
+	if err != nil {
+		return err
+	}
+	_, err = db.Migrate(context.Background())
+	if cerr := db.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func execute(url, sql string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	_, err = conn.Exec(ctx, sql)
+	return err
+}
+
+// onDatabase is url with another database's name in its path.
+func onDatabase(url, name string) string {
+	head, query, _ := strings.Cut(url, "?")
+	return head[:strings.LastIndex(head, "/")+1] + name + "?" + query
+}

@@ -1,0 +1,160 @@
+//go:build unix
+
+// Package testkit gives tests a real server: on a database of its own (package
+// testdb: SQLite, or PostgreSQL with DB=postgres), with a first instance, a
+// listener and a clock that the test moves. When the test ends, the event log is
+// replayed and must give the same tables.
+//
+// Most tests of the API are scenarios, see Call:
+//
+//	s := testkit.Start(t)
+//	s.Run(t,
+//		testkit.Call{Name: "add an organization", Do: "POST /management/v1/orgs", Body: `{"name":"Acme"}`,
+//			Want: `{"id":"*"}`, Keep: map[string]string{"acme": "id"}, Events: []string{"org.added", "org.member.added"}},
+//		testkit.Call{Name: "its policy is the default", Do: "GET /management/v1/policies/login", In: "$acme",
+//			Want: `{"isDefault":true}`},
+//		testkit.Call{Name: "nobody may read it", Do: "GET /management/v1/policies/login", As: "nobody", Status: 401},
+//	)
+//
+// Scenarios live in package test, in a file per service; there every RPC that
+// answers must succeed in one.
+package testkit
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/server"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+)
+
+// Server is a running Gatehouse that serves one test.
+type Server struct {
+	*server.Server
+	// Created is the first instance, for the host localhost, with its first
+	// organization and the owner of the instance with a token.
+	flow.Created
+	DB     *database.DB
+	Clock  *Clock
+	URL    string // "http://localhost:port"
+	Client *http.Client
+
+	address string
+	vars    map[string]string
+	tokens  map[string]string
+}
+
+// Start starts a server on a database of its own.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	return StartOn(t, testdb.Open(t))
+}
+
+// StartOn starts a server on a migrated database. Several servers may share one;
+// the first makes the instance.
+func StartOn(t testing.TB, db *database.DB) *Server {
+	t.Helper()
+	s := Join(t, db)
+	created, err := flow.Setup(context.Background(), s.Store,
+		flow.NewInstance{Name: "Gatehouse", Domain: "localhost", OrgName: "Gatehouse", OwnerName: "admin"})
+	if err != nil {
+		t.Fatalf("first instance: %v", err)
+	}
+	s.know(created)
+	t.Cleanup(func() { s.Verify(t) })
+	return s
+}
+
+// Join starts one more server on a database whose instance is there already.
+func Join(t testing.TB, db *database.DB) *Server {
+	t.Helper()
+	clock := &Clock{}
+	inner, err := server.New(db, clock.Now)
+	if err != nil {
+		t.Fatalf("server: %v", err)
+	}
+	s := &Server{Server: inner, DB: db, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
+	inner.API.Observe = observe
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	s.address = listener.Addr().String()
+	_, port, _ := net.SplitHostPort(s.address)
+	s.URL = "http://localhost:" + port
+	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64}}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- inner.Serve(ctx, listener) }()
+	t.Cleanup(func() {
+		s.Client.CloseIdleConnections()
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+	return s
+}
+
+// Sibling starts one more server on the same database: a second node.
+func (s *Server) Sibling(t testing.TB) *Server {
+	t.Helper()
+	other := Join(t, s.DB)
+	other.know(s.Created)
+	return other
+}
+
+func (s *Server) know(c flow.Created) {
+	s.Created = c
+	s.vars["instance"], s.vars["org"], s.vars["owner"] = c.InstanceID, c.OrgID, c.OwnerID
+	s.tokens["owner"] = c.Token
+}
+
+// dial reaches the server whatever host a request names.
+func (s *Server) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", s.address)
+}
+
+// Verify replays the event log and compares it with every table.
+func (s *Server) Verify(t testing.TB) {
+	t.Helper()
+	report, err := s.Store.Verify(context.Background(), testdb.Scratch(t), nil)
+	if err != nil {
+		t.Errorf("verify: %v", err)
+	}
+	for _, p := range report.Problems {
+		t.Errorf("verify: %s", p)
+	}
+}
+
+// Clock is the server's time: the real one, moved by the test.
+type Clock struct{ offset atomic.Int64 }
+
+// Now is the server's time.
+func (c *Clock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
+// Advance moves the clock forward.
+func (c *Clock) Advance(d time.Duration) { c.offset.Add(int64(d)) }
+
+var answered sync.Map
+
+// observe remembers the RPCs that succeeded at least once.
+func observe(call *api.Call, err error) {
+	if err == nil {
+		answered.Store(call.Procedure, true)
+	}
+}
+
+// Answered reports whether a call of the procedure succeeded in this test binary.
+func Answered(procedure string) bool {
+	_, ok := answered.Load(procedure)
+	return ok
+}
