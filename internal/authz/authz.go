@@ -147,9 +147,15 @@ func Where(ctx context.Context, permission, column string) (string, []any) {
 	return column + " IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")", args
 }
 
-// MayGive refuses roles that do not exist or hold a permission on org, or on the
-// instance where org is empty, that the caller lacks: nobody hands out more
-// than they have.
+// The roles of those to whom an instance or an organization belongs.
+const (
+	InstanceOwner = "IAM_OWNER"
+	OrgOwner      = "ORG_OWNER"
+)
+
+// MayGive refuses roles that do not exist, and those that are above the caller's
+// own: who owns org, or the instance where org is empty, may give any of its
+// roles, others only those that hold no permission which they lack themselves.
 func (c *Caller) MayGive(roles []string, org string) error {
 	if c == nil {
 		return errNoCaller
@@ -159,8 +165,11 @@ func (c *Caller) MayGive(roles []string, org string) error {
 			continue
 		}
 		permissions, ok := c.Roles.member[role]
-		if !ok {
+		switch {
+		case !ok:
 			return fault.Invalid("MEMBER-unknown", "There is no role %s.", role)
+		case c.owns(org):
+			continue
 		}
 		for p := range permissions {
 			if !c.Can(p, org) {
@@ -169,4 +178,16 @@ func (c *Caller) MayGive(roles []string, org string) error {
 		}
 	}
 	return nil
+}
+
+// owns reports whether org, or the instance where org is empty, is the caller's:
+// users from the configuration own whatever they may give members to.
+func (c *Caller) owns(org string) bool {
+	if c.SystemUser {
+		return c.Can("iam.member.write", org)
+	}
+	return slices.ContainsFunc(c.Memberships, func(m Membership) bool {
+		return m.Org == "" && slices.Contains(m.Roles, InstanceOwner) ||
+			m.Org == org && org != "" && slices.Contains(m.Roles, OrgOwner)
+	})
 }

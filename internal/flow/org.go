@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -39,6 +40,6 @@ func AddOrg(tx *eventstore.Tx, instance, id, name, creator string) (eventstore.D
 	if err != nil {
 		return d, err
 	}
-	_, err = member.Add(tx, eventstore.Scope{Instance: instance, Org: id}, creator, []string{"ORG_OWNER"})
+	_, err = member.Add(tx, eventstore.Scope{Instance: instance, Org: id}, creator, []string{authz.OrgOwner})
 	return d, err
 }

@@ -50,7 +50,7 @@ func Setup(ctx context.Context, store *eventstore.Store, n NewInstance) (Created
 		if _, _, err := user.AddPAT(tx, out.InstanceID, out.OrgID, out.OwnerID, hash, time.Time{}); err != nil {
 			return err
 		}
-		_, err := member.Add(tx, scope, out.OwnerID, []string{"IAM_OWNER"})
+		_, err := member.Add(tx, scope, out.OwnerID, []string{authz.InstanceOwner})
 		return err
 	})
 	return out, err

@@ -108,7 +108,7 @@ type idpEvent struct {
 }
 
 var (
-	secondFactorAdded = Part(Login, "secondfactor.added", noOwn("3M9od", Login.title),
+	secondFactorAdded = Part(Login, "secondfactor.added", noOwn(Login.ids.Missing, Login.title),
 		func(s Scope, p *LoginPolicy, e secondFactorEvent) error {
 			if slices.Contains(p.SecondFactors, e.Type) {
 				return fault.AlreadyExists(scopedID(s, "2B0ps"), "The login policy lists this second factor already.")
@@ -126,7 +126,7 @@ var (
 		},
 		func(p *LoginPolicy, e secondFactorEvent) { p.SecondFactors = without(p.SecondFactors, e.Type) })
 
-	multiFactorAdded = Part(Login, "multifactor.added", noOwn("3M9df", Login.title),
+	multiFactorAdded = Part(Login, "multifactor.added", noOwn(Login.ids.Missing, Login.title),
 		func(s Scope, p *LoginPolicy, e multiFactorEvent) error {
 			if slices.Contains(p.MultiFactors, e.Type) {
 				return fault.AlreadyExists(scopedID(s, "3M9od"), "The login policy lists this multi factor already.")
@@ -195,6 +195,9 @@ func AddLogin(tx *eventstore.Tx, s Scope, p LoginPolicy) (Details, error) {
 	second, multi, idps := p.SecondFactors, p.MultiFactors, p.IDPs
 	p.SecondFactors, p.MultiFactors, p.IDPs = nil, nil, nil
 	d, err := Login.Add(tx, s, p)
+	if err == nil && (repeats(second) || repeats(multi) || repeats(idps)) {
+		err = fault.Invalid(scopedID(s, "SFeea"), "A factor or identity provider is listed twice.")
+	}
 	for _, f := range second {
 		if err == nil {
 			d, err = AddSecondFactor(tx, s, f)
@@ -211,6 +214,14 @@ func AddLogin(tx *eventstore.Tx, s Scope, p LoginPolicy) (Details, error) {
 		}
 	}
 	return d, err
+}
+
+func repeats[T comparable](list []T) bool {
+	seen := make(map[T]bool, len(list))
+	for _, v := range list {
+		seen[v] = true
+	}
+	return len(seen) < len(list)
 }
 
 // AddSecondFactor lets users authenticate with the factor.

@@ -74,13 +74,14 @@ func (r Reply) JSON(t testing.TB) any {
 func (s *Server) Run(t *testing.T, calls ...Call) {
 	t.Helper()
 	for _, c := range calls {
-		if !t.Run(c.Name, func(t *testing.T) { s.run(t, c) }) {
+		if !t.Run(c.Name, func(t *testing.T) { s.Check(t, c) }) {
 			t.FailNow()
 		}
 	}
 }
 
-func (s *Server) run(t *testing.T, c Call) {
+// Check makes the call as part of the running test.
+func (s *Server) Check(t testing.TB, c Call) {
 	t.Helper()
 	before := s.position(t)
 	reply := s.Send(t, c)

@@ -47,7 +47,7 @@ type Server struct {
 	URL    string // "http://localhost:port"
 	Client *http.Client
 
-	address string
+	Address string // where it listens
 	vars    map[string]string
 	tokens  map[string]string
 }
@@ -87,8 +87,8 @@ func Join(t testing.TB, db *database.DB) *Server {
 	if err != nil {
 		t.Fatalf("listen: %v", err)
 	}
-	s.address = listener.Addr().String()
-	_, port, _ := net.SplitHostPort(s.address)
+	s.Address = listener.Addr().String()
+	_, port, _ := net.SplitHostPort(s.Address)
 	s.URL = "http://localhost:" + port
 	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64}}
 	ctx, stop := context.WithCancel(context.Background())
@@ -120,7 +120,7 @@ func (s *Server) know(c flow.Created) {
 
 // dial reaches the server whatever host a request names.
 func (s *Server) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", s.address)
+	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", s.Address)
 }
 
 // Verify replays the event log and compares it with every table.
