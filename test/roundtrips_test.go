@@ -1,0 +1,38 @@
+package test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+)
+
+// TestRoundTrips bounds the exchanges with the database for one call: what makes
+// a remote database fast is not to ask it often.
+func TestRoundTrips(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.Run(t, addPolicy(`"SECOND_FACTOR_TYPE_OTP","SECOND_FACTOR_TYPE_U2F"`))
+	for _, c := range []struct {
+		do, body string
+		most     int64
+	}{
+		{"GET " + loginPath, "", 2},
+		{"POST " + loginPath + "/second_factors/_search", "", 2},
+		{"GET /management/v1/orgs/me", "", 2},
+		{"DELETE " + loginPath + "/second_factors/1", "", 4},
+		{"POST " + loginPath + "/second_factors", `{"type":1}`, 4},
+		{"PUT /admin/v1/policies/login", `{"forceMfa":true}`, 4},
+	} {
+		before := s.DB.RoundTrips()
+		if r := s.Send(t, testkit.Call{Do: c.do, Body: c.body}); r.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", c.do, r.Status, r.Body)
+		}
+		trips := s.DB.RoundTrips() - before
+		t.Logf("%s: %d round trips (PostgreSQL: %v)", c.do, trips, testdb.Postgres())
+		if trips > c.most {
+			t.Errorf("%s: %d round trips, at most %d are allowed", c.do, trips, c.most)
+		}
+	}
+}
