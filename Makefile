@@ -7,6 +7,46 @@ TOOL := go tool -modfile=tools/go.mod
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | column -t -s "$$(printf '\t')"
 
+.PHONY: build
+build: ## build the stripped binary ./gatehouse
+	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o gatehouse ./cmd/gatehouse
+
+.PHONY: test
+test: ## run every test on SQLite and on PostgreSQL
+	go test ./...
+	DB=postgres go test ./...
+
+.PHONY: race
+race: ## run the tests with the race detector
+	go test -race ./internal/... ./test/...
+
+.PHONY: check
+check: format vet lint generated proto-check ## everything that must be clean before a commit
+
+.PHONY: format
+format:
+	@test -z "$$(gofmt -l cmd internal test)" || { echo 'run gofmt -w on:'; gofmt -l cmd internal test; exit 1; }
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: lint
+lint: ## run the linters and our own analyzers
+	go build -C tools -o ../.build/analyzers ./analyzers
+	go vet -vettool=.build/analyzers ./cmd/... ./internal/...
+	go tool -modfile=tools/lint/go.mod golangci-lint run
+
+.PHONY: generated
+generated: ## fail if make generate would change something
+	@$(MAKE) --no-print-directory generate
+	@git diff --exit-code --stat -- gen docs/coverage.md || { echo 'gen/ or docs/coverage.md is stale: commit what make generate wrote'; exit 1; }
+
+.PHONY: vulnerabilities
+vulnerabilities: ## look for known vulnerabilities, where their database can be reached
+	@curl -sfI --max-time 10 https://vuln.go.dev/index/db.json >/dev/null || { echo 'vuln.go.dev cannot be reached: not checked'; exit 0; }; \
+	go tool -modfile=tools/lint/go.mod govulncheck ./...
+
 .PHONY: proto-deps
 proto-deps: ## unpack the protos of other projects that ours import
 	@rm -rf .build/proto-deps && mkdir -p .build/proto-deps/google/api .build/proto-deps/buf/validate

@@ -83,6 +83,32 @@ func TestDryRunChangesNothing(t *testing.T) {
 	)
 }
 
+func TestGuardKeepsTheLastFactor(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	guard := map[string]string{"X-Gatehouse-Guard": "true"}
+	s.Run(t,
+		addPolicy(`"SECOND_FACTOR_TYPE_OTP","SECOND_FACTOR_TYPE_U2F"`),
+		testkit.Call{
+			Name: "force MFA", Do: "PUT " + loginPath, Body: `{"allowUsernamePassword":true,"forceMfa":true}`,
+			Events: []string{"org.policy.login.changed"},
+		},
+		testkit.Call{
+			Name: "the first may go", Do: "DELETE " + loginPath + "/second_factors/1", Header: guard,
+			Events: []string{"org.policy.login.secondfactor.removed"},
+		},
+		testkit.Call{Name: "not there, as without a guard", Do: "DELETE " + loginPath + "/second_factors/1", Header: guard, Status: 404},
+		testkit.Call{
+			Name: "the last may not", Do: "DELETE " + loginPath + "/second_factors/2", Header: guard,
+			Status: 400, Want: `{"code":9,"details":[{"id":"LOGIN-last"}]}`,
+		},
+		testkit.Call{
+			Name: "unless nobody asks for the guard", Do: "DELETE " + loginPath + "/second_factors/2",
+			Events: []string{"org.policy.login.secondfactor.removed"},
+		},
+	)
+}
+
 // TestOneRemovalWins removes one factor 64 times at once, over two nodes.
 func TestOneRemovalWins(t *testing.T) {
 	t.Parallel()

@@ -13,12 +13,14 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 // Headers that clients send.
 const (
 	headerOrg    = "X-Zitadel-Orgid"
-	headerDryRun = "X-Gatehouse-Dry-Run"
+	headerDryRun = "X-Gatehouse-Dry-Run" // "true": run the call, then roll it back
+	headerGuard  = "X-Gatehouse-Guard"   // "true": refuse what would lock people out
 )
 
 // Call is what is known about a request before anybody has looked into it.
@@ -128,6 +130,9 @@ func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (conte
 		origin.Creator = caller.UserID
 	}
 	ctx = eventstore.WithOrigin(ctx, origin)
+	if call.Header.Get(headerGuard) == "true" {
+		ctx = policy.WithGuards(ctx)
+	}
 	if m.Permission == Public || m.Permission == Authenticated {
 		return ctx, nil
 	}

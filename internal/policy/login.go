@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"time"
@@ -235,6 +236,9 @@ func AddSecondFactor(tx *eventstore.Tx, s Scope, f SecondFactor) (Details, error
 // RemoveSecondFactor ends the factor: from the commit on nobody in the scope can
 // authenticate with it, and what was proved with it before counts for nothing.
 func RemoveSecondFactor(tx *eventstore.Tx, s Scope, f SecondFactor) (Details, error) {
+	if err := guardLastFactor(tx, s, func(p *LoginPolicy) { p.SecondFactors = without(p.SecondFactors, f) }); err != nil {
+		return Details{}, err
+	}
 	return secondFactorRemoved.Apply(tx, s, secondFactorEvent{f})
 }
 
@@ -248,7 +252,41 @@ func AddMultiFactor(tx *eventstore.Tx, s Scope, f MultiFactor) (Details, error) 
 
 // RemoveMultiFactor ends the factor, as RemoveSecondFactor does.
 func RemoveMultiFactor(tx *eventstore.Tx, s Scope, f MultiFactor) (Details, error) {
+	if err := guardLastFactor(tx, s, func(p *LoginPolicy) { p.MultiFactors = without(p.MultiFactors, f) }); err != nil {
+		return Details{}, err
+	}
 	return multiFactorRemoved.Apply(tx, s, multiFactorEvent{f})
+}
+
+type guardKey struct{}
+
+// WithGuards makes the changes that run with the context refuse what the API
+// allows, but hardly anybody wants: to take away the last factor while one is
+// demanded of everybody.
+func WithGuards(ctx context.Context) context.Context {
+	return context.WithValue(ctx, guardKey{}, true)
+}
+
+func guardLastFactor(tx *eventstore.Tx, s Scope, remove func(*LoginPolicy)) error {
+	if tx.Context().Value(guardKey{}) == nil {
+		return nil
+	}
+	r, err := Login.lock(tx, s, "write")
+	if err != nil || !r.exists {
+		return err
+	}
+	after, err := clone(r.doc)
+	if err != nil {
+		return err
+	}
+	had := len(after.SecondFactors) + len(after.MultiFactors)
+	remove(&after)
+	left := len(after.SecondFactors) + len(after.MultiFactors)
+	if (r.doc.ForceMFA || r.doc.ForceMFALocalOnly) && left == 0 && had > 0 {
+		return fault.Precondition("LOGIN-last",
+			"This is the last factor, and the policy demands one: nobody could log in. Add another factor first, or do not force MFA.")
+	}
+	return nil
 }
 
 // AddLoginIDP lets users log in with an identity provider.
