@@ -65,7 +65,7 @@ generate: proto-deps ## write gen/ and the generated pages of docs/
 
 .PHONY: coverage-page
 coverage-page: ## write docs/coverage.md: which RPCs answer
-	@go test -count=1 -run '^TestCoverage$$' ./internal/server -update >/dev/null
+	@go test -count=1 -run '^TestCoverage$$' ./internal/server -update
 
 .PHONY: proto-lint
 proto-lint: proto-deps ## lint the protos

@@ -22,17 +22,26 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How a text condition compares. Methods that ignore case compare both sides in lower case.
 type TextQueryMethod int32
 
 const (
-	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS                  TextQueryMethod = 0
-	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE      TextQueryMethod = 1
-	TextQueryMethod_TEXT_QUERY_METHOD_STARTS_WITH             TextQueryMethod = 2
+	// The whole value is the text.
+	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS TextQueryMethod = 0
+	// The whole value is the text, in any case.
+	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE TextQueryMethod = 1
+	// The value begins with the text.
+	TextQueryMethod_TEXT_QUERY_METHOD_STARTS_WITH TextQueryMethod = 2
+	// The value begins with the text, in any case.
 	TextQueryMethod_TEXT_QUERY_METHOD_STARTS_WITH_IGNORE_CASE TextQueryMethod = 3
-	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS                TextQueryMethod = 4
-	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS_IGNORE_CASE    TextQueryMethod = 5
-	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH               TextQueryMethod = 6
-	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH_IGNORE_CASE   TextQueryMethod = 7
+	// The text occurs in the value.
+	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS TextQueryMethod = 4
+	// The text occurs in the value, in any case.
+	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS_IGNORE_CASE TextQueryMethod = 5
+	// The value ends with the text.
+	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH TextQueryMethod = 6
+	// The value ends with the text, in any case.
+	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH_IGNORE_CASE TextQueryMethod = 7
 )
 
 // Enum value maps for TextQueryMethod.
@@ -86,9 +95,11 @@ func (TextQueryMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_v1_object_proto_rawDescGZIP(), []int{0}
 }
 
+// How a condition compares with a list.
 type ListQueryMethod int32
 
 const (
+	// The value is in the list.
 	ListQueryMethod_LIST_QUERY_METHOD_IN ListQueryMethod = 0
 )
 
@@ -129,14 +140,20 @@ func (ListQueryMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_v1_object_proto_rawDescGZIP(), []int{1}
 }
 
+// How a condition compares times.
 type TimestampQueryMethod int32
 
 const (
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_EQUALS            TimestampQueryMethod = 0
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_GREATER           TimestampQueryMethod = 1
+	// The same instant.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_EQUALS TimestampQueryMethod = 0
+	// Later than the given time.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_GREATER TimestampQueryMethod = 1
+	// At the given time or later.
 	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_GREATER_OR_EQUALS TimestampQueryMethod = 2
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS              TimestampQueryMethod = 3
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS_OR_EQUALS    TimestampQueryMethod = 4
+	// Earlier than the given time.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS TimestampQueryMethod = 3
+	// At the given time or earlier.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS_OR_EQUALS TimestampQueryMethod = 4
 )
 
 // Enum value maps for TimestampQueryMethod.
@@ -184,12 +201,20 @@ func (TimestampQueryMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_v1_object_proto_rawDescGZIP(), []int{2}
 }
 
+// Where an object stands in the event log, and when it was written. An answer to a creation has
+// creation_date, an answer to a change or a removal change_date, an object that is shown both.
 type ObjectDetails struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	ResourceOwner string                 `protobuf:"bytes,4,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the last event that concerns the object, counted within its aggregate. In JSON a
+	// string.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Time of the first event of the object.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// Time of the last event of the object.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Id of the organization or the instance that owns the object. For a policy that an
+	// organization inherits, it is the instance.
+	ResourceOwner string `protobuf:"bytes,4,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -252,11 +277,15 @@ func (x *ObjectDetails) GetResourceOwner() string {
 	return ""
 }
 
+// The page of a list.
 type ListQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
-	Asc           bool                   `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many entries to skip. Default 0.
+	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// How many entries to return. 0 stands for 100; more than 1000 is INVALID_ARGUMENT.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// True sorts ascending, false (the default) descending, by the sorting column of the request.
+	Asc           bool `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,13 +341,18 @@ func (x *ListQuery) GetAsc() bool {
 	return false
 }
 
+// What is known about a list as a whole.
 type ListDetails struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	TotalResult       uint64                 `protobuf:"varint,1,opt,name=total_result,json=totalResult,proto3" json:"total_result,omitempty"`
-	ProcessedSequence uint64                 `protobuf:"varint,2,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
-	ViewTimestamp     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=view_timestamp,json=viewTimestamp,proto3" json:"view_timestamp,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of entries that match, on all pages together. Absent in JSON where nothing matches.
+	TotalResult uint64 `protobuf:"varint,1,opt,name=total_result,json=totalResult,proto3" json:"total_result,omitempty"`
+	// Kept for clients. Lists are read from tables that never lag behind the events, so there is
+	// nothing to tell and the field is absent.
+	ProcessedSequence uint64 `protobuf:"varint,2,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
+	// Time of the read. The list holds everything that was acknowledged before it.
+	ViewTimestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=view_timestamp,json=viewTimestamp,proto3" json:"view_timestamp,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDetails) Reset() {

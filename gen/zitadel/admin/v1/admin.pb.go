@@ -14191,6 +14191,7 @@ func (x *RemoveLabelPolicyFontResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetLoginPolicy has no fields.
 type GetLoginPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -14227,9 +14228,11 @@ func (*GetLoginPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{251}
 }
 
+// The answer to GetLoginPolicy.
 type GetLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.LoginPolicy       `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
+	Policy        *v15.LoginPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14271,27 +14274,54 @@ func (x *GetLoginPolicyResponse) GetPolicy() *v15.LoginPolicy {
 	return nil
 }
 
+// All settings of the policy, apart from its lists. A field that is absent becomes false, empty
+// or zero.
 type UpdateLoginPolicyRequest struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	AllowUsernamePassword      bool                   `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
-	AllowRegister              bool                   `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
-	AllowExternalIdp           bool                   `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
-	ForceMfa                   bool                   `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
-	PasswordlessType           v15.PasswordlessType   `protobuf:"varint,5,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
-	HidePasswordReset          bool                   `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
-	IgnoreUnknownUsernames     bool                   `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	DefaultRedirectUri         string                 `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	PasswordCheckLifetime      *durationpb.Duration   `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
-	ExternalLoginCheckLifetime *durationpb.Duration   `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
-	MfaInitSkipLifetime        *durationpb.Duration   `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
-	SecondFactorCheckLifetime  *durationpb.Duration   `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
-	MultiFactorCheckLifetime   *durationpb.Duration   `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
-	AllowDomainDiscovery       bool                   `protobuf:"varint,14,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
-	DisableLoginWithEmail      bool                   `protobuf:"varint,15,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
-	DisableLoginWithPhone      bool                   `protobuf:"varint,16,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
-	ForceMfaLocalOnly          bool                   `protobuf:"varint,17,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True lets users log in with a login name and a password.
+	AllowUsernamePassword bool `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
+	// True offers visitors to create a user by themselves.
+	AllowRegister bool `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
+	// True lets users log in with the identity providers of idps.
+	AllowExternalIdp bool `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
+	// True requires a second factor or a multi factor in every login; users without one must
+	// enrol one of those that are listed. A passkey satisfies it where passkeys are allowed and
+	// the multi factor is listed.
+	ForceMfa bool `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
+	// Whether users may log in with a passkey and without a password.
+	PasswordlessType v15.PasswordlessType `protobuf:"varint,5,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
+	// True leaves the link for a forgotten password out of the login pages.
+	HidePasswordReset bool `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
+	// True lets the login go on to the password for names that do not exist, so that it does not
+	// tell which names do.
+	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
+	// Where the login sends users when it was not started by an application: an absolute URI, or
+	// empty for the built-in page.
+	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
+	// For how long a login with an identity provider counts in a session.
+	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
+	// For how long a user who declined to set up a factor is not asked again, where none is
+	// required.
+	MfaInitSkipLifetime *durationpb.Duration `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
+	// For how long a checked second factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age.
+	SecondFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
+	// For how long a checked multi factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age.
+	MultiFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
+	// True lets the login find the organization by the domain of an unknown login name.
+	AllowDomainDiscovery bool `protobuf:"varint,14,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
+	// True refuses an email address in place of a login name.
+	DisableLoginWithEmail bool `protobuf:"varint,15,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
+	// True refuses a phone number in place of a login name.
+	DisableLoginWithPhone bool `protobuf:"varint,16,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
+	// True requires a second factor or a multi factor after a login with a password, and not
+	// after one with an identity provider, also where force_mfa is set.
+	ForceMfaLocalOnly bool `protobuf:"varint,17,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *UpdateLoginPolicyRequest) Reset() {
@@ -14443,9 +14473,11 @@ func (x *UpdateLoginPolicyRequest) GetForceMfaLocalOnly() bool {
 	return false
 }
 
+// The answer to UpdateLoginPolicy.
 type UpdateLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14487,9 +14519,11 @@ func (x *UpdateLoginPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ListLoginPolicyIDPs.
 type ListLoginPolicyIDPsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14531,9 +14565,12 @@ func (x *ListLoginPolicyIDPsRequest) GetQuery() *v1.ListQuery {
 	return nil
 }
 
+// The answer to ListLoginPolicyIDPs.
 type ListLoginPolicyIDPsResponse struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Details       *v1.ListDetails           `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The links in the order of their addition.
 	Result        []*v14.IDPLoginPolicyLink `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -14583,9 +14620,11 @@ func (x *ListLoginPolicyIDPsResponse) GetResult() []*v14.IDPLoginPolicyLink {
 	return nil
 }
 
+// The request of AddIDPToLoginPolicy.
 type AddIDPToLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of an identity provider of the instance, 1 to 200 characters.
+	IdpId         string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14627,9 +14666,11 @@ func (x *AddIDPToLoginPolicyRequest) GetIdpId() string {
 	return ""
 }
 
+// The answer to AddIDPToLoginPolicy.
 type AddIDPToLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14671,9 +14712,11 @@ func (x *AddIDPToLoginPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveIDPFromLoginPolicy.
 type RemoveIDPFromLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId         string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14715,9 +14758,11 @@ func (x *RemoveIDPFromLoginPolicyRequest) GetIdpId() string {
 	return ""
 }
 
+// The answer to RemoveIDPFromLoginPolicy.
 type RemoveIDPFromLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14759,6 +14804,7 @@ func (x *RemoveIDPFromLoginPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ListLoginPolicySecondFactors has no fields.
 type ListLoginPolicySecondFactorsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -14795,9 +14841,12 @@ func (*ListLoginPolicySecondFactorsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{261}
 }
 
+// The answer to ListLoginPolicySecondFactors.
 type ListLoginPolicySecondFactorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The factors; absent in JSON where there is none.
 	Result        []v15.SecondFactorType `protobuf:"varint,2,rep,packed,name=result,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -14847,9 +14896,11 @@ func (x *ListLoginPolicySecondFactorsResponse) GetResult() []v15.SecondFactorTyp
 	return nil
 }
 
+// The request of AddSecondFactorToLoginPolicy.
 type AddSecondFactorToLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v15.SecondFactorType   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to add. SECOND_FACTOR_TYPE_UNSPECIFIED and unknown values are INVALID_ARGUMENT.
+	Type          v15.SecondFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14891,9 +14942,11 @@ func (x *AddSecondFactorToLoginPolicyRequest) GetType() v15.SecondFactorType {
 	return v15.SecondFactorType(0)
 }
 
+// The answer to AddSecondFactorToLoginPolicy.
 type AddSecondFactorToLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14935,9 +14988,12 @@ func (x *AddSecondFactorToLoginPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveSecondFactorFromLoginPolicy.
 type RemoveSecondFactorFromLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v15.SecondFactorType   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to remove, in a path by name or by number. SECOND_FACTOR_TYPE_UNSPECIFIED and
+	// unknown values are INVALID_ARGUMENT.
+	Type          v15.SecondFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14979,9 +15035,11 @@ func (x *RemoveSecondFactorFromLoginPolicyRequest) GetType() v15.SecondFactorTyp
 	return v15.SecondFactorType(0)
 }
 
+// The answer to RemoveSecondFactorFromLoginPolicy.
 type RemoveSecondFactorFromLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15023,6 +15081,7 @@ func (x *RemoveSecondFactorFromLoginPolicyResponse) GetDetails() *v1.ObjectDetai
 	return nil
 }
 
+// The request of ListLoginPolicyMultiFactors has no fields.
 type ListLoginPolicyMultiFactorsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15059,10 +15118,13 @@ func (*ListLoginPolicyMultiFactorsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{267}
 }
 
+// The answer to ListLoginPolicyMultiFactors.
 type ListLoginPolicyMultiFactorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []v15.MultiFactorType  `protobuf:"varint,2,rep,packed,name=result,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The factors; absent in JSON where there is none.
+	Result        []v15.MultiFactorType `protobuf:"varint,2,rep,packed,name=result,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15111,9 +15173,11 @@ func (x *ListLoginPolicyMultiFactorsResponse) GetResult() []v15.MultiFactorType 
 	return nil
 }
 
+// The request of AddMultiFactorToLoginPolicy.
 type AddMultiFactorToLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v15.MultiFactorType    `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to add. MULTI_FACTOR_TYPE_UNSPECIFIED and unknown values are INVALID_ARGUMENT.
+	Type          v15.MultiFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15155,9 +15219,11 @@ func (x *AddMultiFactorToLoginPolicyRequest) GetType() v15.MultiFactorType {
 	return v15.MultiFactorType(0)
 }
 
+// The answer to AddMultiFactorToLoginPolicy.
 type AddMultiFactorToLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15199,9 +15265,12 @@ func (x *AddMultiFactorToLoginPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMultiFactorFromLoginPolicy.
 type RemoveMultiFactorFromLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v15.MultiFactorType    `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to remove, in a path by name or by number. MULTI_FACTOR_TYPE_UNSPECIFIED and
+	// unknown values are INVALID_ARGUMENT.
+	Type          v15.MultiFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15243,9 +15312,11 @@ func (x *RemoveMultiFactorFromLoginPolicyRequest) GetType() v15.MultiFactorType 
 	return v15.MultiFactorType(0)
 }
 
+// The answer to RemoveMultiFactorFromLoginPolicy.
 type RemoveMultiFactorFromLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

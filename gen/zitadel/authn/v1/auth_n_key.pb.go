@@ -23,11 +23,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The form in which a new private key is handed over.
 type KeyType int32
 
 const (
+	// Not a valid choice.
 	KeyType_KEY_TYPE_UNSPECIFIED KeyType = 0
-	KeyType_KEY_TYPE_JSON        KeyType = 1
+	// A JSON document that holds the key in PEM form and the ids to use it with.
+	KeyType_KEY_TYPE_JSON KeyType = 1
 )
 
 // Enum value maps for KeyType.
@@ -69,11 +72,17 @@ func (KeyType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_authn_v1_auth_n_key_proto_rawDescGZIP(), []int{0}
 }
 
+// A key pair by which a machine user or an application proves who it is. Gatehouse keeps the
+// public half only.
 type Key struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	Type           KeyType                `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of the assertions that it signs.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the key.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The form in which it was handed over.
+	Type KeyType `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	// From this time on the key proves nothing.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

@@ -23,18 +23,29 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// An entry of a history: one event of an object, without its payload.
 type Change struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	ChangeDate               *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	EventType                *v1.LocalizedMessage   `protobuf:"bytes,2,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
-	Sequence                 uint64                 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	EditorId                 string                 `protobuf:"bytes,4,opt,name=editor_id,json=editorId,proto3" json:"editor_id,omitempty"`
-	EditorDisplayName        string                 `protobuf:"bytes,5,opt,name=editor_display_name,json=editorDisplayName,proto3" json:"editor_display_name,omitempty"`
-	ResourceOwnerId          string                 `protobuf:"bytes,6,opt,name=resource_owner_id,json=resourceOwnerId,proto3" json:"resource_owner_id,omitempty"`
-	EditorPreferredLoginName string                 `protobuf:"bytes,7,opt,name=editor_preferred_login_name,json=editorPreferredLoginName,proto3" json:"editor_preferred_login_name,omitempty"`
-	EditorAvatarUrl          string                 `protobuf:"bytes,8,opt,name=editor_avatar_url,json=editorAvatarUrl,proto3" json:"editor_avatar_url,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// What happened: the key is the type of the event, such as
+	// org.policy.login.secondfactor.removed.
+	EventType *v1.LocalizedMessage `protobuf:"bytes,2,opt,name=event_type,json=eventType,proto3" json:"event_type,omitempty"`
+	// Number of the event within its aggregate.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Id of the user, or name of the system user, who caused it; empty where Gatehouse did by
+	// itself.
+	EditorId string `protobuf:"bytes,4,opt,name=editor_id,json=editorId,proto3" json:"editor_id,omitempty"`
+	// Name of the editor; the id where the user is gone.
+	EditorDisplayName string `protobuf:"bytes,5,opt,name=editor_display_name,json=editorDisplayName,proto3" json:"editor_display_name,omitempty"`
+	// Id of the organization or the instance that owns the object.
+	ResourceOwnerId string `protobuf:"bytes,6,opt,name=resource_owner_id,json=resourceOwnerId,proto3" json:"resource_owner_id,omitempty"`
+	// Login name of the editor, empty where the user is gone.
+	EditorPreferredLoginName string `protobuf:"bytes,7,opt,name=editor_preferred_login_name,json=editorPreferredLoginName,proto3" json:"editor_preferred_login_name,omitempty"`
+	// Address of the picture of the editor, empty where there is none.
+	EditorAvatarUrl string `protobuf:"bytes,8,opt,name=editor_avatar_url,json=editorAvatarUrl,proto3" json:"editor_avatar_url,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Change) Reset() {
@@ -123,11 +134,16 @@ func (x *Change) GetEditorAvatarUrl() string {
 	return ""
 }
 
+// The page of a history.
 type ChangeQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
-	Asc           bool                   `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Continue after this sequence, in the chosen direction; 0 starts at the end or, ascending,
+	// at the beginning.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// How many entries to return. 0 stands for 100, and 1000 is the maximum.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// True lists the oldest first, false (the default) the newest.
+	Asc           bool `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

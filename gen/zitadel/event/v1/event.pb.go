@@ -24,14 +24,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// One entry of the event log, from which every table is made. Events are never changed; the
+// payload of one can be erased on request of a person.
 type Event struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Editor        *Editor                `protobuf:"bytes,1,opt,name=editor,proto3" json:"editor,omitempty"`
-	Aggregate     *Aggregate             `protobuf:"bytes,2,opt,name=aggregate,proto3" json:"aggregate,omitempty"`
-	Sequence      uint64                 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	Payload       *structpb.Struct       `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
-	Type          *EventType             `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who caused it.
+	Editor *Editor `protobuf:"bytes,1,opt,name=editor,proto3" json:"editor,omitempty"`
+	// The object that it belongs to.
+	Aggregate *Aggregate `protobuf:"bytes,2,opt,name=aggregate,proto3" json:"aggregate,omitempty"`
+	// Number of the event within its aggregate, beginning with 1 and without gaps.
+	Sequence uint64 `protobuf:"varint,3,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// When it was written.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// What it says, in JSON. Secrets are in it only as hashes or encrypted.
+	Payload *structpb.Struct `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
+	// What happened.
+	Type          *EventType `protobuf:"bytes,6,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -108,11 +116,15 @@ func (x *Event) GetType() *EventType {
 	return nil
 }
 
+// Who caused an event.
 type Editor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Service       string                 `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, or name of the system user; empty where Gatehouse acted by itself.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Name of the user; empty where the user is gone.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Part of Gatehouse that wrote the event, where it was not a call.
+	Service       string `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,11 +180,16 @@ func (x *Editor) GetService() string {
 	return ""
 }
 
+// The object that an event belongs to. Its events form one sequence and change it one at a
+// time.
 type Aggregate struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Type          *AggregateType         `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	ResourceOwner string                 `protobuf:"bytes,3,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the object.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Its kind, such as org, user or instance.
+	Type *AggregateType `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Id of the organization or the instance that owns it.
+	ResourceOwner string `protobuf:"bytes,3,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -228,10 +245,13 @@ func (x *Aggregate) GetResourceOwner() string {
 	return ""
 }
 
+// The type of an event.
 type EventType struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Localized     *v1.LocalizedMessage   `protobuf:"bytes,2,opt,name=localized,proto3" json:"localized,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Dotted name, such as org.policy.login.secondfactor.removed.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The same for people.
+	Localized     *v1.LocalizedMessage `protobuf:"bytes,2,opt,name=localized,proto3" json:"localized,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -280,10 +300,13 @@ func (x *EventType) GetLocalized() *v1.LocalizedMessage {
 	return nil
 }
 
+// The type of an aggregate.
 type AggregateType struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Localized     *v1.LocalizedMessage   `protobuf:"bytes,2,opt,name=localized,proto3" json:"localized,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, such as org.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The same for people.
+	Localized     *v1.LocalizedMessage `protobuf:"bytes,2,opt,name=localized,proto3" json:"localized,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

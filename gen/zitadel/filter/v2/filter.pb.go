@@ -23,17 +23,26 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How a text condition compares. Methods that ignore case compare both sides in lower case.
 type TextFilterMethod int32
 
 const (
-	TextFilterMethod_TEXT_FILTER_METHOD_EQUALS                  TextFilterMethod = 0
-	TextFilterMethod_TEXT_FILTER_METHOD_EQUALS_IGNORE_CASE      TextFilterMethod = 1
-	TextFilterMethod_TEXT_FILTER_METHOD_STARTS_WITH             TextFilterMethod = 2
+	// The whole value is the text.
+	TextFilterMethod_TEXT_FILTER_METHOD_EQUALS TextFilterMethod = 0
+	// The whole value is the text, in any case.
+	TextFilterMethod_TEXT_FILTER_METHOD_EQUALS_IGNORE_CASE TextFilterMethod = 1
+	// The value begins with the text.
+	TextFilterMethod_TEXT_FILTER_METHOD_STARTS_WITH TextFilterMethod = 2
+	// The value begins with the text, in any case.
 	TextFilterMethod_TEXT_FILTER_METHOD_STARTS_WITH_IGNORE_CASE TextFilterMethod = 3
-	TextFilterMethod_TEXT_FILTER_METHOD_CONTAINS                TextFilterMethod = 4
-	TextFilterMethod_TEXT_FILTER_METHOD_CONTAINS_IGNORE_CASE    TextFilterMethod = 5
-	TextFilterMethod_TEXT_FILTER_METHOD_ENDS_WITH               TextFilterMethod = 6
-	TextFilterMethod_TEXT_FILTER_METHOD_ENDS_WITH_IGNORE_CASE   TextFilterMethod = 7
+	// The text occurs in the value.
+	TextFilterMethod_TEXT_FILTER_METHOD_CONTAINS TextFilterMethod = 4
+	// The text occurs in the value, in any case.
+	TextFilterMethod_TEXT_FILTER_METHOD_CONTAINS_IGNORE_CASE TextFilterMethod = 5
+	// The value ends with the text.
+	TextFilterMethod_TEXT_FILTER_METHOD_ENDS_WITH TextFilterMethod = 6
+	// The value ends with the text, in any case.
+	TextFilterMethod_TEXT_FILTER_METHOD_ENDS_WITH_IGNORE_CASE TextFilterMethod = 7
 )
 
 // Enum value maps for TextFilterMethod.
@@ -87,9 +96,11 @@ func (TextFilterMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_filter_v2_filter_proto_rawDescGZIP(), []int{0}
 }
 
+// How a condition compares with a list.
 type ListFilterMethod int32
 
 const (
+	// The value is in the list.
 	ListFilterMethod_LIST_FILTER_METHOD_IN ListFilterMethod = 0
 )
 
@@ -130,13 +141,19 @@ func (ListFilterMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_filter_v2_filter_proto_rawDescGZIP(), []int{1}
 }
 
+// How a condition compares times.
 type TimestampFilterMethod int32
 
 const (
-	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_EQUALS           TimestampFilterMethod = 0
-	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_AFTER            TimestampFilterMethod = 1
-	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_AFTER_OR_EQUALS  TimestampFilterMethod = 2
-	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_BEFORE           TimestampFilterMethod = 3
+	// The same instant.
+	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_EQUALS TimestampFilterMethod = 0
+	// Later than the given time.
+	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_AFTER TimestampFilterMethod = 1
+	// At the given time or later.
+	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_AFTER_OR_EQUALS TimestampFilterMethod = 2
+	// Earlier than the given time.
+	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_BEFORE TimestampFilterMethod = 3
+	// At the given time or earlier.
 	TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_BEFORE_OR_EQUALS TimestampFilterMethod = 4
 )
 
@@ -185,10 +202,13 @@ func (TimestampFilterMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_filter_v2_filter_proto_rawDescGZIP(), []int{2}
 }
 
+// How a condition compares bytes.
 type ByteFilterMethod int32
 
 const (
-	ByteFilterMethod_BYTE_FILTER_METHOD_EQUALS     ByteFilterMethod = 0
+	// The same bytes.
+	ByteFilterMethod_BYTE_FILTER_METHOD_EQUALS ByteFilterMethod = 0
+	// Other bytes.
 	ByteFilterMethod_BYTE_FILTER_METHOD_NOT_EQUALS ByteFilterMethod = 1
 )
 
@@ -231,11 +251,15 @@ func (ByteFilterMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_filter_v2_filter_proto_rawDescGZIP(), []int{3}
 }
 
+// The page of a list.
 type PaginationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
-	Asc           bool                   `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many entries to skip.
+	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// How many entries to return. 0 stands for 100; more than 1000 is INVALID_ARGUMENT.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// True sorts ascending, false (the default) descending, by the sorting column of the request.
+	Asc           bool `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,10 +315,13 @@ func (x *PaginationRequest) GetAsc() bool {
 	return false
 }
 
+// What is known about a list as a whole.
 type PaginationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TotalResult   uint64                 `protobuf:"varint,1,opt,name=total_result,json=totalResult,proto3" json:"total_result,omitempty"`
-	AppliedLimit  uint64                 `protobuf:"varint,2,opt,name=applied_limit,json=appliedLimit,proto3" json:"applied_limit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of entries that match, on all pages together.
+	TotalResult uint64 `protobuf:"varint,1,opt,name=total_result,json=totalResult,proto3" json:"total_result,omitempty"`
+	// The limit that was in force: that of the request, or the default.
+	AppliedLimit  uint64 `protobuf:"varint,2,opt,name=applied_limit,json=appliedLimit,proto3" json:"applied_limit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -343,9 +370,11 @@ func (x *PaginationResponse) GetAppliedLimit() uint64 {
 	return 0
 }
 
+// Selects one object.
 type IDFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the object, at most 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -387,10 +416,13 @@ func (x *IDFilter) GetId() string {
 	return ""
 }
 
+// Compares a time.
 type TimestampFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Timestamp     *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
-	Method        TimestampFilterMethod  `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TimestampFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time to compare with.
+	Timestamp *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	// How to compare; by default for equality.
+	Method        TimestampFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TimestampFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -439,9 +471,11 @@ func (x *TimestampFilter) GetMethod() TimestampFilterMethod {
 	return TimestampFilterMethod_TIMESTAMP_FILTER_METHOD_EQUALS
 }
 
+// Selects several objects.
 type InIDsFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids, each 1 to 200 characters and named once.
+	Ids           []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -119,12 +119,16 @@ func (IDPStylingType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v1_idp_proto_rawDescGZIP(), []int{1}
 }
 
+// Protocol of an identity provider that the old calls made.
 type IDPType int32
 
 const (
+	// Another kind of provider; see the provider itself.
 	IDPType_IDP_TYPE_UNSPECIFIED IDPType = 0
-	IDPType_IDP_TYPE_OIDC        IDPType = 1
-	IDPType_IDP_TYPE_JWT         IDPType = 3
+	// OpenID Connect.
+	IDPType_IDP_TYPE_OIDC IDPType = 1
+	// Signed tokens that a gateway in front of the login sets.
+	IDPType_IDP_TYPE_JWT IDPType = 3
 )
 
 // Enum value maps for IDPType.
@@ -168,12 +172,16 @@ func (IDPType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v1_idp_proto_rawDescGZIP(), []int{2}
 }
 
+// Where an identity provider is defined.
 type IDPOwnerType int32
 
 const (
+	// Not a valid choice.
 	IDPOwnerType_IDP_OWNER_TYPE_UNSPECIFIED IDPOwnerType = 0
-	IDPOwnerType_IDP_OWNER_TYPE_SYSTEM      IDPOwnerType = 1
-	IDPOwnerType_IDP_OWNER_TYPE_ORG         IDPOwnerType = 2
+	// In the instance, for every organization.
+	IDPOwnerType_IDP_OWNER_TYPE_SYSTEM IDPOwnerType = 1
+	// In an organization, for itself alone.
+	IDPOwnerType_IDP_OWNER_TYPE_ORG IDPOwnerType = 2
 )
 
 // Enum value maps for IDPOwnerType.
@@ -870,11 +878,15 @@ func (x *IDPUserLink) GetIdpType() IDPType {
 	return IDPType_IDP_TYPE_UNSPECIFIED
 }
 
+// An identity provider that a login policy offers.
 type IDPLoginPolicyLink struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	IdpName       string                 `protobuf:"bytes,2,opt,name=idp_name,json=idpName,proto3" json:"idp_name,omitempty"`
-	IdpType       IDPType                `protobuf:"varint,3,opt,name=idp_type,json=idpType,proto3,enum=zitadel.idp.v1.IDPType" json:"idp_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider.
+	IdpId string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Name of the identity provider.
+	IdpName string `protobuf:"bytes,2,opt,name=idp_name,json=idpName,proto3" json:"idp_name,omitempty"`
+	// Its protocol, as far as IDPType knows it.
+	IdpType       IDPType `protobuf:"varint,3,opt,name=idp_type,json=idpType,proto3,enum=zitadel.idp.v1.IDPType" json:"idp_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

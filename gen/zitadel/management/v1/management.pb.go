@@ -15385,6 +15385,7 @@ func (x *GetDomainPolicyResponse) GetPolicy() *v110.DomainPolicy {
 	return nil
 }
 
+// The request of GetLoginPolicy has no fields.
 type GetLoginPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15421,10 +15422,13 @@ func (*GetLoginPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{300}
 }
 
+// The answer to GetLoginPolicy.
 type GetLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LoginPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy *v110.LoginPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15473,6 +15477,7 @@ func (x *GetLoginPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The request of GetDefaultLoginPolicy has no fields.
 type GetDefaultLoginPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15509,9 +15514,11 @@ func (*GetDefaultLoginPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{302}
 }
 
+// The answer to GetDefaultLoginPolicy.
 type GetDefaultLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LoginPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
+	Policy        *v110.LoginPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15553,30 +15560,59 @@ func (x *GetDefaultLoginPolicyResponse) GetPolicy() *v110.LoginPolicy {
 	return nil
 }
 
+// The new policy as a whole. A field that is absent is false, empty or zero.
 type AddCustomLoginPolicyRequest struct {
-	state                      protoimpl.MessageState             `protogen:"open.v1"`
-	AllowUsernamePassword      bool                               `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
-	AllowRegister              bool                               `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
-	AllowExternalIdp           bool                               `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
-	ForceMfa                   bool                               `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
-	PasswordlessType           v110.PasswordlessType              `protobuf:"varint,5,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
-	HidePasswordReset          bool                               `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
-	IgnoreUnknownUsernames     bool                               `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	DefaultRedirectUri         string                             `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	PasswordCheckLifetime      *durationpb.Duration               `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
-	ExternalLoginCheckLifetime *durationpb.Duration               `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
-	MfaInitSkipLifetime        *durationpb.Duration               `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
-	SecondFactorCheckLifetime  *durationpb.Duration               `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
-	MultiFactorCheckLifetime   *durationpb.Duration               `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
-	SecondFactors              []v110.SecondFactorType            `protobuf:"varint,14,rep,packed,name=second_factors,json=secondFactors,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"second_factors,omitempty"`
-	MultiFactors               []v110.MultiFactorType             `protobuf:"varint,15,rep,packed,name=multi_factors,json=multiFactors,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"multi_factors,omitempty"`
-	Idps                       []*AddCustomLoginPolicyRequest_IDP `protobuf:"bytes,16,rep,name=idps,proto3" json:"idps,omitempty"`
-	AllowDomainDiscovery       bool                               `protobuf:"varint,17,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
-	DisableLoginWithEmail      bool                               `protobuf:"varint,18,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
-	DisableLoginWithPhone      bool                               `protobuf:"varint,19,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
-	ForceMfaLocalOnly          bool                               `protobuf:"varint,20,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True lets users log in with a login name and a password.
+	AllowUsernamePassword bool `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
+	// True offers visitors to create a user by themselves.
+	AllowRegister bool `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
+	// True lets users log in with the identity providers of idps.
+	AllowExternalIdp bool `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
+	// True requires a second factor or a multi factor in every login; users without one must
+	// enrol one of those that are listed. A passkey satisfies it where passkeys are allowed and
+	// the multi factor is listed.
+	ForceMfa bool `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
+	// Whether users may log in with a passkey and without a password.
+	PasswordlessType v110.PasswordlessType `protobuf:"varint,5,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
+	// True leaves the link for a forgotten password out of the login pages.
+	HidePasswordReset bool `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
+	// True lets the login go on to the password for names that do not exist, so that it does not
+	// tell which names do.
+	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
+	// Where the login sends users when it was not started by an application: an absolute URI, or
+	// empty for the built-in page.
+	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
+	// For how long a login with an identity provider counts in a session.
+	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
+	// For how long a user who declined to set up a factor is not asked again, where none is
+	// required.
+	MfaInitSkipLifetime *durationpb.Duration `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
+	// For how long a checked second factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age.
+	SecondFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
+	// For how long a checked multi factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age.
+	MultiFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
+	// The second factors of the policy, each named once.
+	SecondFactors []v110.SecondFactorType `protobuf:"varint,14,rep,packed,name=second_factors,json=secondFactors,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"second_factors,omitempty"`
+	// The multi factors of the policy, each named once.
+	MultiFactors []v110.MultiFactorType `protobuf:"varint,15,rep,packed,name=multi_factors,json=multiFactors,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"multi_factors,omitempty"`
+	// The identity providers that the login offers, each named once.
+	Idps []*AddCustomLoginPolicyRequest_IDP `protobuf:"bytes,16,rep,name=idps,proto3" json:"idps,omitempty"`
+	// True lets the login find the organization by the domain of an unknown login name.
+	AllowDomainDiscovery bool `protobuf:"varint,17,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
+	// True refuses an email address in place of a login name.
+	DisableLoginWithEmail bool `protobuf:"varint,18,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
+	// True refuses a phone number in place of a login name.
+	DisableLoginWithPhone bool `protobuf:"varint,19,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
+	// True requires a second factor or a multi factor after a login with a password, and not
+	// after one with an identity provider, also where force_mfa is set.
+	ForceMfaLocalOnly bool `protobuf:"varint,20,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *AddCustomLoginPolicyRequest) Reset() {
@@ -15749,9 +15785,11 @@ func (x *AddCustomLoginPolicyRequest) GetForceMfaLocalOnly() bool {
 	return false
 }
 
+// The answer to AddCustomLoginPolicy.
 type AddCustomLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15793,27 +15831,54 @@ func (x *AddCustomLoginPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// All settings of the policy, apart from its lists. A field that is absent becomes false, empty
+// or zero.
 type UpdateCustomLoginPolicyRequest struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	AllowUsernamePassword      bool                   `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
-	AllowRegister              bool                   `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
-	AllowExternalIdp           bool                   `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
-	ForceMfa                   bool                   `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
-	PasswordlessType           v110.PasswordlessType  `protobuf:"varint,5,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
-	HidePasswordReset          bool                   `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
-	IgnoreUnknownUsernames     bool                   `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	DefaultRedirectUri         string                 `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	PasswordCheckLifetime      *durationpb.Duration   `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
-	ExternalLoginCheckLifetime *durationpb.Duration   `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
-	MfaInitSkipLifetime        *durationpb.Duration   `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
-	SecondFactorCheckLifetime  *durationpb.Duration   `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
-	MultiFactorCheckLifetime   *durationpb.Duration   `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
-	AllowDomainDiscovery       bool                   `protobuf:"varint,14,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
-	DisableLoginWithEmail      bool                   `protobuf:"varint,15,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
-	DisableLoginWithPhone      bool                   `protobuf:"varint,16,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
-	ForceMfaLocalOnly          bool                   `protobuf:"varint,17,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True lets users log in with a login name and a password.
+	AllowUsernamePassword bool `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
+	// True offers visitors to create a user by themselves.
+	AllowRegister bool `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
+	// True lets users log in with the identity providers of idps.
+	AllowExternalIdp bool `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
+	// True requires a second factor or a multi factor in every login; users without one must
+	// enrol one of those that are listed. A passkey satisfies it where passkeys are allowed and
+	// the multi factor is listed.
+	ForceMfa bool `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
+	// Whether users may log in with a passkey and without a password.
+	PasswordlessType v110.PasswordlessType `protobuf:"varint,5,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
+	// True leaves the link for a forgotten password out of the login pages.
+	HidePasswordReset bool `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
+	// True lets the login go on to the password for names that do not exist, so that it does not
+	// tell which names do.
+	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
+	// Where the login sends users when it was not started by an application: an absolute URI, or
+	// empty for the built-in page.
+	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
+	// For how long a login with an identity provider counts in a session.
+	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
+	// For how long a user who declined to set up a factor is not asked again, where none is
+	// required.
+	MfaInitSkipLifetime *durationpb.Duration `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
+	// For how long a checked second factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age.
+	SecondFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
+	// For how long a checked multi factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age.
+	MultiFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
+	// True lets the login find the organization by the domain of an unknown login name.
+	AllowDomainDiscovery bool `protobuf:"varint,14,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
+	// True refuses an email address in place of a login name.
+	DisableLoginWithEmail bool `protobuf:"varint,15,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
+	// True refuses a phone number in place of a login name.
+	DisableLoginWithPhone bool `protobuf:"varint,16,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
+	// True requires a second factor or a multi factor after a login with a password, and not
+	// after one with an identity provider, also where force_mfa is set.
+	ForceMfaLocalOnly bool `protobuf:"varint,17,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *UpdateCustomLoginPolicyRequest) Reset() {
@@ -15965,9 +16030,11 @@ func (x *UpdateCustomLoginPolicyRequest) GetForceMfaLocalOnly() bool {
 	return false
 }
 
+// The answer to UpdateCustomLoginPolicy.
 type UpdateCustomLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16009,6 +16076,7 @@ func (x *UpdateCustomLoginPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResetLoginPolicyToDefault has no fields.
 type ResetLoginPolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -16045,9 +16113,11 @@ func (*ResetLoginPolicyToDefaultRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{308}
 }
 
+// The answer to ResetLoginPolicyToDefault.
 type ResetLoginPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16089,9 +16159,11 @@ func (x *ResetLoginPolicyToDefaultResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListLoginPolicyIDPs.
 type ListLoginPolicyIDPsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16133,9 +16205,12 @@ func (x *ListLoginPolicyIDPsRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListLoginPolicyIDPs.
 type ListLoginPolicyIDPsResponse struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Details       *v11.ListDetails          `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The links in the order of their addition.
 	Result        []*v15.IDPLoginPolicyLink `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16185,10 +16260,13 @@ func (x *ListLoginPolicyIDPsResponse) GetResult() []*v15.IDPLoginPolicyLink {
 	return nil
 }
 
+// The request of AddIDPToLoginPolicy.
 type AddIDPToLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	OwnerType     v15.IDPOwnerType       `protobuf:"varint,2,opt,name=ownerType,proto3,enum=zitadel.idp.v1.IDPOwnerType" json:"ownerType,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Where it is defined: in the instance or in this organization.
+	OwnerType     v15.IDPOwnerType `protobuf:"varint,2,opt,name=ownerType,proto3,enum=zitadel.idp.v1.IDPOwnerType" json:"ownerType,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16237,9 +16315,11 @@ func (x *AddIDPToLoginPolicyRequest) GetOwnerType() v15.IDPOwnerType {
 	return v15.IDPOwnerType(0)
 }
 
+// The answer to AddIDPToLoginPolicy.
 type AddIDPToLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16281,9 +16361,11 @@ func (x *AddIDPToLoginPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveIDPFromLoginPolicy.
 type RemoveIDPFromLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId         string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16325,9 +16407,11 @@ func (x *RemoveIDPFromLoginPolicyRequest) GetIdpId() string {
 	return ""
 }
 
+// The answer to RemoveIDPFromLoginPolicy.
 type RemoveIDPFromLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16369,6 +16453,7 @@ func (x *RemoveIDPFromLoginPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListLoginPolicySecondFactors has no fields.
 type ListLoginPolicySecondFactorsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -16405,9 +16490,12 @@ func (*ListLoginPolicySecondFactorsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{316}
 }
 
+// The answer to ListLoginPolicySecondFactors.
 type ListLoginPolicySecondFactorsResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Details       *v11.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The factors; absent in JSON where there is none.
 	Result        []v110.SecondFactorType `protobuf:"varint,2,rep,packed,name=result,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16457,9 +16545,11 @@ func (x *ListLoginPolicySecondFactorsResponse) GetResult() []v110.SecondFactorTy
 	return nil
 }
 
+// The request of AddSecondFactorToLoginPolicy.
 type AddSecondFactorToLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v110.SecondFactorType  `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to add. SECOND_FACTOR_TYPE_UNSPECIFIED and unknown values are INVALID_ARGUMENT.
+	Type          v110.SecondFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16501,9 +16591,11 @@ func (x *AddSecondFactorToLoginPolicyRequest) GetType() v110.SecondFactorType {
 	return v110.SecondFactorType(0)
 }
 
+// The answer to AddSecondFactorToLoginPolicy.
 type AddSecondFactorToLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16545,9 +16637,12 @@ func (x *AddSecondFactorToLoginPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveSecondFactorFromLoginPolicy.
 type RemoveSecondFactorFromLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v110.SecondFactorType  `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to remove, in a path by name or by number. SECOND_FACTOR_TYPE_UNSPECIFIED and
+	// unknown values are INVALID_ARGUMENT.
+	Type          v110.SecondFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16589,9 +16684,11 @@ func (x *RemoveSecondFactorFromLoginPolicyRequest) GetType() v110.SecondFactorTy
 	return v110.SecondFactorType(0)
 }
 
+// The answer to RemoveSecondFactorFromLoginPolicy.
 type RemoveSecondFactorFromLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16633,6 +16730,7 @@ func (x *RemoveSecondFactorFromLoginPolicyResponse) GetDetails() *v11.ObjectDeta
 	return nil
 }
 
+// The request of ListLoginPolicyMultiFactors has no fields.
 type ListLoginPolicyMultiFactorsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -16669,9 +16767,12 @@ func (*ListLoginPolicyMultiFactorsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{322}
 }
 
+// The answer to ListLoginPolicyMultiFactors.
 type ListLoginPolicyMultiFactorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The factors; absent in JSON where there is none.
 	Result        []v110.MultiFactorType `protobuf:"varint,2,rep,packed,name=result,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16721,9 +16822,11 @@ func (x *ListLoginPolicyMultiFactorsResponse) GetResult() []v110.MultiFactorType
 	return nil
 }
 
+// The request of AddMultiFactorToLoginPolicy.
 type AddMultiFactorToLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v110.MultiFactorType   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to add. MULTI_FACTOR_TYPE_UNSPECIFIED and unknown values are INVALID_ARGUMENT.
+	Type          v110.MultiFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16765,9 +16868,11 @@ func (x *AddMultiFactorToLoginPolicyRequest) GetType() v110.MultiFactorType {
 	return v110.MultiFactorType(0)
 }
 
+// The answer to AddMultiFactorToLoginPolicy.
 type AddMultiFactorToLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16809,9 +16914,12 @@ func (x *AddMultiFactorToLoginPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMultiFactorFromLoginPolicy.
 type RemoveMultiFactorFromLoginPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          v110.MultiFactorType   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor to remove, in a path by name or by number. MULTI_FACTOR_TYPE_UNSPECIFIED and
+	// unknown values are INVALID_ARGUMENT.
+	Type          v110.MultiFactorType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16853,9 +16961,11 @@ func (x *RemoveMultiFactorFromLoginPolicyRequest) GetType() v110.MultiFactorType
 	return v110.MultiFactorType(0)
 }
 
+// The answer to RemoveMultiFactorFromLoginPolicy.
 type RemoveMultiFactorFromLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -32797,10 +32907,13 @@ func (x *BulkAddProjectRolesRequest_Role) GetGroup() string {
 	return ""
 }
 
+// An identity provider to offer.
 type AddCustomLoginPolicyRequest_IDP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	OwnerType     v15.IDPOwnerType       `protobuf:"varint,2,opt,name=ownerType,proto3,enum=zitadel.idp.v1.IDPOwnerType" json:"ownerType,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Where it is defined.
+	OwnerType     v15.IDPOwnerType `protobuf:"varint,2,opt,name=ownerType,proto3,enum=zitadel.idp.v1.IDPOwnerType" json:"ownerType,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,13 +24,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Columns that lists of members can be sorted by.
 type MemberFieldColumnName int32
 
 const (
-	MemberFieldColumnName_MEMBER_FIELD_NAME_UNSPECIFIED         MemberFieldColumnName = 0
-	MemberFieldColumnName_MEMBER_FIELD_NAME_USER_ID             MemberFieldColumnName = 1
-	MemberFieldColumnName_MEMBER_FIELD_NAME_CREATION_DATE       MemberFieldColumnName = 2
-	MemberFieldColumnName_MEMBER_FIELD_NAME_CHANGE_DATE         MemberFieldColumnName = 3
+	// The time of creation.
+	MemberFieldColumnName_MEMBER_FIELD_NAME_UNSPECIFIED MemberFieldColumnName = 0
+	// The id of the user.
+	MemberFieldColumnName_MEMBER_FIELD_NAME_USER_ID MemberFieldColumnName = 1
+	// The time at which the user became a member.
+	MemberFieldColumnName_MEMBER_FIELD_NAME_CREATION_DATE MemberFieldColumnName = 2
+	// The time at which the roles changed last.
+	MemberFieldColumnName_MEMBER_FIELD_NAME_CHANGE_DATE MemberFieldColumnName = 3
+	// The id of the organization that the user belongs to.
 	MemberFieldColumnName_MEMBER_FIELD_NAME_USER_RESOURCE_OWNER MemberFieldColumnName = 4
 )
 
@@ -79,21 +85,35 @@ func (MemberFieldColumnName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_member_v1_member_proto_rawDescGZIP(), []int{0}
 }
 
+// A user who holds roles in an organization, in the instance, or on a project. The permissions
+// of a member are those of the roles together.
 type Member struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	UserId             string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details            *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	Roles              []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
-	PreferredLoginName string                 `protobuf:"bytes,4,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
-	Email              string                 `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
-	FirstName          string                 `protobuf:"bytes,6,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName           string                 `protobuf:"bytes,7,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	DisplayName        string                 `protobuf:"bytes,8,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	AvatarUrl          string                 `protobuf:"bytes,9,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
-	UserType           v11.Type               `protobuf:"varint,10,opt,name=user_type,json=userType,proto3,enum=zitadel.user.v1.Type" json:"user_type,omitempty"`
-	UserResourceOwner  string                 `protobuf:"bytes,11,opt,name=user_resource_owner,json=userResourceOwner,proto3" json:"user_resource_owner,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user. A user is a member of a place at most once.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Times and sequence of the membership, not of the user.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The roles in the order in which they were given, such as ORG_OWNER or IAM_OWNER.
+	Roles []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	// The login name that the user is shown with.
+	PreferredLoginName string `protobuf:"bytes,4,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	// Address of a human, verified or not; empty for a machine.
+	Email string `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
+	// Given name of a human; empty for a machine.
+	FirstName string `protobuf:"bytes,6,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name of a human; empty for a machine.
+	LastName string `protobuf:"bytes,7,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Name that the user chose to be shown with; the name of a machine.
+	DisplayName string `protobuf:"bytes,8,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Address of the picture of a human; empty where there is none.
+	AvatarUrl string `protobuf:"bytes,9,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	// Whether the user is a human or a machine.
+	UserType v11.Type `protobuf:"varint,10,opt,name=user_type,json=userType,proto3,enum=zitadel.user.v1.Type" json:"user_type,omitempty"`
+	// Id of the organization that the user belongs to, which may be another than the one of the
+	// membership.
+	UserResourceOwner string `protobuf:"bytes,11,opt,name=user_resource_owner,json=userResourceOwner,proto3" json:"user_resource_owner,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Member) Reset() {
@@ -203,6 +223,7 @@ func (x *Member) GetUserResourceOwner() string {
 	return ""
 }
 
+// One condition on members.
 type SearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -294,18 +315,22 @@ type isSearchQuery_Query interface {
 }
 
 type SearchQuery_FirstNameQuery struct {
+	// Compares the given name of humans.
 	FirstNameQuery *FirstNameQuery `protobuf:"bytes,1,opt,name=first_name_query,json=firstNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_LastNameQuery struct {
+	// Compares the family name of humans.
 	LastNameQuery *LastNameQuery `protobuf:"bytes,2,opt,name=last_name_query,json=lastNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_EmailQuery struct {
+	// Compares the address of humans.
 	EmailQuery *EmailQuery `protobuf:"bytes,3,opt,name=email_query,json=emailQuery,proto3,oneof"`
 }
 
 type SearchQuery_UserIdQuery struct {
+	// Selects the membership of one user.
 	UserIdQuery *UserIDQuery `protobuf:"bytes,4,opt,name=user_id_query,json=userIdQuery,proto3,oneof"`
 }
 
@@ -317,10 +342,13 @@ func (*SearchQuery_EmailQuery) isSearchQuery_Query() {}
 
 func (*SearchQuery_UserIdQuery) isSearchQuery_Query() {}
 
+// Compares the given name.
 type FirstNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FirstName     string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,10 +397,13 @@ func (x *FirstNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the family name.
 type LastNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastName      string                 `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	LastName string `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,10 +452,13 @@ func (x *LastNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the address.
 type EmailQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// How to compare; by default the whole address, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,9 +507,11 @@ func (x *EmailQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Selects one user.
 type UserIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, at most 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,12 +24,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A value that clients keep with an object under a key. Gatehouse does not interpret it.
 type Metadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Key           string                 `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the key was first set.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When the value was last set.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Unique within the object, 1 to 200 characters.
+	Key string `protobuf:"bytes,3,opt,name=key,proto3" json:"key,omitempty"`
+	// At most 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,4,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -92,6 +97,7 @@ func (x *Metadata) GetValue() []byte {
 	return nil
 }
 
+// One condition on metadata.
 type MetadataSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -153,15 +159,19 @@ type isMetadataSearchFilter_Filter interface {
 }
 
 type MetadataSearchFilter_KeyFilter struct {
+	// Compares the key.
 	KeyFilter *MetadataKeyFilter `protobuf:"bytes,1,opt,name=key_filter,json=keyFilter,proto3,oneof"`
 }
 
 func (*MetadataSearchFilter_KeyFilter) isMetadataSearchFilter_Filter() {}
 
+// Compares the key.
 type MetadataKeyFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How to compare; by default the whole key, case included.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -210,10 +220,13 @@ func (x *MetadataKeyFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Compares the value.
 type MetadataValueFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Value         []byte                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
-	Method        v2.ByteFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.ByteFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Bytes to compare with, at most 200.
+	Value []byte `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// How to compare; by default for equality.
+	Method        v2.ByteFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.ByteFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,17 +23,26 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How a text condition compares. Methods that ignore case compare both sides in lower case.
 type TextQueryMethod int32
 
 const (
-	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS                  TextQueryMethod = 0
-	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE      TextQueryMethod = 1
-	TextQueryMethod_TEXT_QUERY_METHOD_STARTS_WITH             TextQueryMethod = 2
+	// The whole value is the text.
+	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS TextQueryMethod = 0
+	// The whole value is the text, in any case.
+	TextQueryMethod_TEXT_QUERY_METHOD_EQUALS_IGNORE_CASE TextQueryMethod = 1
+	// The value begins with the text.
+	TextQueryMethod_TEXT_QUERY_METHOD_STARTS_WITH TextQueryMethod = 2
+	// The value begins with the text, in any case.
 	TextQueryMethod_TEXT_QUERY_METHOD_STARTS_WITH_IGNORE_CASE TextQueryMethod = 3
-	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS                TextQueryMethod = 4
-	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS_IGNORE_CASE    TextQueryMethod = 5
-	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH               TextQueryMethod = 6
-	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH_IGNORE_CASE   TextQueryMethod = 7
+	// The text occurs in the value.
+	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS TextQueryMethod = 4
+	// The text occurs in the value, in any case.
+	TextQueryMethod_TEXT_QUERY_METHOD_CONTAINS_IGNORE_CASE TextQueryMethod = 5
+	// The value ends with the text.
+	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH TextQueryMethod = 6
+	// The value ends with the text, in any case.
+	TextQueryMethod_TEXT_QUERY_METHOD_ENDS_WITH_IGNORE_CASE TextQueryMethod = 7
 )
 
 // Enum value maps for TextQueryMethod.
@@ -87,9 +96,11 @@ func (TextQueryMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_object_v2_object_proto_rawDescGZIP(), []int{0}
 }
 
+// How a condition compares with a list.
 type ListQueryMethod int32
 
 const (
+	// The value is in the list.
 	ListQueryMethod_LIST_QUERY_METHOD_IN ListQueryMethod = 0
 )
 
@@ -130,14 +141,20 @@ func (ListQueryMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_object_v2_object_proto_rawDescGZIP(), []int{1}
 }
 
+// How a condition compares times.
 type TimestampQueryMethod int32
 
 const (
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_EQUALS            TimestampQueryMethod = 0
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_GREATER           TimestampQueryMethod = 1
+	// The same instant.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_EQUALS TimestampQueryMethod = 0
+	// Later than the given time.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_GREATER TimestampQueryMethod = 1
+	// At the given time or later.
 	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_GREATER_OR_EQUALS TimestampQueryMethod = 2
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS              TimestampQueryMethod = 3
-	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS_OR_EQUALS    TimestampQueryMethod = 4
+	// Earlier than the given time.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS TimestampQueryMethod = 3
+	// At the given time or earlier.
+	TimestampQueryMethod_TIMESTAMP_QUERY_METHOD_LESS_OR_EQUALS TimestampQueryMethod = 4
 )
 
 // Enum value maps for TimestampQueryMethod.
@@ -185,6 +202,7 @@ func (TimestampQueryMethod) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_object_v2_object_proto_rawDescGZIP(), []int{2}
 }
 
+// Names an organization by its id or by one of its domains.
 type Organisation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Org:
@@ -256,10 +274,12 @@ type isOrganisation_Org interface {
 }
 
 type Organisation_OrgId struct {
+	// Id of the organization.
 	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3,oneof"`
 }
 
 type Organisation_OrgDomain struct {
+	// A verified domain of the organization.
 	OrgDomain string `protobuf:"bytes,2,opt,name=org_domain,json=orgDomain,proto3,oneof"`
 }
 
@@ -267,6 +287,7 @@ func (*Organisation_OrgId) isOrganisation_Org() {}
 
 func (*Organisation_OrgDomain) isOrganisation_Org() {}
 
+// Names an organization by its id or by one of its domains.
 type Organization struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Org:
@@ -338,10 +359,12 @@ type isOrganization_Org interface {
 }
 
 type Organization_OrgId struct {
+	// Id of the organization.
 	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3,oneof"`
 }
 
 type Organization_OrgDomain struct {
+	// A verified domain of the organization.
 	OrgDomain string `protobuf:"bytes,2,opt,name=org_domain,json=orgDomain,proto3,oneof"`
 }
 
@@ -349,6 +372,8 @@ func (*Organization_OrgId) isOrganization_Org() {}
 
 func (*Organization_OrgDomain) isOrganization_Org() {}
 
+// Whose settings a request is about. Without it they are those of the organization that the
+// header x-zitadel-orgid names or, without that too, of the caller's own.
 type RequestContext struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to ResourceOwner:
@@ -420,10 +445,13 @@ type isRequestContext_ResourceOwner interface {
 }
 
 type RequestContext_OrgId struct {
+	// The settings that hold in this organization: its own or, where it has none, those of the
+	// instance.
 	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3,oneof"`
 }
 
 type RequestContext_Instance struct {
+	// The settings of the instance. The only valid value is true.
 	Instance bool `protobuf:"varint,2,opt,name=instance,proto3,oneof"`
 }
 
@@ -431,11 +459,15 @@ func (*RequestContext_OrgId) isRequestContext_ResourceOwner() {}
 
 func (*RequestContext_Instance) isRequestContext_ResourceOwner() {}
 
+// The page of a list.
 type ListQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
-	Limit         uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
-	Asc           bool                   `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many entries to skip. Default 0.
+	Offset uint64 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`
+	// How many entries to return. 0 stands for 100; more than 1000 is INVALID_ARGUMENT.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// True sorts ascending, false (the default) descending, by the sorting column of the request.
+	Asc           bool `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -491,11 +523,18 @@ func (x *ListQuery) GetAsc() bool {
 	return false
 }
 
+// Where an object stands in the event log, and when it was written.
 type Details struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Sequence      uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	ResourceOwner string                 `protobuf:"bytes,3,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the last event that concerns the object, counted within its aggregate. In JSON a
+	// string.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// Time of the last event of the object.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Id of the organization or the instance that owns the object. For settings that an
+	// organization inherits, it is the instance.
+	ResourceOwner string `protobuf:"bytes,3,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	// Time of the first event of the object.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -559,13 +598,18 @@ func (x *Details) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// What is known about a list as a whole.
 type ListDetails struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	TotalResult       uint64                 `protobuf:"varint,1,opt,name=total_result,json=totalResult,proto3" json:"total_result,omitempty"`
-	ProcessedSequence uint64                 `protobuf:"varint,2,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
-	Timestamp         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of entries that match, on all pages together. Absent in JSON where nothing matches.
+	TotalResult uint64 `protobuf:"varint,1,opt,name=total_result,json=totalResult,proto3" json:"total_result,omitempty"`
+	// Kept for clients. Lists are read from tables that never lag behind the events, so there is
+	// nothing to tell and the field is absent.
+	ProcessedSequence uint64 `protobuf:"varint,2,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
+	// Time of the read. The list holds everything that was acknowledged before it.
+	Timestamp     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDetails) Reset() {

@@ -25,13 +25,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Which of the two themes pages use. Settings v2 numbers dark and light the other way round.
 type ThemeMode int32
 
 const (
+	// Read as THEME_MODE_AUTO.
 	ThemeMode_THEME_MODE_UNSPECIFIED ThemeMode = 0
-	ThemeMode_THEME_MODE_AUTO        ThemeMode = 1
-	ThemeMode_THEME_MODE_DARK        ThemeMode = 2
-	ThemeMode_THEME_MODE_LIGHT       ThemeMode = 3
+	// The one that the device of the visitor asks for.
+	ThemeMode_THEME_MODE_AUTO ThemeMode = 1
+	// Always the dark theme.
+	ThemeMode_THEME_MODE_DARK ThemeMode = 2
+	// Always the light theme.
+	ThemeMode_THEME_MODE_LIGHT ThemeMode = 3
 )
 
 // Enum value maps for ThemeMode.
@@ -77,14 +82,22 @@ func (ThemeMode) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_policy_v1_policy_proto_rawDescGZIP(), []int{0}
 }
 
+// A way to prove a second thing after the password. In paths and in JSON a type is given by its
+// name or by its number.
 type SecondFactorType int32
 
 const (
-	SecondFactorType_SECOND_FACTOR_TYPE_UNSPECIFIED    SecondFactorType = 0
-	SecondFactorType_SECOND_FACTOR_TYPE_OTP            SecondFactorType = 1
-	SecondFactorType_SECOND_FACTOR_TYPE_U2F            SecondFactorType = 2
-	SecondFactorType_SECOND_FACTOR_TYPE_OTP_EMAIL      SecondFactorType = 3
-	SecondFactorType_SECOND_FACTOR_TYPE_OTP_SMS        SecondFactorType = 4
+	// Not a valid choice.
+	SecondFactorType_SECOND_FACTOR_TYPE_UNSPECIFIED SecondFactorType = 0
+	// One-time codes of an authenticator app (TOTP).
+	SecondFactorType_SECOND_FACTOR_TYPE_OTP SecondFactorType = 1
+	// A security key or a device, touched to prove that it is there.
+	SecondFactorType_SECOND_FACTOR_TYPE_U2F SecondFactorType = 2
+	// One-time codes sent to the verified email address.
+	SecondFactorType_SECOND_FACTOR_TYPE_OTP_EMAIL SecondFactorType = 3
+	// One-time codes sent to the verified phone number.
+	SecondFactorType_SECOND_FACTOR_TYPE_OTP_SMS SecondFactorType = 4
+	// Codes that the user keeps for the loss of another factor. Each counts once.
 	SecondFactorType_SECOND_FACTOR_TYPE_RECOVERY_CODES SecondFactorType = 5
 )
 
@@ -135,10 +148,13 @@ func (SecondFactorType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_policy_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
+// A way that proves two things at once and so needs no password.
 type MultiFactorType int32
 
 const (
-	MultiFactorType_MULTI_FACTOR_TYPE_UNSPECIFIED           MultiFactorType = 0
+	// Not a valid choice.
+	MultiFactorType_MULTI_FACTOR_TYPE_UNSPECIFIED MultiFactorType = 0
+	// A passkey: a key that has verified its user by PIN or biometry.
 	MultiFactorType_MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION MultiFactorType = 1
 )
 
@@ -181,11 +197,14 @@ func (MultiFactorType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_policy_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
+// Whether users may log in with a passkey and without a password.
 type PasswordlessType int32
 
 const (
+	// No.
 	PasswordlessType_PASSWORDLESS_TYPE_NOT_ALLOWED PasswordlessType = 0
-	PasswordlessType_PASSWORDLESS_TYPE_ALLOWED     PasswordlessType = 1
+	// Yes.
+	PasswordlessType_PASSWORDLESS_TYPE_ALLOWED PasswordlessType = 1
 )
 
 // Enum value maps for PasswordlessType.
@@ -227,13 +246,18 @@ func (PasswordlessType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_policy_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
+// The first form of the domain policy, for clients that still use it. It reads and writes the
+// same policy as DomainPolicy.
 type OrgIAMPolicy struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	Details               *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	UserLoginMustBeDomain bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
-	IsDefault             bool                   `protobuf:"varint,3,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the domain policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// As in DomainPolicy.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	// True where the organization has no domain policy of its own and this is the instance's.
+	IsDefault     bool `protobuf:"varint,3,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OrgIAMPolicy) Reset() {
@@ -287,13 +311,23 @@ func (x *OrgIAMPolicy) GetIsDefault() bool {
 	return false
 }
 
+// What domains mean for login names and for mail. It decides whose names collide with whose, so
+// only administrators of the instance can give an organization its own.
 type DomainPolicy struct {
-	state                                  protoimpl.MessageState `protogen:"open.v1"`
-	Details                                *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	UserLoginMustBeDomain                  bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
-	IsDefault                              bool                   `protobuf:"varint,3,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	ValidateOrgDomains                     bool                   `protobuf:"varint,4,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
-	SmtpSenderAddressMatchesInstanceDomain bool                   `protobuf:"varint,5,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance. Default
+	// false.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	// True where the organization has no domain policy of its own and this is the instance's.
+	IsDefault bool `protobuf:"varint,3,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// True lets a domain of an organization count only once its owner has proved it by DNS or
+	// HTTP. False takes every added domain as verified. Default false.
+	ValidateOrgDomains bool `protobuf:"varint,4,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
+	// True refuses sender addresses of mail outside the domains of the instance. Default false.
+	SmtpSenderAddressMatchesInstanceDomain bool `protobuf:"varint,5,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
 	unknownFields                          protoimpl.UnknownFields
 	sizeCache                              protoimpl.SizeCache
 }
@@ -363,28 +397,50 @@ func (x *DomainPolicy) GetSmtpSenderAddressMatchesInstanceDomain() bool {
 	return false
 }
 
+// How pages and mails look. It has two versions: the preview, which calls change, and the
+// active one, which visitors see. Activation makes the preview the active one.
 type LabelPolicy struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	Details             *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	PrimaryColor        string                 `protobuf:"bytes,2,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
-	IsDefault           bool                   `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	HideLoginNameSuffix bool                   `protobuf:"varint,5,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
-	WarnColor           string                 `protobuf:"bytes,6,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
-	BackgroundColor     string                 `protobuf:"bytes,7,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
-	FontColor           string                 `protobuf:"bytes,8,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
-	PrimaryColorDark    string                 `protobuf:"bytes,9,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
-	BackgroundColorDark string                 `protobuf:"bytes,10,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
-	WarnColorDark       string                 `protobuf:"bytes,11,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
-	FontColorDark       string                 `protobuf:"bytes,12,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
-	DisableWatermark    bool                   `protobuf:"varint,13,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
-	LogoUrl             string                 `protobuf:"bytes,14,opt,name=logo_url,json=logoUrl,proto3" json:"logo_url,omitempty"`
-	IconUrl             string                 `protobuf:"bytes,15,opt,name=icon_url,json=iconUrl,proto3" json:"icon_url,omitempty"`
-	LogoUrlDark         string                 `protobuf:"bytes,16,opt,name=logo_url_dark,json=logoUrlDark,proto3" json:"logo_url_dark,omitempty"`
-	IconUrlDark         string                 `protobuf:"bytes,17,opt,name=icon_url_dark,json=iconUrlDark,proto3" json:"icon_url_dark,omitempty"`
-	FontUrl             string                 `protobuf:"bytes,18,opt,name=font_url,json=fontUrl,proto3" json:"font_url,omitempty"`
-	ThemeMode           ThemeMode              `protobuf:"varint,19,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Color of buttons and links in the light theme: # and 3, 6 or 8 hexadecimal digits, such as
+	// #5469d4. Empty leaves the built-in color.
+	PrimaryColor string `protobuf:"bytes,2,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
+	// True where the organization has no label policy of its own and this is the instance's.
+	IsDefault bool `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// True leaves the domain out of the login names that the login pages show, where the request
+	// names the organization. Default false.
+	HideLoginNameSuffix bool `protobuf:"varint,5,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
+	// Color of warnings in the light theme, in the form of primary_color.
+	WarnColor string `protobuf:"bytes,6,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
+	// Color of the background in the light theme, in the form of primary_color.
+	BackgroundColor string `protobuf:"bytes,7,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
+	// Color of text in the light theme, in the form of primary_color.
+	FontColor string `protobuf:"bytes,8,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
+	// Color of buttons and links in the dark theme, in the form of primary_color.
+	PrimaryColorDark string `protobuf:"bytes,9,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
+	// Color of the background in the dark theme, in the form of primary_color.
+	BackgroundColorDark string `protobuf:"bytes,10,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
+	// Color of warnings in the dark theme, in the form of primary_color.
+	WarnColorDark string `protobuf:"bytes,11,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
+	// Color of text in the dark theme, in the form of primary_color.
+	FontColorDark string `protobuf:"bytes,12,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
+	// True leaves out the line that names the software. Default false.
+	DisableWatermark bool `protobuf:"varint,13,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
+	// Address of the logo in the light theme; empty where there is none.
+	LogoUrl string `protobuf:"bytes,14,opt,name=logo_url,json=logoUrl,proto3" json:"logo_url,omitempty"`
+	// Address of the icon in the light theme; empty where there is none.
+	IconUrl string `protobuf:"bytes,15,opt,name=icon_url,json=iconUrl,proto3" json:"icon_url,omitempty"`
+	// Address of the logo in the dark theme; empty where there is none.
+	LogoUrlDark string `protobuf:"bytes,16,opt,name=logo_url_dark,json=logoUrlDark,proto3" json:"logo_url_dark,omitempty"`
+	// Address of the icon in the dark theme; empty where there is none.
+	IconUrlDark string `protobuf:"bytes,17,opt,name=icon_url_dark,json=iconUrlDark,proto3" json:"icon_url_dark,omitempty"`
+	// Address of the font; empty where there is none.
+	FontUrl string `protobuf:"bytes,18,opt,name=font_url,json=fontUrl,proto3" json:"font_url,omitempty"`
+	// Which theme pages use.
+	ThemeMode     ThemeMode `protobuf:"varint,19,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LabelPolicy) Reset() {
@@ -543,32 +599,68 @@ func (x *LabelPolicy) GetThemeMode() ThemeMode {
 	return ThemeMode_THEME_MODE_UNSPECIFIED
 }
 
+// How people may log in. An organization has a policy of its own, which replaces that of the
+// instance as a whole, or it inherits; fields and lists are never merged.
 type LoginPolicy struct {
-	state                      protoimpl.MessageState    `protogen:"open.v1"`
-	Details                    *v1.ObjectDetails         `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	AllowUsernamePassword      bool                      `protobuf:"varint,2,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
-	AllowRegister              bool                      `protobuf:"varint,3,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
-	AllowExternalIdp           bool                      `protobuf:"varint,4,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
-	ForceMfa                   bool                      `protobuf:"varint,5,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
-	PasswordlessType           PasswordlessType          `protobuf:"varint,6,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
-	IsDefault                  bool                      `protobuf:"varint,7,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	HidePasswordReset          bool                      `protobuf:"varint,8,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
-	IgnoreUnknownUsernames     bool                      `protobuf:"varint,9,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	DefaultRedirectUri         string                    `protobuf:"bytes,10,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	PasswordCheckLifetime      *durationpb.Duration      `protobuf:"bytes,11,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
-	ExternalLoginCheckLifetime *durationpb.Duration      `protobuf:"bytes,12,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
-	MfaInitSkipLifetime        *durationpb.Duration      `protobuf:"bytes,13,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
-	SecondFactorCheckLifetime  *durationpb.Duration      `protobuf:"bytes,14,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
-	MultiFactorCheckLifetime   *durationpb.Duration      `protobuf:"bytes,15,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
-	SecondFactors              []SecondFactorType        `protobuf:"varint,16,rep,packed,name=second_factors,json=secondFactors,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"second_factors,omitempty"`
-	MultiFactors               []MultiFactorType         `protobuf:"varint,17,rep,packed,name=multi_factors,json=multiFactors,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"multi_factors,omitempty"`
-	Idps                       []*v11.IDPLoginPolicyLink `protobuf:"bytes,18,rep,name=idps,proto3" json:"idps,omitempty"`
-	AllowDomainDiscovery       bool                      `protobuf:"varint,19,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
-	DisableLoginWithEmail      bool                      `protobuf:"varint,20,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
-	DisableLoginWithPhone      bool                      `protobuf:"varint,21,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
-	ForceMfaLocalOnly          bool                      `protobuf:"varint,22,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True lets users log in with a login name and a password. Default true.
+	AllowUsernamePassword bool `protobuf:"varint,2,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
+	// True offers visitors to create a user by themselves. Default true.
+	AllowRegister bool `protobuf:"varint,3,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
+	// True lets users log in with the identity providers of idps. Default true.
+	AllowExternalIdp bool `protobuf:"varint,4,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
+	// True requires a second factor or a multi factor in every login; users without one must
+	// enrol one of those that are listed. A passkey satisfies it where passkeys are allowed and
+	// the multi factor is listed. Default false.
+	ForceMfa bool `protobuf:"varint,5,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
+	// Whether users may log in with a passkey and without a password. Default allowed.
+	PasswordlessType PasswordlessType `protobuf:"varint,6,opt,name=passwordless_type,json=passwordlessType,proto3,enum=zitadel.policy.v1.PasswordlessType" json:"passwordless_type,omitempty"`
+	// True where the organization has no login policy of its own and this is the instance's.
+	IsDefault bool `protobuf:"varint,7,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// True leaves the link for a forgotten password out of the login pages. Default false.
+	HidePasswordReset bool `protobuf:"varint,8,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
+	// True lets the login go on to the password for names that do not exist, so that it does not
+	// tell which names do. Default false.
+	IgnoreUnknownUsernames bool `protobuf:"varint,9,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
+	// Where the login sends users when it was not started by an application: an absolute URI, or
+	// empty for the built-in page.
+	DefaultRedirectUri string `protobuf:"bytes,10,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	// Default 240 hours.
+	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,11,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
+	// For how long a login with an identity provider counts in a session. Default 240 hours.
+	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,12,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
+	// For how long a user who declined to set up a factor is not asked again, where none is
+	// required. Default 720 hours.
+	MfaInitSkipLifetime *durationpb.Duration `protobuf:"bytes,13,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
+	// For how long a checked second factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age. Default 18 hours.
+	SecondFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,14,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
+	// For how long a checked multi factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age. Default 12 hours.
+	MultiFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,15,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
+	// The second factors that users may enrol and authenticate with, in the order of their
+	// addition. A new instance lists OTP and U2F.
+	SecondFactors []SecondFactorType `protobuf:"varint,16,rep,packed,name=second_factors,json=secondFactors,proto3,enum=zitadel.policy.v1.SecondFactorType" json:"second_factors,omitempty"`
+	// The multi factors that users may enrol and authenticate with, in the order of their
+	// addition. A new instance lists U2F_WITH_VERIFICATION.
+	MultiFactors []MultiFactorType `protobuf:"varint,17,rep,packed,name=multi_factors,json=multiFactors,proto3,enum=zitadel.policy.v1.MultiFactorType" json:"multi_factors,omitempty"`
+	// The identity providers that the login offers, in the order of their addition.
+	Idps []*v11.IDPLoginPolicyLink `protobuf:"bytes,18,rep,name=idps,proto3" json:"idps,omitempty"`
+	// True lets the login find the organization by the domain of an unknown login name. Default
+	// true.
+	AllowDomainDiscovery bool `protobuf:"varint,19,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
+	// True refuses an email address in place of a login name. Default false.
+	DisableLoginWithEmail bool `protobuf:"varint,20,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
+	// True refuses a phone number in place of a login name. Default false.
+	DisableLoginWithPhone bool `protobuf:"varint,21,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
+	// True requires a second factor or a multi factor after a login with a password, and not
+	// after one with an identity provider, also where force_mfa is set. Default false.
+	ForceMfaLocalOnly bool `protobuf:"varint,22,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *LoginPolicy) Reset() {
@@ -755,15 +847,23 @@ func (x *LoginPolicy) GetForceMfaLocalOnly() bool {
 	return false
 }
 
+// What a new password must contain. Passwords that exist stay valid.
 type PasswordComplexityPolicy struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	MinLength     uint64                 `protobuf:"varint,2,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
-	HasUppercase  bool                   `protobuf:"varint,3,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
-	HasLowercase  bool                   `protobuf:"varint,4,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
-	HasNumber     bool                   `protobuf:"varint,5,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
-	HasSymbol     bool                   `protobuf:"varint,6,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,7,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Least number of characters, 1 to 72. Default 8.
+	MinLength uint64 `protobuf:"varint,2,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
+	// True asks for at least one upper-case letter. Default true.
+	HasUppercase bool `protobuf:"varint,3,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
+	// True asks for at least one lower-case letter. Default true.
+	HasLowercase bool `protobuf:"varint,4,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
+	// True asks for at least one digit. Default true.
+	HasNumber bool `protobuf:"varint,5,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
+	// True asks for at least one character that is neither a letter nor a digit. Default true.
+	HasSymbol bool `protobuf:"varint,6,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
+	// True where the organization has no policy of its own and this is the instance's.
+	IsDefault     bool `protobuf:"varint,7,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,14 +947,21 @@ func (x *PasswordComplexityPolicy) GetIsDefault() bool {
 	return false
 }
 
+// How long a password lasts.
 type PasswordAgePolicy struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	MaxAgeDays     uint64                 `protobuf:"varint,2,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
-	ExpireWarnDays uint64                 `protobuf:"varint,3,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
-	IsDefault      bool                   `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Days after which a password must be changed at the next login, at most 36,500. 0, the
+	// default: never.
+	MaxAgeDays uint64 `protobuf:"varint,2,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
+	// For how many days before that the user is warned, at most 36,500. 0, the default: not at
+	// all.
+	ExpireWarnDays uint64 `protobuf:"varint,3,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
+	// True where the organization has no policy of its own and this is the instance's.
+	IsDefault     bool `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PasswordAgePolicy) Reset() {
@@ -915,14 +1022,20 @@ func (x *PasswordAgePolicy) GetIsDefault() bool {
 	return false
 }
 
+// After how many failures in succession a user is locked until an administrator unlocks them.
+// Passwords and one-time codes count apart.
 type LockoutPolicy struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	Details             *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	MaxPasswordAttempts uint64                 `protobuf:"varint,2,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
-	MaxOtpAttempts      uint64                 `protobuf:"varint,3,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
-	IsDefault           bool                   `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Wrong passwords that lock the user. 0, the default: no limit.
+	MaxPasswordAttempts uint64 `protobuf:"varint,2,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
+	// Wrong one-time codes that lock the user. 0, the default: no limit.
+	MaxOtpAttempts uint64 `protobuf:"varint,3,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
+	// True where the organization has no policy of its own and this is the instance's.
+	IsDefault     bool `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LockoutPolicy) Reset() {
@@ -983,17 +1096,28 @@ func (x *LockoutPolicy) GetIsDefault() bool {
 	return false
 }
 
+// Links that pages and mails show. An empty one is not shown. A link is an http or https
+// address; {{.Lang}} in it stands for the language of the visitor.
 type PrivacyPolicy struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	TosLink        string                 `protobuf:"bytes,2,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
-	PrivacyLink    string                 `protobuf:"bytes,3,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
-	IsDefault      bool                   `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	HelpLink       string                 `protobuf:"bytes,5,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
-	SupportEmail   string                 `protobuf:"bytes,6,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
-	DocsLink       string                 `protobuf:"bytes,7,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
-	CustomLink     string                 `protobuf:"bytes,8,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
-	CustomLinkText string                 `protobuf:"bytes,9,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Terms of service.
+	TosLink string `protobuf:"bytes,2,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
+	// Privacy statement.
+	PrivacyLink string `protobuf:"bytes,3,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
+	// True where the organization has no policy of its own and this is the instance's.
+	IsDefault bool `protobuf:"varint,4,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// Help.
+	HelpLink string `protobuf:"bytes,5,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
+	// Address that users can write to, at most 320 characters.
+	SupportEmail string `protobuf:"bytes,6,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
+	// Documentation, in the console.
+	DocsLink string `protobuf:"bytes,7,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
+	// A link of one's own, in the console.
+	CustomLink string `protobuf:"bytes,8,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
+	// Text of the custom link.
+	CustomLinkText string `protobuf:"bytes,9,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1091,11 +1215,15 @@ func (x *PrivacyPolicy) GetCustomLinkText() string {
 	return ""
 }
 
+// What users are told about by mail.
 type NotificationPolicy struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	IsDefault      bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
-	PasswordChange bool                   `protobuf:"varint,3,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True where the organization has no policy of its own and this is the instance's.
+	IsDefault bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// True tells users that their password was changed. Default true.
+	PasswordChange bool `protobuf:"varint,3,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
