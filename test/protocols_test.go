@@ -217,7 +217,7 @@ func overConnect(t *testing.T, s *testkit.Server, c rpcCall) outcome {
 	if err := json.Unmarshal(data, &e); err != nil {
 		t.Fatalf("%s: %v", data, err)
 	}
-	out.code = int(e.Code) //nolint:gosec // codes are small
+	out.code = int(e.Code)
 	if len(e.Details) > 0 {
 		raw, err := base64.RawStdEncoding.DecodeString(e.Details[0].Value)
 		if err != nil {
@@ -274,7 +274,7 @@ func overGRPCWeb(t *testing.T, s *testkit.Server, c rpcCall, text bool) outcome 
 	if err != nil {
 		t.Fatal(err)
 	}
-	body := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(raw))), raw...) //nolint:gosec // short
+	body := append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(raw))), raw...)
 	contentType := "application/grpc-web+proto"
 	if text {
 		contentType, body = "application/grpc-web-text", []byte(base64.StdEncoding.EncodeToString(body))

@@ -83,7 +83,7 @@ func LoginIDPs(p policy.LoginPolicy) []*idppb.IDPLoginPolicyLink {
 }
 
 // LoginSettings is what requests that create or change a login policy share.
-type LoginSettings interface {
+type LoginSettings interface { //nolint:interfacebloat // as many as the message has fields
 	GetAllowUsernamePassword() bool
 	GetAllowRegister() bool
 	GetAllowExternalIdp() bool

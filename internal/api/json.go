@@ -223,6 +223,7 @@ func textValue(f protoreflect.FieldDescriptor, text string) any {
 		if m := f.Message(); m.ParentFile().Path() == "google/protobuf/wrappers.proto" {
 			return textValue(m.Fields().ByName("value"), text)
 		}
+	default: // protojson reads numbers from text.
 	}
 	return text
 }

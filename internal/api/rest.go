@@ -62,8 +62,7 @@ func readREST(w http.ResponseWriter, r *http.Request, route Route, values []path
 	if route.Body != "" {
 		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
 		if err != nil {
-			var tooBig *http.MaxBytesError
-			if errors.As(err, &tooBig) {
+			if _, tooBig := errors.AsType[*http.MaxBytesError](err); tooBig {
 				return errBodyTooBig
 			}
 			return fault.Invalid("", "The body cannot be read.").Because(err)

@@ -12,7 +12,6 @@ import (
 	"connectrpc.com/grpcreflect/v2"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 )
 
@@ -119,5 +118,3 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func asError[E error](err error, target *E) bool { return errors.As(err, target) }
-
-var errBadFrame = fault.Invalid("", "The body is not valid base64.")

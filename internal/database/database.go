@@ -57,8 +57,8 @@ type Statement struct {
 	Conflict error
 }
 
-// ErrRetry, returned from a Write closure or named as a Conflict, rolls back and
-// runs the closure again: somebody else changed the same aggregate first.
+// ErrRetry rolls back and runs the closure again, where a Write closure returns it
+// or a Conflict names it: somebody else changed the same aggregate first.
 var ErrRetry = errors.New("database: concurrent change, run again")
 
 // errRollback ends a dry run.
@@ -102,7 +102,7 @@ type Reader interface {
 // session runs statements inside a transaction.
 type session interface {
 	read(queries []Query) error
-	exec(Statement)
+	exec(s Statement)
 }
 
 // Tx is a transaction. It lives as long as the closure it is given to and must
@@ -180,7 +180,7 @@ func (db *DB) DryRun(ctx context.Context, fn func(*Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		if err := tx.session.read(nil); err != nil { // Send what is queued, so that conflicts show.
+		if err := tx.read(nil); err != nil { // Send what is queued, so that conflicts show.
 			return err
 		}
 		return errRollback
@@ -195,7 +195,7 @@ func (db *DB) DryRun(ctx context.Context, fn func(*Tx) error) error {
 func (tx *Tx) Dialect() Dialect { return tx.dia }
 
 // Read runs the queries in one round trip and sees what the transaction wrote.
-func (tx *Tx) Read(queries ...Query) error { return tx.session.read(queries) }
+func (tx *Tx) Read(queries ...Query) error { return tx.read(queries) }
 
 // Exec runs s with the transaction's next Read, or with its commit. An error
 // comes back from there.

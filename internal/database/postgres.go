@@ -33,7 +33,7 @@ func openPostgres(ctx context.Context, c Config, trips *atomic.Int64) (*postgres
 		return nil, fmt.Errorf("database URL: %w", err)
 	}
 	if c.MaxConns > 0 {
-		cfg.MaxConns = int32(min(c.MaxConns, 1000)) //nolint:gosec // bounded
+		cfg.MaxConns = int32(min(c.MaxConns, 1000))
 	} else if !strings.Contains(c.URL, "pool_max_conns") {
 		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
 	}

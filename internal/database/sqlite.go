@@ -198,7 +198,7 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 		return
 	}
 	// e.writes is not closed, so the loop ends when nothing waits any more.
-	for n := 0; n < len(*group); n++ {
+	for n := 0; n < len(*group); n++ { //nolint:intrange // the group grows meanwhile
 		e.runOne(c, (*group)[n])
 		for more := true; more && len(*group) < maxGroup; {
 			select {

@@ -299,7 +299,7 @@ func (e *Event) seal(previous string) {
 		buf = append(buf, field...)
 	}
 	buf = binary.BigEndian.AppendUint64(buf, e.Sequence)
-	buf = binary.BigEndian.AppendUint64(buf, uint64(e.Created.UnixMicro())) //nolint:gosec // after 1970
+	buf = binary.BigEndian.AppendUint64(buf, uint64(e.Created.UnixMicro()))
 	sum := sha256.Sum256(buf)
 	e.Hash = hex.EncodeToString(sum[:])
 }

@@ -69,7 +69,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 // Is reports whether target is a fault of the same kind and id, so that
 // errors.Is compares meaning and not identity.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // Is is called for each link of the chain.
+	t, ok := target.(*Error)
 	return ok && t.Kind == e.Kind && t.ID == e.ID
 }
 
@@ -125,8 +125,7 @@ func Unimplemented(text string, args ...any) *Error {
 // Of finds the fault in err's chain. Everything else, a nil error included,
 // becomes Internal with err as its cause.
 func Of(err error) *Error {
-	var f *Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*Error](err); ok {
 		return f
 	}
 	return New(KindInternal, "", "Something went wrong on our side.").Because(err)

@@ -29,10 +29,10 @@ func TestCoverage(t *testing.T) {
 	}
 	want := coverage(s.API.Built())
 	if *update {
-		if err := os.MkdirAll("../../docs", 0o755); err != nil { //nolint:gosec // a folder of the repository
+		if err := os.MkdirAll("../../docs", 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(coveragePage, want, 0o644); err != nil { //nolint:gosec // a page of the repository
+		if err := os.WriteFile(coveragePage, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -120,7 +120,7 @@ func account(dir string) (*syscall.Credential, error) {
 		if err := errors.Join(err1, err2); err != nil {
 			return nil, err
 		}
-		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid)) //nolint:gosec // parsed as 32 bits
+		return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
 	}
 	return nil, errors.Join(errs...)
 }
