@@ -42,6 +42,10 @@ generated: ## fail if make generate would change something
 	@$(MAKE) --no-print-directory generate
 	@git diff --exit-code --stat -- gen docs/coverage.md || { echo 'gen/ or docs/coverage.md is stale: commit what make generate wrote'; exit 1; }
 
+.PHONY: bench
+bench: ## measure against the floor of this machine and the baseline
+	go run ./test/bench
+
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known vulnerabilities, where their database can be reached
 	@curl -sfI --max-time 10 https://vuln.go.dev/index/db.json >/dev/null || { echo 'vuln.go.dev cannot be reached: not checked'; exit 0; }; \

@@ -44,6 +44,9 @@ func openPostgres(ctx context.Context, c Config, trips *atomic.Int64) (*postgres
 		"idle_in_transaction_session_timeout": "15000",
 		"default_transaction_isolation":       "read committed",
 		"application_name":                    "gatehouse",
+		// Every statement is written for its index; planning it anew for each
+		// value costs more than running it.
+		"plan_cache_mode": "force_generic_plan",
 	} {
 		if _, set := cfg.ConnConfig.RuntimeParams[k]; !set {
 			cfg.ConnConfig.RuntimeParams[k] = v

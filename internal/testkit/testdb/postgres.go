@@ -33,7 +33,7 @@ func postgresURL(t testing.TB) string {
 	if url := os.Getenv("DB"); strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
 		return url
 	}
-	server.Do(func() { server.url, server.err = startPostgres() })
+	server.Do(func() { server.url, server.err = startPostgres(fast) })
 	if server.err != nil {
 		t.Fatalf("start PostgreSQL: %v\nOn Debian: apt-get install postgresql", server.err)
 	}
@@ -42,8 +42,7 @@ func postgresURL(t testing.TB) string {
 
 // The server runs under a shell that waits for the test binary: when that ends,
 // however it ends, the pipe closes, the server stops and its files go.
-const guard = `"$1" -D "$2/data" -k "$2" -h "" \
-	-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=400 -c shared_buffers=64MB \
+const guard = `"$1" -D "$2/data" -k "$2" -h "" -c max_connections=400 -c shared_buffers=64MB $3 \
 	>"$2/log" 2>&1 &
 server=$!
 read -r _
@@ -51,7 +50,14 @@ kill -QUIT $server
 wait $server
 rm -rf "$2"`
 
-func startPostgres() (string, error) {
+// fast gives up durability: a test's database does not outlive it.
+const fast = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+
+// StartPostgres starts a durable server and gives the URL of an empty database.
+// The server ends with the process.
+func StartPostgres() (string, error) { return startPostgres("") }
+
+func startPostgres(settings string) (string, error) {
 	initdb, err := program("initdb")
 	if err != nil {
 		return "", err
@@ -74,7 +80,7 @@ func startPostgres() (string, error) {
 		_ = os.RemoveAll(dir)
 		return "", fmt.Errorf("initdb: %w: %s", err, out)
 	}
-	shell := exec.Command("sh", "-c", guard, "guard", postgres, dir)
+	shell := exec.Command("sh", "-c", guard, "guard", postgres, dir, settings)
 	shell.Dir, shell.SysProcAttr = dir, &syscall.SysProcAttr{Credential: as, Setpgid: true}
 	if _, err := shell.StdinPipe(); err != nil { // Kept open until the process ends.
 		return "", err
