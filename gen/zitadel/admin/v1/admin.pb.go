@@ -39,6 +39,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of Healthz has no fields.
 type HealthzRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -75,6 +76,7 @@ func (*HealthzRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{0}
 }
 
+// The answer to Healthz.
 type HealthzResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -111,6 +113,7 @@ func (*HealthzResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{1}
 }
 
+// The request of GetSupportedLanguages has no fields.
 type GetSupportedLanguagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -147,9 +150,11 @@ func (*GetSupportedLanguagesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{2}
 }
 
+// The answer to GetSupportedLanguages.
 type GetSupportedLanguagesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Languages     []string               `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tags (BCP 47), such as en and de.
+	Languages     []string `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,6 +196,7 @@ func (x *GetSupportedLanguagesResponse) GetLanguages() []string {
 	return nil
 }
 
+// The request of GetAllowedLanguages has no fields.
 type GetAllowedLanguagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -227,9 +233,11 @@ func (*GetAllowedLanguagesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{4}
 }
 
+// The answer to GetAllowedLanguages.
 type GetAllowedLanguagesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Languages     []string               `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tags (BCP 47), such as en and de.
+	Languages     []string `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -271,9 +279,11 @@ func (x *GetAllowedLanguagesResponse) GetLanguages() []string {
 	return nil
 }
 
+// The request of SetDefaultLanguage.
 type SetDefaultLanguageRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tag (BCP 47), at most 10 characters, such as de.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,9 +325,11 @@ func (x *SetDefaultLanguageRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to SetDefaultLanguage.
 type SetDefaultLanguageResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -359,6 +371,7 @@ func (x *SetDefaultLanguageResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetDefaultLanguage has no fields.
 type GetDefaultLanguageRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -395,9 +408,11 @@ func (*GetDefaultLanguageRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{8}
 }
 
+// The answer to GetDefaultLanguage.
 type GetDefaultLanguageResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tag (BCP 47). Default en.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -439,9 +454,11 @@ func (x *GetDefaultLanguageResponse) GetLanguage() string {
 	return ""
 }
 
+// The request of SetDefaultOrg.
 type SetDefaultOrgRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -483,9 +500,11 @@ func (x *SetDefaultOrgRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to SetDefaultOrg.
 type SetDefaultOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -527,6 +546,7 @@ func (x *SetDefaultOrgResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetDefaultOrg has no fields.
 type GetDefaultOrgRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -563,9 +583,11 @@ func (*GetDefaultOrgRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{12}
 }
 
+// The answer to GetDefaultOrg.
 type GetDefaultOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Org           *v11.Org               `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization.
+	Org           *v11.Org `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -607,6 +629,7 @@ func (x *GetDefaultOrgResponse) GetOrg() *v11.Org {
 	return nil
 }
 
+// The request of GetMyInstance has no fields.
 type GetMyInstanceRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -643,9 +666,11 @@ func (*GetMyInstanceRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{14}
 }
 
+// The answer to GetMyInstance.
 type GetMyInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      *v12.InstanceDetail    `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance.
+	Instance      *v12.InstanceDetail `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -687,10 +712,14 @@ func (x *GetMyInstanceResponse) GetInstance() *v12.InstanceDetail {
 	return nil
 }
 
+// The request of ListInstanceDomains.
 type ListInstanceDomainsRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Query         *v1.ListQuery            `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn v12.DomainFieldName      `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn v12.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Queries       []*v12.DomainSearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -747,11 +776,15 @@ func (x *ListInstanceDomainsRequest) GetQueries() []*v12.DomainSearchQuery {
 	return nil
 }
 
+// The answer to ListInstanceDomains.
 type ListInstanceDomainsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn v12.DomainFieldName    `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
-	Result        []*v12.Domain          `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn v12.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	// The domains.
+	Result        []*v12.Domain `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -807,10 +840,14 @@ func (x *ListInstanceDomainsResponse) GetResult() []*v12.Domain {
 	return nil
 }
 
+// The request of ListInstanceTrustedDomains.
 type ListInstanceTrustedDomainsRequest struct {
-	state         protoimpl.MessageState          `protogen:"open.v1"`
-	Query         *v1.ListQuery                   `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn v12.DomainFieldName             `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn v12.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Queries       []*v12.TrustedDomainSearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -867,11 +904,15 @@ func (x *ListInstanceTrustedDomainsRequest) GetQueries() []*v12.TrustedDomainSea
 	return nil
 }
 
+// The answer to ListInstanceTrustedDomains.
 type ListInstanceTrustedDomainsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn v12.DomainFieldName    `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
-	Result        []*v12.TrustedDomain   `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn v12.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	// The trusted domains.
+	Result        []*v12.TrustedDomain `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -927,9 +968,11 @@ func (x *ListInstanceTrustedDomainsResponse) GetResult() []*v12.TrustedDomain {
 	return nil
 }
 
+// The request of AddInstanceTrustedDomain.
 type AddInstanceTrustedDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Host name, 1 to 253 characters; upper case becomes lower case.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -971,9 +1014,11 @@ func (x *AddInstanceTrustedDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to AddInstanceTrustedDomain.
 type AddInstanceTrustedDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1015,9 +1060,11 @@ func (x *AddInstanceTrustedDomainResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveInstanceTrustedDomain.
 type RemoveInstanceTrustedDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trusted domain, 1 to 253 characters.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1059,9 +1106,11 @@ func (x *RemoveInstanceTrustedDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to RemoveInstanceTrustedDomain.
 type RemoveInstanceTrustedDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1103,9 +1152,12 @@ func (x *RemoveInstanceTrustedDomainResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ListSecretGenerators.
 type ListSecretGeneratorsRequest struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Query         *v1.ListQuery               `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Queries       []*v13.SecretGeneratorQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1155,9 +1207,12 @@ func (x *ListSecretGeneratorsRequest) GetQueries() []*v13.SecretGeneratorQuery {
 	return nil
 }
 
+// The answer to ListSecretGenerators.
 type ListSecretGeneratorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The generators in the order of their types.
 	Result        []*v13.SecretGenerator `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1207,8 +1262,10 @@ func (x *ListSecretGeneratorsResponse) GetResult() []*v13.SecretGenerator {
 	return nil
 }
 
+// The request of GetSecretGenerator.
 type GetSecretGeneratorRequest struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the codes or secrets are for.
 	GeneratorType v13.SecretGeneratorType `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1251,9 +1308,11 @@ func (x *GetSecretGeneratorRequest) GetGeneratorType() v13.SecretGeneratorType {
 	return v13.SecretGeneratorType(0)
 }
 
+// The answer to GetSecretGenerator.
 type GetSecretGeneratorResponse struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	SecretGenerator *v13.SecretGenerator   `protobuf:"bytes,1,opt,name=secret_generator,json=secretGenerator,proto3" json:"secret_generator,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The generator.
+	SecretGenerator *v13.SecretGenerator `protobuf:"bytes,1,opt,name=secret_generator,json=secretGenerator,proto3" json:"secret_generator,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1295,17 +1354,28 @@ func (x *GetSecretGeneratorResponse) GetSecretGenerator() *v13.SecretGenerator {
 	return nil
 }
 
+// The generator as a whole. A field that is absent becomes false or zero.
 type UpdateSecretGeneratorRequest struct {
-	state               protoimpl.MessageState  `protogen:"open.v1"`
-	GeneratorType       v13.SecretGeneratorType `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
-	Length              uint32                  `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`
-	Expiry              *durationpb.Duration    `protobuf:"bytes,3,opt,name=expiry,proto3" json:"expiry,omitempty"`
-	IncludeLowerLetters bool                    `protobuf:"varint,4,opt,name=include_lower_letters,json=includeLowerLetters,proto3" json:"include_lower_letters,omitempty"`
-	IncludeUpperLetters bool                    `protobuf:"varint,5,opt,name=include_upper_letters,json=includeUpperLetters,proto3" json:"include_upper_letters,omitempty"`
-	IncludeDigits       bool                    `protobuf:"varint,6,opt,name=include_digits,json=includeDigits,proto3" json:"include_digits,omitempty"`
-	IncludeSymbols      bool                    `protobuf:"varint,7,opt,name=include_symbols,json=includeSymbols,proto3" json:"include_symbols,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What they are for.
+	GeneratorType v13.SecretGeneratorType `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
+	// Number of characters, 1 to 256. A new instance has 6 for codes, 8 for one-time codes, 12
+	// for passkey codes and 64 for secrets.
+	Length uint32 `protobuf:"varint,2,opt,name=length,proto3" json:"length,omitempty"`
+	// How long one is valid; zero: it does not expire. A new instance has an hour for most codes,
+	// 5 minutes for one-time codes, 72 hours for invitations and new users, and no expiry for
+	// secrets.
+	Expiry *durationpb.Duration `protobuf:"bytes,3,opt,name=expiry,proto3" json:"expiry,omitempty"`
+	// True includes a to z. At least one of the four sorts must be included.
+	IncludeLowerLetters bool `protobuf:"varint,4,opt,name=include_lower_letters,json=includeLowerLetters,proto3" json:"include_lower_letters,omitempty"`
+	// True includes A to Z.
+	IncludeUpperLetters bool `protobuf:"varint,5,opt,name=include_upper_letters,json=includeUpperLetters,proto3" json:"include_upper_letters,omitempty"`
+	// True includes 0 to 9.
+	IncludeDigits bool `protobuf:"varint,6,opt,name=include_digits,json=includeDigits,proto3" json:"include_digits,omitempty"`
+	// True includes punctuation.
+	IncludeSymbols bool `protobuf:"varint,7,opt,name=include_symbols,json=includeSymbols,proto3" json:"include_symbols,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateSecretGeneratorRequest) Reset() {
@@ -1387,9 +1457,11 @@ func (x *UpdateSecretGeneratorRequest) GetIncludeSymbols() bool {
 	return false
 }
 
+// The answer to UpdateSecretGenerator.
 type UpdateSecretGeneratorResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5499,6 +5571,7 @@ func (x *GetLogNotificationProviderResponse) GetProvider() *v13.DebugNotificatio
 	return nil
 }
 
+// The request of GetOIDCSettings has no fields.
 type GetOIDCSettingsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5535,9 +5608,11 @@ func (*GetOIDCSettingsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{105}
 }
 
+// The answer to GetOIDCSettings.
 type GetOIDCSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Settings      *v13.OIDCSettings      `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The settings.
+	Settings      *v13.OIDCSettings `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5579,14 +5654,19 @@ func (x *GetOIDCSettingsResponse) GetSettings() *v13.OIDCSettings {
 	return nil
 }
 
+// The settings as a whole; each lifetime must be longer than zero.
 type AddOIDCSettingsRequest struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	AccessTokenLifetime        *durationpb.Duration   `protobuf:"bytes,1,opt,name=access_token_lifetime,json=accessTokenLifetime,proto3" json:"access_token_lifetime,omitempty"`
-	IdTokenLifetime            *durationpb.Duration   `protobuf:"bytes,2,opt,name=id_token_lifetime,json=idTokenLifetime,proto3" json:"id_token_lifetime,omitempty"`
-	RefreshTokenIdleExpiration *durationpb.Duration   `protobuf:"bytes,3,opt,name=refresh_token_idle_expiration,json=refreshTokenIdleExpiration,proto3" json:"refresh_token_idle_expiration,omitempty"`
-	RefreshTokenExpiration     *durationpb.Duration   `protobuf:"bytes,4,opt,name=refresh_token_expiration,json=refreshTokenExpiration,proto3" json:"refresh_token_expiration,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long an access token is accepted.
+	AccessTokenLifetime *durationpb.Duration `protobuf:"bytes,1,opt,name=access_token_lifetime,json=accessTokenLifetime,proto3" json:"access_token_lifetime,omitempty"`
+	// How long an ID token is valid.
+	IdTokenLifetime *durationpb.Duration `protobuf:"bytes,2,opt,name=id_token_lifetime,json=idTokenLifetime,proto3" json:"id_token_lifetime,omitempty"`
+	// A refresh token ends when it was not used for this long.
+	RefreshTokenIdleExpiration *durationpb.Duration `protobuf:"bytes,3,opt,name=refresh_token_idle_expiration,json=refreshTokenIdleExpiration,proto3" json:"refresh_token_idle_expiration,omitempty"`
+	// A refresh token ends after this long in any case.
+	RefreshTokenExpiration *durationpb.Duration `protobuf:"bytes,4,opt,name=refresh_token_expiration,json=refreshTokenExpiration,proto3" json:"refresh_token_expiration,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *AddOIDCSettingsRequest) Reset() {
@@ -5647,9 +5727,11 @@ func (x *AddOIDCSettingsRequest) GetRefreshTokenExpiration() *durationpb.Duratio
 	return nil
 }
 
+// The answer to AddOIDCSettings.
 type AddOIDCSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5691,14 +5773,19 @@ func (x *AddOIDCSettingsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The settings as a whole; each lifetime must be longer than zero.
 type UpdateOIDCSettingsRequest struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	AccessTokenLifetime        *durationpb.Duration   `protobuf:"bytes,1,opt,name=access_token_lifetime,json=accessTokenLifetime,proto3" json:"access_token_lifetime,omitempty"`
-	IdTokenLifetime            *durationpb.Duration   `protobuf:"bytes,2,opt,name=id_token_lifetime,json=idTokenLifetime,proto3" json:"id_token_lifetime,omitempty"`
-	RefreshTokenIdleExpiration *durationpb.Duration   `protobuf:"bytes,3,opt,name=refresh_token_idle_expiration,json=refreshTokenIdleExpiration,proto3" json:"refresh_token_idle_expiration,omitempty"`
-	RefreshTokenExpiration     *durationpb.Duration   `protobuf:"bytes,4,opt,name=refresh_token_expiration,json=refreshTokenExpiration,proto3" json:"refresh_token_expiration,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long an access token is accepted.
+	AccessTokenLifetime *durationpb.Duration `protobuf:"bytes,1,opt,name=access_token_lifetime,json=accessTokenLifetime,proto3" json:"access_token_lifetime,omitempty"`
+	// How long an ID token is valid.
+	IdTokenLifetime *durationpb.Duration `protobuf:"bytes,2,opt,name=id_token_lifetime,json=idTokenLifetime,proto3" json:"id_token_lifetime,omitempty"`
+	// A refresh token ends when it was not used for this long.
+	RefreshTokenIdleExpiration *durationpb.Duration `protobuf:"bytes,3,opt,name=refresh_token_idle_expiration,json=refreshTokenIdleExpiration,proto3" json:"refresh_token_idle_expiration,omitempty"`
+	// A refresh token ends after this long in any case.
+	RefreshTokenExpiration *durationpb.Duration `protobuf:"bytes,4,opt,name=refresh_token_expiration,json=refreshTokenExpiration,proto3" json:"refresh_token_expiration,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *UpdateOIDCSettingsRequest) Reset() {
@@ -5759,9 +5846,11 @@ func (x *UpdateOIDCSettingsRequest) GetRefreshTokenExpiration() *durationpb.Dura
 	return nil
 }
 
+// The answer to UpdateOIDCSettings.
 type UpdateOIDCSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5803,6 +5892,7 @@ func (x *UpdateOIDCSettingsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetSecurityPolicy has no fields.
 type GetSecurityPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5839,9 +5929,11 @@ func (*GetSecurityPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{111}
 }
 
+// The answer to GetSecurityPolicy.
 type GetSecurityPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v13.SecurityPolicy    `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy.
+	Policy        *v13.SecurityPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5883,13 +5975,17 @@ func (x *GetSecurityPolicyResponse) GetPolicy() *v13.SecurityPolicy {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes false or empty.
 type SetSecurityPolicyRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	EnableIframeEmbedding bool                   `protobuf:"varint,1,opt,name=enable_iframe_embedding,json=enableIframeEmbedding,proto3" json:"enable_iframe_embedding,omitempty"`
-	AllowedOrigins        []string               `protobuf:"bytes,2,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
-	EnableImpersonation   bool                   `protobuf:"varint,3,opt,name=enable_impersonation,json=enableImpersonation,proto3" json:"enable_impersonation,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True lets pages of allowed_origins show the login in a frame.
+	EnableIframeEmbedding bool `protobuf:"varint,1,opt,name=enable_iframe_embedding,json=enableIframeEmbedding,proto3" json:"enable_iframe_embedding,omitempty"`
+	// Origins such as https://example.com, which pages with the frame come from.
+	AllowedOrigins []string `protobuf:"bytes,2,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
+	// True lets users with a role for it act as other users by token exchange.
+	EnableImpersonation bool `protobuf:"varint,3,opt,name=enable_impersonation,json=enableImpersonation,proto3" json:"enable_impersonation,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *SetSecurityPolicyRequest) Reset() {
@@ -5943,9 +6039,11 @@ func (x *SetSecurityPolicyRequest) GetEnableImpersonation() bool {
 	return false
 }
 
+// The answer to SetSecurityPolicy.
 type SetSecurityPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5987,10 +6085,13 @@ func (x *SetSecurityPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of IsOrgUnique.
 type IsOrgUniqueRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to look for, at most 200 characters; case does not distinguish.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Domain to look for, at most 200 characters.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6039,9 +6140,11 @@ func (x *IsOrgUniqueRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to IsOrgUnique.
 type IsOrgUniqueResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IsUnique      bool                   `protobuf:"varint,1,opt,name=is_unique,json=isUnique,proto3" json:"is_unique,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where neither belongs to an organization.
+	IsUnique      bool `protobuf:"varint,1,opt,name=is_unique,json=isUnique,proto3" json:"is_unique,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6083,9 +6186,11 @@ func (x *IsOrgUniqueResponse) GetIsUnique() bool {
 	return false
 }
 
+// The request of GetOrgByID.
 type GetOrgByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6127,9 +6232,11 @@ func (x *GetOrgByIDRequest) GetId() string {
 	return ""
 }
 
+// The answer to GetOrgByID.
 type GetOrgByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Org           *v11.Org               `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization.
+	Org           *v11.Org `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6171,11 +6278,15 @@ func (x *GetOrgByIDResponse) GetOrg() *v11.Org {
 	return nil
 }
 
+// The request of ListOrgs.
 type ListOrgsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn v11.OrgFieldName       `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
-	Queries       []*v11.OrgQuery        `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn v11.OrgFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v11.OrgQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6231,11 +6342,15 @@ func (x *ListOrgsRequest) GetQueries() []*v11.OrgQuery {
 	return nil
 }
 
+// The answer to ListOrgs.
 type ListOrgsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn v11.OrgFieldName       `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
-	Result        []*v11.Org             `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn v11.OrgFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
+	// The organizations.
+	Result        []*v11.Org `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6291,14 +6406,17 @@ func (x *ListOrgsResponse) GetResult() []*v11.Org {
 	return nil
 }
 
+// The request of SetUpOrg.
 type SetUpOrgRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Org   *SetUpOrgRequest_Org   `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	// The organization.
+	Org *SetUpOrgRequest_Org `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
 	// Types that are valid to be assigned to User:
 	//
 	//	*SetUpOrgRequest_Human_
-	User          isSetUpOrgRequest_User `protobuf_oneof:"user"`
-	Roles         []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	User isSetUpOrgRequest_User `protobuf_oneof:"user"`
+	// Roles of the first member; none stands for ORG_OWNER.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6368,16 +6486,21 @@ type isSetUpOrgRequest_User interface {
 }
 
 type SetUpOrgRequest_Human_ struct {
+	// Its first member.
 	Human *SetUpOrgRequest_Human `protobuf:"bytes,2,opt,name=human,proto3,oneof"`
 }
 
 func (*SetUpOrgRequest_Human_) isSetUpOrgRequest_User() {}
 
+// The answer to SetUpOrg.
 type SetUpOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	OrgId         string                 `protobuf:"bytes,2,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Id of the new organization.
+	OrgId string `protobuf:"bytes,2,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// Id of the new user.
+	UserId        string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6433,9 +6556,11 @@ func (x *SetUpOrgResponse) GetUserId() string {
 	return ""
 }
 
+// The request of RemoveOrg.
 type RemoveOrgRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6477,9 +6602,11 @@ func (x *RemoveOrgRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to RemoveOrg.
 type RemoveOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12247,6 +12374,7 @@ func (x *DeleteProviderResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetOrgIAMPolicy has no fields.
 type GetOrgIAMPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -12283,9 +12411,11 @@ func (*GetOrgIAMPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{209}
 }
 
+// The answer to GetOrgIAMPolicy.
 type GetOrgIAMPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.OrgIAMPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
+	Policy        *v15.OrgIAMPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12327,9 +12457,12 @@ func (x *GetOrgIAMPolicyResponse) GetPolicy() *v15.OrgIAMPolicy {
 	return nil
 }
 
+// The part of the domain policy that its first form has.
 type UpdateOrgIAMPolicyRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	UserLoginMustBeDomain bool                   `protobuf:"varint,1,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance.
+	UserLoginMustBeDomain bool `protobuf:"varint,1,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -12371,9 +12504,11 @@ func (x *UpdateOrgIAMPolicyRequest) GetUserLoginMustBeDomain() bool {
 	return false
 }
 
+// The answer to UpdateOrgIAMPolicy.
 type UpdateOrgIAMPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12415,9 +12550,11 @@ func (x *UpdateOrgIAMPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetCustomOrgIAMPolicy.
 type GetCustomOrgIAMPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12459,10 +12596,13 @@ func (x *GetCustomOrgIAMPolicyRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to GetCustomOrgIAMPolicy.
 type GetCustomOrgIAMPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.OrgIAMPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds in the organization.
+	Policy *v15.OrgIAMPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12511,10 +12651,14 @@ func (x *GetCustomOrgIAMPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The part of the domain policy that its first form has; the rest is false.
 type AddCustomOrgIAMPolicyRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	OrgId                 string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	UserLoginMustBeDomain bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -12563,9 +12707,11 @@ func (x *AddCustomOrgIAMPolicyRequest) GetUserLoginMustBeDomain() bool {
 	return false
 }
 
+// The answer to AddCustomOrgIAMPolicy.
 type AddCustomOrgIAMPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12607,10 +12753,14 @@ func (x *AddCustomOrgIAMPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The part of the domain policy that its first form has; the rest stays.
 type UpdateCustomOrgIAMPolicyRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	OrgId                 string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	UserLoginMustBeDomain bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -12659,9 +12809,11 @@ func (x *UpdateCustomOrgIAMPolicyRequest) GetUserLoginMustBeDomain() bool {
 	return false
 }
 
+// The answer to UpdateCustomOrgIAMPolicy.
 type UpdateCustomOrgIAMPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12703,9 +12855,11 @@ func (x *UpdateCustomOrgIAMPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ResetCustomOrgIAMPolicyToDefault.
 type ResetCustomOrgIAMPolicyToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12747,9 +12901,11 @@ func (x *ResetCustomOrgIAMPolicyToDefaultRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to ResetCustomOrgIAMPolicyToDefault.
 type ResetCustomOrgIAMPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12791,6 +12947,7 @@ func (x *ResetCustomOrgIAMPolicyToDefaultResponse) GetDetails() *v1.ObjectDetail
 	return nil
 }
 
+// The request of GetDomainPolicy has no fields.
 type GetDomainPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -12827,9 +12984,11 @@ func (*GetDomainPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{221}
 }
 
+// The answer to GetDomainPolicy.
 type GetDomainPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.DomainPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
+	Policy        *v15.DomainPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12871,11 +13030,17 @@ func (x *GetDomainPolicyResponse) GetPolicy() *v15.DomainPolicy {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes false.
 type UpdateDomainPolicyRequest struct {
-	state                                  protoimpl.MessageState `protogen:"open.v1"`
-	UserLoginMustBeDomain                  bool                   `protobuf:"varint,1,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
-	ValidateOrgDomains                     bool                   `protobuf:"varint,2,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
-	SmtpSenderAddressMatchesInstanceDomain bool                   `protobuf:"varint,3,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance.
+	UserLoginMustBeDomain bool `protobuf:"varint,1,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	// True lets a domain of an organization count only once its owner has proved it by DNS or
+	// HTTP. False takes every added domain as verified.
+	ValidateOrgDomains bool `protobuf:"varint,2,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
+	// True refuses sender addresses of mail outside the domains of the instance.
+	SmtpSenderAddressMatchesInstanceDomain bool `protobuf:"varint,3,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
 	unknownFields                          protoimpl.UnknownFields
 	sizeCache                              protoimpl.SizeCache
 }
@@ -12931,9 +13096,11 @@ func (x *UpdateDomainPolicyRequest) GetSmtpSenderAddressMatchesInstanceDomain() 
 	return false
 }
 
+// The answer to UpdateDomainPolicy.
 type UpdateDomainPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12975,9 +13142,11 @@ func (x *UpdateDomainPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetCustomDomainPolicy.
 type GetCustomDomainPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13019,10 +13188,13 @@ func (x *GetCustomDomainPolicyRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to GetCustomDomainPolicy.
 type GetCustomDomainPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.DomainPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds in the organization.
+	Policy *v15.DomainPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13071,12 +13243,19 @@ func (x *GetCustomDomainPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The new policy as a whole. A field that is absent is false.
 type AddCustomDomainPolicyRequest struct {
-	state                                  protoimpl.MessageState `protogen:"open.v1"`
-	OrgId                                  string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	UserLoginMustBeDomain                  bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
-	ValidateOrgDomains                     bool                   `protobuf:"varint,3,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
-	SmtpSenderAddressMatchesInstanceDomain bool                   `protobuf:"varint,4,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	// True lets a domain of an organization count only once its owner has proved it by DNS or
+	// HTTP. False takes every added domain as verified.
+	ValidateOrgDomains bool `protobuf:"varint,3,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
+	// True refuses sender addresses of mail outside the domains of the instance.
+	SmtpSenderAddressMatchesInstanceDomain bool `protobuf:"varint,4,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
 	unknownFields                          protoimpl.UnknownFields
 	sizeCache                              protoimpl.SizeCache
 }
@@ -13139,9 +13318,11 @@ func (x *AddCustomDomainPolicyRequest) GetSmtpSenderAddressMatchesInstanceDomain
 	return false
 }
 
+// The answer to AddCustomDomainPolicy.
 type AddCustomDomainPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13183,12 +13364,19 @@ func (x *AddCustomDomainPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes false.
 type UpdateCustomDomainPolicyRequest struct {
-	state                                  protoimpl.MessageState `protogen:"open.v1"`
-	OrgId                                  string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	UserLoginMustBeDomain                  bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
-	ValidateOrgDomains                     bool                   `protobuf:"varint,3,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
-	SmtpSenderAddressMatchesInstanceDomain bool                   `protobuf:"varint,4,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// True ends every login name in a domain of the organization, as in ada@acme.example, so that
+	// user names are unique per organization. False makes them unique per instance.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	// True lets a domain of an organization count only once its owner has proved it by DNS or
+	// HTTP. False takes every added domain as verified.
+	ValidateOrgDomains bool `protobuf:"varint,3,opt,name=validate_org_domains,json=validateOrgDomains,proto3" json:"validate_org_domains,omitempty"`
+	// True refuses sender addresses of mail outside the domains of the instance.
+	SmtpSenderAddressMatchesInstanceDomain bool `protobuf:"varint,4,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
 	unknownFields                          protoimpl.UnknownFields
 	sizeCache                              protoimpl.SizeCache
 }
@@ -13251,9 +13439,11 @@ func (x *UpdateCustomDomainPolicyRequest) GetSmtpSenderAddressMatchesInstanceDom
 	return false
 }
 
+// The answer to UpdateCustomDomainPolicy.
 type UpdateCustomDomainPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13295,9 +13485,11 @@ func (x *UpdateCustomDomainPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ResetCustomDomainPolicyToDefault.
 type ResetCustomDomainPolicyToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13339,9 +13531,11 @@ func (x *ResetCustomDomainPolicyToDefaultRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to ResetCustomDomainPolicyToDefault.
 type ResetCustomDomainPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13383,6 +13577,7 @@ func (x *ResetCustomDomainPolicyToDefaultResponse) GetDetails() *v1.ObjectDetail
 	return nil
 }
 
+// The request of GetLabelPolicy has no fields.
 type GetLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -13419,9 +13614,11 @@ func (*GetLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{233}
 }
 
+// The answer to GetLabelPolicy.
 type GetLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.LabelPolicy       `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that visitors see.
+	Policy        *v15.LabelPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13463,6 +13660,7 @@ func (x *GetLabelPolicyResponse) GetPolicy() *v15.LabelPolicy {
 	return nil
 }
 
+// The request of GetPreviewLabelPolicy has no fields.
 type GetPreviewLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -13499,9 +13697,11 @@ func (*GetPreviewLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{235}
 }
 
+// The answer to GetPreviewLabelPolicy.
 type GetPreviewLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.LabelPolicy       `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy under preparation.
+	Policy        *v15.LabelPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13543,21 +13743,36 @@ func (x *GetPreviewLabelPolicyResponse) GetPolicy() *v15.LabelPolicy {
 	return nil
 }
 
+// Colors and switches of the policy as a whole. A color that is absent becomes the built-in
+// one.
 type UpdateLabelPolicyRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	PrimaryColor        string                 `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
-	HideLoginNameSuffix bool                   `protobuf:"varint,3,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
-	WarnColor           string                 `protobuf:"bytes,4,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
-	BackgroundColor     string                 `protobuf:"bytes,5,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
-	FontColor           string                 `protobuf:"bytes,6,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
-	PrimaryColorDark    string                 `protobuf:"bytes,7,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
-	BackgroundColorDark string                 `protobuf:"bytes,8,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
-	WarnColorDark       string                 `protobuf:"bytes,9,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
-	FontColorDark       string                 `protobuf:"bytes,10,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
-	DisableWatermark    bool                   `protobuf:"varint,11,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
-	ThemeMode           v15.ThemeMode          `protobuf:"varint,12,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Color of buttons and links in the light theme: # and 3, 6 or 8 hexadecimal digits, such as
+	// #5469d4. Empty leaves the built-in color.
+	PrimaryColor string `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
+	// True leaves the domain out of the login names that the login pages show, where the request
+	// names the organization.
+	HideLoginNameSuffix bool `protobuf:"varint,3,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
+	// Color of warnings in the light theme, in the form of primary_color.
+	WarnColor string `protobuf:"bytes,4,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
+	// Color of the background in the light theme, in the form of primary_color.
+	BackgroundColor string `protobuf:"bytes,5,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
+	// Color of text in the light theme, in the form of primary_color.
+	FontColor string `protobuf:"bytes,6,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
+	// Color of buttons and links in the dark theme, in the form of primary_color.
+	PrimaryColorDark string `protobuf:"bytes,7,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
+	// Color of the background in the dark theme, in the form of primary_color.
+	BackgroundColorDark string `protobuf:"bytes,8,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
+	// Color of warnings in the dark theme, in the form of primary_color.
+	WarnColorDark string `protobuf:"bytes,9,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
+	// Color of text in the dark theme, in the form of primary_color.
+	FontColorDark string `protobuf:"bytes,10,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
+	// True leaves out the line that names the software.
+	DisableWatermark bool `protobuf:"varint,11,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
+	// Which theme pages use.
+	ThemeMode     v15.ThemeMode `protobuf:"varint,12,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateLabelPolicyRequest) Reset() {
@@ -13667,9 +13882,11 @@ func (x *UpdateLabelPolicyRequest) GetThemeMode() v15.ThemeMode {
 	return v15.ThemeMode(0)
 }
 
+// The answer to UpdateLabelPolicy.
 type UpdateLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13711,6 +13928,7 @@ func (x *UpdateLabelPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ActivateLabelPolicy has no fields.
 type ActivateLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -13747,9 +13965,11 @@ func (*ActivateLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{239}
 }
 
+// The answer to ActivateLabelPolicy.
 type ActivateLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13791,6 +14011,7 @@ func (x *ActivateLabelPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveLabelPolicyLogo has no fields.
 type RemoveLabelPolicyLogoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -13827,9 +14048,11 @@ func (*RemoveLabelPolicyLogoRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{241}
 }
 
+// The answer to RemoveLabelPolicyLogo.
 type RemoveLabelPolicyLogoResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13871,6 +14094,7 @@ func (x *RemoveLabelPolicyLogoResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveLabelPolicyLogoDark has no fields.
 type RemoveLabelPolicyLogoDarkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -13907,9 +14131,11 @@ func (*RemoveLabelPolicyLogoDarkRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{243}
 }
 
+// The answer to RemoveLabelPolicyLogoDark.
 type RemoveLabelPolicyLogoDarkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13951,6 +14177,7 @@ func (x *RemoveLabelPolicyLogoDarkResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveLabelPolicyIcon has no fields.
 type RemoveLabelPolicyIconRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -13987,9 +14214,11 @@ func (*RemoveLabelPolicyIconRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{245}
 }
 
+// The answer to RemoveLabelPolicyIcon.
 type RemoveLabelPolicyIconResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14031,6 +14260,7 @@ func (x *RemoveLabelPolicyIconResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveLabelPolicyIconDark has no fields.
 type RemoveLabelPolicyIconDarkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -14067,9 +14297,11 @@ func (*RemoveLabelPolicyIconDarkRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{247}
 }
 
+// The answer to RemoveLabelPolicyIconDark.
 type RemoveLabelPolicyIconDarkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14111,6 +14343,7 @@ func (x *RemoveLabelPolicyIconDarkResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveLabelPolicyFont has no fields.
 type RemoveLabelPolicyFontRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -14147,9 +14380,11 @@ func (*RemoveLabelPolicyFontRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{249}
 }
 
+// The answer to RemoveLabelPolicyFont.
 type RemoveLabelPolicyFontResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15358,6 +15593,7 @@ func (x *RemoveMultiFactorFromLoginPolicyResponse) GetDetails() *v1.ObjectDetail
 	return nil
 }
 
+// The request of GetPasswordComplexityPolicy has no fields.
 type GetPasswordComplexityPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15394,8 +15630,10 @@ func (*GetPasswordComplexityPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{273}
 }
 
+// The answer to GetPasswordComplexityPolicy.
 type GetPasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState        `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
 	Policy        *v15.PasswordComplexityPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -15438,13 +15676,19 @@ func (x *GetPasswordComplexityPolicyResponse) GetPolicy() *v15.PasswordComplexit
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes false or zero.
 type UpdatePasswordComplexityPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MinLength     uint32                 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
-	HasUppercase  bool                   `protobuf:"varint,2,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
-	HasLowercase  bool                   `protobuf:"varint,3,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
-	HasNumber     bool                   `protobuf:"varint,4,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
-	HasSymbol     bool                   `protobuf:"varint,5,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least number of characters, 1 to 72.
+	MinLength uint32 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
+	// True asks for at least one upper-case letter.
+	HasUppercase bool `protobuf:"varint,2,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
+	// True asks for at least one lower-case letter.
+	HasLowercase bool `protobuf:"varint,3,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
+	// True asks for at least one digit.
+	HasNumber bool `protobuf:"varint,4,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
+	// True asks for at least one character that is neither a letter nor a digit.
+	HasSymbol     bool `protobuf:"varint,5,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15514,9 +15758,11 @@ func (x *UpdatePasswordComplexityPolicyRequest) GetHasSymbol() bool {
 	return false
 }
 
+// The answer to UpdatePasswordComplexityPolicy.
 type UpdatePasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15558,6 +15804,7 @@ func (x *UpdatePasswordComplexityPolicyResponse) GetDetails() *v1.ObjectDetails 
 	return nil
 }
 
+// The request of GetPasswordAgePolicy has no fields.
 type GetPasswordAgePolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15594,8 +15841,10 @@ func (*GetPasswordAgePolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{277}
 }
 
+// The answer to GetPasswordAgePolicy.
 type GetPasswordAgePolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
 	Policy        *v15.PasswordAgePolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -15638,10 +15887,13 @@ func (x *GetPasswordAgePolicyResponse) GetPolicy() *v15.PasswordAgePolicy {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes zero.
 type UpdatePasswordAgePolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	MaxAgeDays     uint32                 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
-	ExpireWarnDays uint32                 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days after which a password must be changed at the next login, at most 36,500. 0: never.
+	MaxAgeDays uint32 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
+	// For how many days before that the user is warned, at most 36,500. 0: not at all.
+	ExpireWarnDays uint32 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -15690,9 +15942,11 @@ func (x *UpdatePasswordAgePolicyRequest) GetExpireWarnDays() uint32 {
 	return 0
 }
 
+// The answer to UpdatePasswordAgePolicy.
 type UpdatePasswordAgePolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15734,6 +15988,7 @@ func (x *UpdatePasswordAgePolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetLockoutPolicy has no fields.
 type GetLockoutPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15770,9 +16025,11 @@ func (*GetLockoutPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{281}
 }
 
+// The answer to GetLockoutPolicy.
 type GetLockoutPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.LockoutPolicy     `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
+	Policy        *v15.LockoutPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15814,12 +16071,15 @@ func (x *GetLockoutPolicyResponse) GetPolicy() *v15.LockoutPolicy {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes zero.
 type UpdateLockoutPolicyRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	MaxPasswordAttempts uint32                 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
-	MaxOtpAttempts      uint32                 `protobuf:"varint,2,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Wrong passwords that lock the user. 0: no limit.
+	MaxPasswordAttempts uint32 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
+	// Wrong one-time codes that lock the user. 0: no limit.
+	MaxOtpAttempts uint32 `protobuf:"varint,2,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateLockoutPolicyRequest) Reset() {
@@ -15866,9 +16126,11 @@ func (x *UpdateLockoutPolicyRequest) GetMaxOtpAttempts() uint32 {
 	return 0
 }
 
+// The answer to UpdateLockoutPolicy.
 type UpdateLockoutPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15910,6 +16172,7 @@ func (x *UpdateLockoutPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetPrivacyPolicy has no fields.
 type GetPrivacyPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15946,9 +16209,11 @@ func (*GetPrivacyPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{285}
 }
 
+// The answer to GetPrivacyPolicy.
 type GetPrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v15.PrivacyPolicy     `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
+	Policy        *v15.PrivacyPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15990,15 +16255,24 @@ func (x *GetPrivacyPolicyResponse) GetPolicy() *v15.PrivacyPolicy {
 	return nil
 }
 
+// The policy as a whole; a field that is absent becomes empty. Links have the form that
+// PrivacyPolicy gives.
 type UpdatePrivacyPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	TosLink        string                 `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
-	PrivacyLink    string                 `protobuf:"bytes,2,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
-	HelpLink       string                 `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
-	SupportEmail   string                 `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
-	DocsLink       string                 `protobuf:"bytes,5,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
-	CustomLink     string                 `protobuf:"bytes,6,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
-	CustomLinkText string                 `protobuf:"bytes,7,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Terms of service.
+	TosLink string `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
+	// Privacy statement.
+	PrivacyLink string `protobuf:"bytes,2,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
+	// Help.
+	HelpLink string `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
+	// Address that users can write to, at most 320 characters.
+	SupportEmail string `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
+	// Documentation, in the console.
+	DocsLink string `protobuf:"bytes,5,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
+	// A link of one's own, in the console.
+	CustomLink string `protobuf:"bytes,6,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
+	// Text of the custom link.
+	CustomLinkText string `protobuf:"bytes,7,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -16082,9 +16356,11 @@ func (x *UpdatePrivacyPolicyRequest) GetCustomLinkText() string {
 	return ""
 }
 
+// The answer to UpdatePrivacyPolicy.
 type UpdatePrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16126,9 +16402,11 @@ func (x *UpdatePrivacyPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The new policy as a whole.
 type AddNotificationPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	PasswordChange bool                   `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True tells users that their password was changed.
+	PasswordChange bool `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -16170,9 +16448,11 @@ func (x *AddNotificationPolicyRequest) GetPasswordChange() bool {
 	return false
 }
 
+// The answer to AddNotificationPolicy.
 type AddNotificationPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16214,6 +16494,7 @@ func (x *AddNotificationPolicyResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetNotificationPolicy has no fields.
 type GetNotificationPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -16250,8 +16531,10 @@ func (*GetNotificationPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{291}
 }
 
+// The answer to GetNotificationPolicy.
 type GetNotificationPolicyResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The default policy.
 	Policy        *v15.NotificationPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16294,9 +16577,11 @@ func (x *GetNotificationPolicyResponse) GetPolicy() *v15.NotificationPolicy {
 	return nil
 }
 
+// The policy as a whole.
 type UpdateNotificationPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	PasswordChange bool                   `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True tells users that their password was changed.
+	PasswordChange bool `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -16338,9 +16623,11 @@ func (x *UpdateNotificationPolicyRequest) GetPasswordChange() bool {
 	return false
 }
 
+// The answer to UpdateNotificationPolicy.
 type UpdateNotificationPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21048,10 +21335,13 @@ func (x *ResetCustomLoginTextsToDefaultResponse) GetDetails() *v1.ObjectDetails 
 	return nil
 }
 
+// The request of AddIAMMember.
 type AddIAMMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// At least one role, each named once, such as IAM_OWNER.
+	Roles         []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21100,9 +21390,11 @@ func (x *AddIAMMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to AddIAMMember.
 type AddIAMMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21144,10 +21436,13 @@ func (x *AddIAMMemberResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateIAMMember.
 type UpdateIAMMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the member, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// All roles that the member has from now on: at least one, each named once.
+	Roles         []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21196,9 +21491,11 @@ func (x *UpdateIAMMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to UpdateIAMMember.
 type UpdateIAMMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21240,9 +21537,11 @@ func (x *UpdateIAMMemberResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveIAMMember.
 type RemoveIAMMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the member, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21284,9 +21583,11 @@ func (x *RemoveIAMMemberRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveIAMMember.
 type RemoveIAMMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21328,6 +21629,7 @@ func (x *RemoveIAMMemberResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ListIAMMemberRoles has no fields.
 type ListIAMMemberRolesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -21364,10 +21666,13 @@ func (*ListIAMMemberRolesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{389}
 }
 
+// The answer to ListIAMMemberRoles.
 type ListIAMMemberRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Names of roles, such as IAM_OWNER.
+	Roles         []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21416,10 +21721,14 @@ func (x *ListIAMMemberRolesResponse) GetRoles() []string {
 	return nil
 }
 
+// The request of ListIAMMembers.
 type ListIAMMembersRequest struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Query         *v1.ListQuery             `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v17.SearchQuery        `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries []*v17.SearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	// Column to sort by.
 	SortingColumn v17.MemberFieldColumnName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.member.v1.MemberFieldColumnName" json:"sorting_column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -21476,10 +21785,13 @@ func (x *ListIAMMembersRequest) GetSortingColumn() v17.MemberFieldColumnName {
 	return v17.MemberFieldColumnName(0)
 }
 
+// The answer to ListIAMMembers.
 type ListIAMMembersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v17.Member          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The members.
+	Result        []*v17.Member `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21528,6 +21840,7 @@ func (x *ListIAMMembersResponse) GetResult() []*v17.Member {
 	return nil
 }
 
+// The request of ListViews has no fields.
 type ListViewsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -21564,9 +21877,11 @@ func (*ListViewsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{393}
 }
 
+// The answer to ListViews.
 type ListViewsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*View                `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tables.
+	Result        []*View `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21608,6 +21923,7 @@ func (x *ListViewsResponse) GetResult() []*View {
 	return nil
 }
 
+// The request of ListFailedEvents has no fields.
 type ListFailedEventsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -21644,9 +21960,11 @@ func (*ListFailedEventsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{395}
 }
 
+// The answer to ListFailedEvents.
 type ListFailedEventsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*FailedEvent         `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nothing.
+	Result        []*FailedEvent `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21688,11 +22006,15 @@ func (x *ListFailedEventsResponse) GetResult() []*FailedEvent {
 	return nil
 }
 
+// The request of RemoveFailedEvent.
 type RemoveFailedEventRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Database       string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName       string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
-	FailedSequence uint64                 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in FailedEvent, 1 to 200 characters.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// As in FailedEvent, 1 to 200 characters.
+	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	// As in FailedEvent.
+	FailedSequence uint64 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -21748,6 +22070,7 @@ func (x *RemoveFailedEventRequest) GetFailedSequence() uint64 {
 	return 0
 }
 
+// The answer to RemoveFailedEvent.
 type RemoveFailedEventResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -21784,12 +22107,18 @@ func (*RemoveFailedEventResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{398}
 }
 
+// A table that is made from the events.
 type View struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	Database                 string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName                 string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
-	ProcessedSequence        uint64                 `protobuf:"varint,3,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
-	EventTimestamp           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=event_timestamp,json=eventTimestamp,proto3" json:"event_timestamp,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the database.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// Name of the table.
+	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	// Position of the last event in it.
+	ProcessedSequence uint64 `protobuf:"varint,3,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
+	// Time of that event.
+	EventTimestamp *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=event_timestamp,json=eventTimestamp,proto3" json:"event_timestamp,omitempty"`
+	// Time of the last write.
 	LastSuccessfulSpoolerRun *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_successful_spooler_run,json=lastSuccessfulSpoolerRun,proto3" json:"last_successful_spooler_run,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
@@ -21860,16 +22189,23 @@ func (x *View) GetLastSuccessfulSpoolerRun() *timestamppb.Timestamp {
 	return nil
 }
 
+// An event that could not be processed. Kept for clients.
 type FailedEvent struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Database       string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName       string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
-	FailedSequence uint64                 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
-	FailureCount   uint64                 `protobuf:"varint,4,opt,name=failure_count,json=failureCount,proto3" json:"failure_count,omitempty"`
-	ErrorMessage   string                 `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	LastFailed     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_failed,json=lastFailed,proto3" json:"last_failed,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the database.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// Name of the table.
+	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	// Position of the event.
+	FailedSequence uint64 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
+	// How often it was tried.
+	FailureCount uint64 `protobuf:"varint,4,opt,name=failure_count,json=failureCount,proto3" json:"failure_count,omitempty"`
+	// Why it failed.
+	ErrorMessage string `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	// When it failed last.
+	LastFailed    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_failed,json=lastFailed,proto3" json:"last_failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FailedEvent) Reset() {
@@ -23386,16 +23722,28 @@ func (x *ExportDataResponse) GetOrgs() []*DataOrg {
 	return nil
 }
 
+// The request of ListEvents.
 type ListEventsRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Sequence       uint64                 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Limit          uint32                 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
-	Asc            bool                   `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
-	EditorUserId   string                 `protobuf:"bytes,4,opt,name=editor_user_id,json=editorUserId,proto3" json:"editor_user_id,omitempty"`
-	EventTypes     []string               `protobuf:"bytes,5,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
-	AggregateId    string                 `protobuf:"bytes,6,opt,name=aggregate_id,json=aggregateId,proto3" json:"aggregate_id,omitempty"`
-	AggregateTypes []string               `protobuf:"bytes,7,rep,name=aggregate_types,json=aggregateTypes,proto3" json:"aggregate_types,omitempty"`
-	ResourceOwner  string                 `protobuf:"bytes,8,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Only events behind this sequence, in the chosen direction. 0: all.
+	Sequence uint64 `protobuf:"varint,1,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// How many events to return. 0 stands for 100, and 1000 is the maximum.
+	Limit uint32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
+	// True lists the oldest first, false (the default) the newest.
+	Asc bool `protobuf:"varint,3,opt,name=asc,proto3" json:"asc,omitempty"`
+	// Only events that this user caused, at most 200 characters.
+	EditorUserId string `protobuf:"bytes,4,opt,name=editor_user_id,json=editorUserId,proto3" json:"editor_user_id,omitempty"`
+	// Only events of these types, at most 30.
+	EventTypes []string `protobuf:"bytes,5,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	// Only events of this object, at most 200 characters.
+	AggregateId string `protobuf:"bytes,6,opt,name=aggregate_id,json=aggregateId,proto3" json:"aggregate_id,omitempty"`
+	// Only events of objects of these types, at most 10.
+	AggregateTypes []string `protobuf:"bytes,7,rep,name=aggregate_types,json=aggregateTypes,proto3" json:"aggregate_types,omitempty"`
+	// Only events of objects that this organization, or the instance, owns; at most 200
+	// characters.
+	ResourceOwner string `protobuf:"bytes,8,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	// Old form of from.
+	//
 	// Deprecated: Marked as deprecated in zitadel/admin/v1/admin.proto.
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	// Types that are valid to be assigned to CreationDateFilter:
@@ -23531,10 +23879,12 @@ type isListEventsRequest_CreationDateFilter interface {
 }
 
 type ListEventsRequest_Range struct {
+	// Only events of a period.
 	Range *ListEventsRequestCreationDateRange `protobuf:"bytes,10,opt,name=range,proto3,oneof"`
 }
 
 type ListEventsRequest_From struct {
+	// Only events from this time on or, where the newest come first, until then.
 	From *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=from,proto3,oneof"`
 }
 
@@ -23542,9 +23892,11 @@ func (*ListEventsRequest_Range) isListEventsRequest_CreationDateFilter() {}
 
 func (*ListEventsRequest_From) isListEventsRequest_CreationDateFilter() {}
 
+// The answer to ListEvents.
 type ListEventsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Events        []*v110.Event          `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events, in the order of their writing or against it.
+	Events        []*v110.Event `protobuf:"bytes,1,rep,name=events,proto3" json:"events,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23586,6 +23938,7 @@ func (x *ListEventsResponse) GetEvents() []*v110.Event {
 	return nil
 }
 
+// The request of ListEventTypes has no fields.
 type ListEventTypesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -23622,9 +23975,11 @@ func (*ListEventTypesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{418}
 }
 
+// The answer to ListEventTypes.
 type ListEventTypesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EventTypes    []*v110.EventType      `protobuf:"bytes,1,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The types, in alphabetical order.
+	EventTypes    []*v110.EventType `protobuf:"bytes,1,rep,name=event_types,json=eventTypes,proto3" json:"event_types,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23666,6 +24021,7 @@ func (x *ListEventTypesResponse) GetEventTypes() []*v110.EventType {
 	return nil
 }
 
+// The request of ListAggregateTypes has no fields.
 type ListAggregateTypesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -23702,9 +24058,11 @@ func (*ListAggregateTypesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{420}
 }
 
+// The answer to ListAggregateTypes.
 type ListAggregateTypesResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	AggregateTypes []*v110.AggregateType  `protobuf:"bytes,1,rep,name=aggregate_types,json=aggregateTypes,proto3" json:"aggregate_types,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The types, in alphabetical order.
+	AggregateTypes []*v110.AggregateType `protobuf:"bytes,1,rep,name=aggregate_types,json=aggregateTypes,proto3" json:"aggregate_types,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -23746,6 +24104,7 @@ func (x *ListAggregateTypesResponse) GetAggregateTypes() []*v110.AggregateType {
 	return nil
 }
 
+// The request of ActivateFeatureLoginDefaultOrg has no fields.
 type ActivateFeatureLoginDefaultOrgRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -23782,9 +24141,11 @@ func (*ActivateFeatureLoginDefaultOrgRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{422}
 }
 
+// The answer to ActivateFeatureLoginDefaultOrg.
 type ActivateFeatureLoginDefaultOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23826,11 +24187,15 @@ func (x *ActivateFeatureLoginDefaultOrgResponse) GetDetails() *v1.ObjectDetails 
 	return nil
 }
 
+// The request of ListMilestones.
 type ListMilestonesRequest struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Query         *v1.ListQuery           `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
 	SortingColumn v111.MilestoneFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.milestone.v1.MilestoneFieldName" json:"sorting_column,omitempty"`
-	Queries       []*v111.MilestoneQuery  `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v111.MilestoneQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23886,10 +24251,13 @@ func (x *ListMilestonesRequest) GetQueries() []*v111.MilestoneQuery {
 	return nil
 }
 
+// The answer to ListMilestones.
 type ListMilestonesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v111.Milestone      `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The milestones.
+	Result        []*v111.Milestone `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23938,12 +24306,15 @@ func (x *ListMilestonesResponse) GetResult() []*v111.Milestone {
 	return nil
 }
 
+// The request of SetRestrictions. What is absent stays as it is.
 type SetRestrictionsRequest struct {
-	state                         protoimpl.MessageState `protogen:"open.v1"`
-	DisallowPublicOrgRegistration *bool                  `protobuf:"varint,1,opt,name=disallow_public_org_registration,json=disallowPublicOrgRegistration,proto3,oneof" json:"disallow_public_org_registration,omitempty"`
-	AllowedLanguages              *SelectLanguages       `protobuf:"bytes,2,opt,name=allowed_languages,json=allowedLanguages,proto3,oneof" json:"allowed_languages,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True closes the page on which visitors create an organization.
+	DisallowPublicOrgRegistration *bool `protobuf:"varint,1,opt,name=disallow_public_org_registration,json=disallowPublicOrgRegistration,proto3,oneof" json:"disallow_public_org_registration,omitempty"`
+	// The languages to offer. An empty list offers every supported one.
+	AllowedLanguages *SelectLanguages `protobuf:"bytes,2,opt,name=allowed_languages,json=allowedLanguages,proto3,oneof" json:"allowed_languages,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *SetRestrictionsRequest) Reset() {
@@ -23990,9 +24361,11 @@ func (x *SetRestrictionsRequest) GetAllowedLanguages() *SelectLanguages {
 	return nil
 }
 
+// A list of languages, which, unlike a repeated field, can be absent.
 type SelectLanguages struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	List          []string               `protobuf:"bytes,1,rep,name=list,proto3" json:"list,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tags (BCP 47), each named once.
+	List          []string `protobuf:"bytes,1,rep,name=list,proto3" json:"list,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24034,9 +24407,11 @@ func (x *SelectLanguages) GetList() []string {
 	return nil
 }
 
+// The answer to SetRestrictions.
 type SetRestrictionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24078,6 +24453,7 @@ func (x *SetRestrictionsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of GetRestrictions has no fields.
 type GetRestrictionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -24114,13 +24490,17 @@ func (*GetRestrictionsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_admin_v1_admin_proto_rawDescGZIP(), []int{429}
 }
 
+// The answer to GetRestrictions.
 type GetRestrictionsResponse struct {
-	state                         protoimpl.MessageState `protogen:"open.v1"`
-	Details                       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	DisallowPublicOrgRegistration bool                   `protobuf:"varint,2,opt,name=disallow_public_org_registration,json=disallowPublicOrgRegistration,proto3" json:"disallow_public_org_registration,omitempty"`
-	AllowedLanguages              []string               `protobuf:"bytes,3,rep,name=allowed_languages,json=allowedLanguages,proto3" json:"allowed_languages,omitempty"`
-	unknownFields                 protoimpl.UnknownFields
-	sizeCache                     protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True: visitors cannot create an organization. Default false.
+	DisallowPublicOrgRegistration bool `protobuf:"varint,2,opt,name=disallow_public_org_registration,json=disallowPublicOrgRegistration,proto3" json:"disallow_public_org_registration,omitempty"`
+	// The languages that are offered; none: every supported one.
+	AllowedLanguages []string `protobuf:"bytes,3,rep,name=allowed_languages,json=allowedLanguages,proto3" json:"allowed_languages,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GetRestrictionsResponse) Reset() {
@@ -24226,10 +24606,14 @@ func (x *SMTPXOAuth2Auth_ClientCredentials) GetClientSecret() string {
 	return ""
 }
 
+// The new organization.
 type SetUpOrgRequest_Org struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters, unique in the instance.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its first domain, at most 200 characters. Absent: one is made from the name and the
+	// domain of the instance.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24278,13 +24662,20 @@ func (x *SetUpOrgRequest_Org) GetDomain() string {
 	return ""
 }
 
+// The new user.
 type SetUpOrgRequest_Human struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
-	UserName      string                         `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Profile       *SetUpOrgRequest_Human_Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email         *SetUpOrgRequest_Human_Email   `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Phone         *SetUpOrgRequest_Human_Phone   `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
-	Password      string                         `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, 1 to 200 characters.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Who the user is.
+	Profile *SetUpOrgRequest_Human_Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *SetUpOrgRequest_Human_Email `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user.
+	Phone *SetUpOrgRequest_Human_Phone `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
+	// First password, as the password complexity policy asks for. Absent: the user sets one by
+	// a code that is mailed.
+	Password      string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24354,16 +24745,24 @@ func (x *SetUpOrgRequest_Human) GetPassword() string {
 	return ""
 }
 
+// Who a user is.
 type SetUpOrgRequest_Human_Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	NickName          string                 `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	DisplayName       string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
-	Gender            v112.Gender            `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, 1 to 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Nickname, at most 200 characters.
+	NickName string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// Name that the user is shown with, at most 200 characters. Absent: given and family
+	// name.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        v112.Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetUpOrgRequest_Human_Profile) Reset() {
@@ -24438,10 +24837,13 @@ func (x *SetUpOrgRequest_Human_Profile) GetGender() v112.Gender {
 	return v112.Gender(0)
 }
 
+// An email address.
 type SetUpOrgRequest_Human_Email struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Email           string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True where the caller knows that the address is the user's. Otherwise a code is mailed.
+	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -24490,10 +24892,13 @@ func (x *SetUpOrgRequest_Human_Email) GetIsEmailVerified() bool {
 	return false
 }
 
+// A phone number.
 type SetUpOrgRequest_Human_Phone struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Phone           string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
-	IsPhoneVerified bool                   `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in international form, beginning with +, at most 50 characters.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True where the caller knows that the number is the user's.
+	IsPhoneVerified bool `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -24918,9 +25323,12 @@ func (x *ExportDataRequest_GCSOutput) GetPath() string {
 	return ""
 }
 
+// A period of time.
 type ListEventsRequestCreationDateRange struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Since         *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its beginning; absent: the first event.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// Its end; absent: now.
 	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

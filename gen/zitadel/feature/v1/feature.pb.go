@@ -21,10 +21,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A feature that SystemService.SetInstanceFeature can set.
 type InstanceFeature int32
 
 const (
-	InstanceFeature_INSTANCE_FEATURE_UNSPECIFIED       InstanceFeature = 0
+	// Not a valid choice.
+	InstanceFeature_INSTANCE_FEATURE_UNSPECIFIED InstanceFeature = 0
+	// The feature login_default_org, see SetInstanceFeaturesRequest of feature.v2.
 	InstanceFeature_INSTANCE_FEATURE_LOGIN_DEFAULT_ORG InstanceFeature = 1
 )
 

@@ -21,16 +21,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Level on which the value of a feature was set.
 type Source int32
 
 const (
-	Source_SOURCE_UNSPECIFIED  Source = 0
-	Source_SOURCE_SYSTEM       Source = 2
-	Source_SOURCE_INSTANCE     Source = 3
+	// None: it is the built-in value.
+	Source_SOURCE_UNSPECIFIED Source = 0
+	// The installation.
+	Source_SOURCE_SYSTEM Source = 2
+	// The instance.
+	Source_SOURCE_INSTANCE Source = 3
+	// The organization. Kept for clients; no feature can be set here.
 	Source_SOURCE_ORGANIZATION Source = 4
-	Source_SOURCE_PROJECT      Source = 5
-	Source_SOURCE_APP          Source = 6
-	Source_SOURCE_USER         Source = 7
+	// The project. Kept for clients; no feature can be set here.
+	Source_SOURCE_PROJECT Source = 5
+	// The application. Kept for clients; no feature can be set here.
+	Source_SOURCE_APP Source = 6
+	// The user. Kept for clients; no feature can be set here.
+	Source_SOURCE_USER Source = 7
 )
 
 // Enum value maps for Source.
@@ -82,13 +90,20 @@ func (Source) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_feature_v2_feature_proto_rawDescGZIP(), []int{0}
 }
 
+// A code path that was once switched to a faster version. All paths are fast in Gatehouse; the
+// values are kept for clients.
 type ImprovedPerformance int32
 
 const (
-	ImprovedPerformance_IMPROVED_PERFORMANCE_UNSPECIFIED         ImprovedPerformance = 0
-	ImprovedPerformance_IMPROVED_PERFORMANCE_PROJECT_GRANT       ImprovedPerformance = 2
-	ImprovedPerformance_IMPROVED_PERFORMANCE_PROJECT             ImprovedPerformance = 3
-	ImprovedPerformance_IMPROVED_PERFORMANCE_USER_GRANT          ImprovedPerformance = 4
+	// Not a valid choice.
+	ImprovedPerformance_IMPROVED_PERFORMANCE_UNSPECIFIED ImprovedPerformance = 0
+	// Grants of projects.
+	ImprovedPerformance_IMPROVED_PERFORMANCE_PROJECT_GRANT ImprovedPerformance = 2
+	// Projects.
+	ImprovedPerformance_IMPROVED_PERFORMANCE_PROJECT ImprovedPerformance = 3
+	// Grants of users.
+	ImprovedPerformance_IMPROVED_PERFORMANCE_USER_GRANT ImprovedPerformance = 4
+	// Verified domains of organizations.
 	ImprovedPerformance_IMPROVED_PERFORMANCE_ORG_DOMAIN_VERIFIED ImprovedPerformance = 5
 )
 
@@ -137,10 +152,13 @@ func (ImprovedPerformance) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_feature_v2_feature_proto_rawDescGZIP(), []int{1}
 }
 
+// The value of a feature and where it comes from.
 type FeatureFlag struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Enabled       bool                   `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
-	Source        Source                 `protobuf:"varint,2,opt,name=source,proto3,enum=zitadel.feature.v2.Source" json:"source,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where the feature is on.
+	Enabled bool `protobuf:"varint,1,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// The level that set it.
+	Source        Source `protobuf:"varint,2,opt,name=source,proto3,enum=zitadel.feature.v2.Source" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -189,12 +207,15 @@ func (x *FeatureFlag) GetSource() Source {
 	return Source_SOURCE_UNSPECIFIED
 }
 
+// The value of the feature improved_performance and where it comes from.
 type ImprovedPerformanceFeatureFlag struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ExecutionPaths []ImprovedPerformance  `protobuf:"varint,1,rep,packed,name=execution_paths,json=executionPaths,proto3,enum=zitadel.feature.v2.ImprovedPerformance" json:"execution_paths,omitempty"`
-	Source         Source                 `protobuf:"varint,2,opt,name=source,proto3,enum=zitadel.feature.v2.Source" json:"source,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The paths that are listed.
+	ExecutionPaths []ImprovedPerformance `protobuf:"varint,1,rep,packed,name=execution_paths,json=executionPaths,proto3,enum=zitadel.feature.v2.ImprovedPerformance" json:"execution_paths,omitempty"`
+	// The level that set it.
+	Source        Source `protobuf:"varint,2,opt,name=source,proto3,enum=zitadel.feature.v2.Source" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImprovedPerformanceFeatureFlag) Reset() {
@@ -241,11 +262,15 @@ func (x *ImprovedPerformanceFeatureFlag) GetSource() Source {
 	return Source_SOURCE_UNSPECIFIED
 }
 
+// The value of the feature login_v2 and where it comes from.
 type LoginV2FeatureFlag struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Required      bool                   `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
-	BaseUri       *string                `protobuf:"bytes,2,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
-	Source        Source                 `protobuf:"varint,3,opt,name=source,proto3,enum=zitadel.feature.v2.Source" json:"source,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True sends every login to the other application.
+	Required bool `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
+	// Where that application is; absent: at the configured place.
+	BaseUri *string `protobuf:"bytes,2,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
+	// The level that set it.
+	Source        Source `protobuf:"varint,3,opt,name=source,proto3,enum=zitadel.feature.v2.Source" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -301,10 +326,13 @@ func (x *LoginV2FeatureFlag) GetSource() Source {
 	return Source_SOURCE_UNSPECIFIED
 }
 
+// A value for the feature login_v2.
 type LoginV2 struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Required      bool                   `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
-	BaseUri       *string                `protobuf:"bytes,2,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True sends every login to the other application, whatever the client asks for.
+	Required bool `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
+	// Where that application is: an http or https address. Absent: at the configured place.
+	BaseUri       *string `protobuf:"bytes,2,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,23 +23,39 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// At least one feature to set. What is absent stays as it is.
 type SetInstanceFeaturesRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	LoginDefaultOrg *bool                  `protobuf:"varint,1,opt,name=login_default_org,json=loginDefaultOrg,proto3,oneof" json:"login_default_org,omitempty"`
-	UserSchema      *bool                  `protobuf:"varint,4,opt,name=user_schema,json=userSchema,proto3,oneof" json:"user_schema,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True logs in with the settings of the default organization where a client names none; false
+	// with those of the instance. Built in: false.
+	LoginDefaultOrg *bool `protobuf:"varint,1,opt,name=login_default_org,json=loginDefaultOrg,proto3,oneof" json:"login_default_org,omitempty"`
+	// True allows calls for users with schemas of one's own. Built in: false.
+	UserSchema *bool `protobuf:"varint,4,opt,name=user_schema,json=userSchema,proto3,oneof" json:"user_schema,omitempty"`
+	// Without effect: token exchange is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/instance.proto.
-	OidcTokenExchange              *bool                 `protobuf:"varint,5,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3,oneof" json:"oidc_token_exchange,omitempty"`
-	ImprovedPerformance            []ImprovedPerformance `protobuf:"varint,7,rep,packed,name=improved_performance,json=improvedPerformance,proto3,enum=zitadel.feature.v2.ImprovedPerformance" json:"improved_performance,omitempty"`
-	DebugOidcParentError           *bool                 `protobuf:"varint,9,opt,name=debug_oidc_parent_error,json=debugOidcParentError,proto3,oneof" json:"debug_oidc_parent_error,omitempty"`
-	OidcSingleV1SessionTermination *bool                 `protobuf:"varint,10,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3,oneof" json:"oidc_single_v1_session_termination,omitempty"`
+	OidcTokenExchange *bool `protobuf:"varint,5,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3,oneof" json:"oidc_token_exchange,omitempty"`
+	// Without effect, see ImprovedPerformance. Each path is named once.
+	ImprovedPerformance []ImprovedPerformance `protobuf:"varint,7,rep,packed,name=improved_performance,json=improvedPerformance,proto3,enum=zitadel.feature.v2.ImprovedPerformance" json:"improved_performance,omitempty"`
+	// True tells clients of OpenID Connect the cause of an error, for debugging. Built in: false.
+	DebugOidcParentError *bool `protobuf:"varint,9,opt,name=debug_oidc_parent_error,json=debugOidcParentError,proto3,oneof" json:"debug_oidc_parent_error,omitempty"`
+	// True ends one session, and not all of the browser's, where a client of the old login logs
+	// out with an ID token. Built in: false.
+	OidcSingleV1SessionTermination *bool `protobuf:"varint,10,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3,oneof" json:"oidc_single_v1_session_termination,omitempty"`
+	// Without effect: back-channel logout is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/instance.proto.
-	EnableBackChannelLogout *bool    `protobuf:"varint,12,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3,oneof" json:"enable_back_channel_logout,omitempty"`
-	LoginV2                 *LoginV2 `protobuf:"bytes,13,opt,name=login_v2,json=loginV2,proto3,oneof" json:"login_v2,omitempty"`
-	PermissionCheckV2       *bool    `protobuf:"varint,14,opt,name=permission_check_v2,json=permissionCheckV2,proto3,oneof" json:"permission_check_v2,omitempty"`
-	ConsoleUseV2UserApi     *bool    `protobuf:"varint,15,opt,name=console_use_v2_user_api,json=consoleUseV2UserApi,proto3,oneof" json:"console_use_v2_user_api,omitempty"`
-	EnableRelationalTables  *bool    `protobuf:"varint,16,opt,name=enable_relational_tables,json=enableRelationalTables,proto3,oneof" json:"enable_relational_tables,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	EnableBackChannelLogout *bool `protobuf:"varint,12,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3,oneof" json:"enable_back_channel_logout,omitempty"`
+	// Sends logins to a login application of one's own. Built in: not required.
+	LoginV2 *LoginV2 `protobuf:"bytes,13,opt,name=login_v2,json=loginV2,proto3,oneof" json:"login_v2,omitempty"`
+	// Without effect: permissions are always checked in the query. Kept for clients.
+	PermissionCheckV2 *bool `protobuf:"varint,14,opt,name=permission_check_v2,json=permissionCheckV2,proto3,oneof" json:"permission_check_v2,omitempty"`
+	// Tells consoles to use the user service of v2. Built in: false.
+	ConsoleUseV2UserApi *bool `protobuf:"varint,15,opt,name=console_use_v2_user_api,json=consoleUseV2UserApi,proto3,oneof" json:"console_use_v2_user_api,omitempty"`
+	// Without effect: tables are always relational. Kept for clients.
+	EnableRelationalTables *bool `protobuf:"varint,16,opt,name=enable_relational_tables,json=enableRelationalTables,proto3,oneof" json:"enable_relational_tables,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *SetInstanceFeaturesRequest) Reset() {
@@ -151,9 +167,11 @@ func (x *SetInstanceFeaturesRequest) GetEnableRelationalTables() bool {
 	return false
 }
 
+// The answer to SetInstanceFeatures.
 type SetInstanceFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,6 +213,7 @@ func (x *SetInstanceFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ResetInstanceFeatures has no fields.
 type ResetInstanceFeaturesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -231,9 +250,11 @@ func (*ResetInstanceFeaturesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_feature_v2_instance_proto_rawDescGZIP(), []int{2}
 }
 
+// The answer to ResetInstanceFeatures.
 type ResetInstanceFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -275,9 +296,12 @@ func (x *ResetInstanceFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of GetInstanceFeatures.
 type GetInstanceFeaturesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Inheritance   bool                   `protobuf:"varint,1,opt,name=inheritance,proto3" json:"inheritance,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True shows values of the installation and built-in ones where the instance sets none; false
+	// shows only those that the instance sets.
+	Inheritance   bool `protobuf:"varint,1,opt,name=inheritance,proto3" json:"inheritance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -319,24 +343,41 @@ func (x *GetInstanceFeaturesRequest) GetInheritance() bool {
 	return false
 }
 
+// The values of the features. What is not set is absent or, with inheritance, inherited.
 type GetInstanceFeaturesResponse struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Details         *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	LoginDefaultOrg *FeatureFlag           `protobuf:"bytes,2,opt,name=login_default_org,json=loginDefaultOrg,proto3" json:"login_default_org,omitempty"`
-	UserSchema      *FeatureFlag           `protobuf:"bytes,5,opt,name=user_schema,json=userSchema,proto3" json:"user_schema,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True logs in with the settings of the default organization where a client names none; false
+	// with those of the instance. Built in: false.
+	LoginDefaultOrg *FeatureFlag `protobuf:"bytes,2,opt,name=login_default_org,json=loginDefaultOrg,proto3" json:"login_default_org,omitempty"`
+	// True allows calls for users with schemas of one's own. Built in: false.
+	UserSchema *FeatureFlag `protobuf:"bytes,5,opt,name=user_schema,json=userSchema,proto3" json:"user_schema,omitempty"`
+	// Without effect: token exchange is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/instance.proto.
-	OidcTokenExchange              *FeatureFlag                    `protobuf:"bytes,6,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3" json:"oidc_token_exchange,omitempty"`
-	ImprovedPerformance            *ImprovedPerformanceFeatureFlag `protobuf:"bytes,8,opt,name=improved_performance,json=improvedPerformance,proto3" json:"improved_performance,omitempty"`
-	DebugOidcParentError           *FeatureFlag                    `protobuf:"bytes,10,opt,name=debug_oidc_parent_error,json=debugOidcParentError,proto3" json:"debug_oidc_parent_error,omitempty"`
-	OidcSingleV1SessionTermination *FeatureFlag                    `protobuf:"bytes,11,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3" json:"oidc_single_v1_session_termination,omitempty"`
+	OidcTokenExchange *FeatureFlag `protobuf:"bytes,6,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3" json:"oidc_token_exchange,omitempty"`
+	// Without effect, see ImprovedPerformance. Each path is named once.
+	ImprovedPerformance *ImprovedPerformanceFeatureFlag `protobuf:"bytes,8,opt,name=improved_performance,json=improvedPerformance,proto3" json:"improved_performance,omitempty"`
+	// True tells clients of OpenID Connect the cause of an error, for debugging. Built in: false.
+	DebugOidcParentError *FeatureFlag `protobuf:"bytes,10,opt,name=debug_oidc_parent_error,json=debugOidcParentError,proto3" json:"debug_oidc_parent_error,omitempty"`
+	// True ends one session, and not all of the browser's, where a client of the old login logs
+	// out with an ID token. Built in: false.
+	OidcSingleV1SessionTermination *FeatureFlag `protobuf:"bytes,11,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3" json:"oidc_single_v1_session_termination,omitempty"`
+	// Without effect: back-channel logout is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/instance.proto.
-	EnableBackChannelLogout *FeatureFlag        `protobuf:"bytes,13,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3" json:"enable_back_channel_logout,omitempty"`
-	LoginV2                 *LoginV2FeatureFlag `protobuf:"bytes,14,opt,name=login_v2,json=loginV2,proto3" json:"login_v2,omitempty"`
-	PermissionCheckV2       *FeatureFlag        `protobuf:"bytes,15,opt,name=permission_check_v2,json=permissionCheckV2,proto3" json:"permission_check_v2,omitempty"`
-	ConsoleUseV2UserApi     *FeatureFlag        `protobuf:"bytes,16,opt,name=console_use_v2_user_api,json=consoleUseV2UserApi,proto3" json:"console_use_v2_user_api,omitempty"`
-	EnableRelationalTables  *FeatureFlag        `protobuf:"bytes,17,opt,name=enable_relational_tables,json=enableRelationalTables,proto3" json:"enable_relational_tables,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	EnableBackChannelLogout *FeatureFlag `protobuf:"bytes,13,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3" json:"enable_back_channel_logout,omitempty"`
+	// Sends logins to a login application of one's own. Built in: not required.
+	LoginV2 *LoginV2FeatureFlag `protobuf:"bytes,14,opt,name=login_v2,json=loginV2,proto3" json:"login_v2,omitempty"`
+	// Without effect: permissions are always checked in the query. Kept for clients.
+	PermissionCheckV2 *FeatureFlag `protobuf:"bytes,15,opt,name=permission_check_v2,json=permissionCheckV2,proto3" json:"permission_check_v2,omitempty"`
+	// Tells consoles to use the user service of v2. Built in: false.
+	ConsoleUseV2UserApi *FeatureFlag `protobuf:"bytes,16,opt,name=console_use_v2_user_api,json=consoleUseV2UserApi,proto3" json:"console_use_v2_user_api,omitempty"`
+	// Without effect: tables are always relational. Kept for clients.
+	EnableRelationalTables *FeatureFlag `protobuf:"bytes,17,opt,name=enable_relational_tables,json=enableRelationalTables,proto3" json:"enable_relational_tables,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *GetInstanceFeaturesResponse) Reset() {

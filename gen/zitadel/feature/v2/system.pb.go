@@ -23,21 +23,35 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// At least one feature to set. What is absent stays as it is.
 type SetSystemFeaturesRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	LoginDefaultOrg *bool                  `protobuf:"varint,1,opt,name=login_default_org,json=loginDefaultOrg,proto3,oneof" json:"login_default_org,omitempty"`
-	UserSchema      *bool                  `protobuf:"varint,4,opt,name=user_schema,json=userSchema,proto3,oneof" json:"user_schema,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True logs in with the settings of the default organization where a client names none; false
+	// with those of the instance. Built in: false.
+	LoginDefaultOrg *bool `protobuf:"varint,1,opt,name=login_default_org,json=loginDefaultOrg,proto3,oneof" json:"login_default_org,omitempty"`
+	// True allows calls for users with schemas of one's own. Built in: false.
+	UserSchema *bool `protobuf:"varint,4,opt,name=user_schema,json=userSchema,proto3,oneof" json:"user_schema,omitempty"`
+	// Without effect: token exchange is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/system.proto.
-	OidcTokenExchange              *bool                 `protobuf:"varint,5,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3,oneof" json:"oidc_token_exchange,omitempty"`
-	ImprovedPerformance            []ImprovedPerformance `protobuf:"varint,7,rep,packed,name=improved_performance,json=improvedPerformance,proto3,enum=zitadel.feature.v2.ImprovedPerformance" json:"improved_performance,omitempty"`
-	OidcSingleV1SessionTermination *bool                 `protobuf:"varint,8,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3,oneof" json:"oidc_single_v1_session_termination,omitempty"`
+	OidcTokenExchange *bool `protobuf:"varint,5,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3,oneof" json:"oidc_token_exchange,omitempty"`
+	// Without effect, see ImprovedPerformance. Each path is named once.
+	ImprovedPerformance []ImprovedPerformance `protobuf:"varint,7,rep,packed,name=improved_performance,json=improvedPerformance,proto3,enum=zitadel.feature.v2.ImprovedPerformance" json:"improved_performance,omitempty"`
+	// True ends one session, and not all of the browser's, where a client of the old login logs
+	// out with an ID token. Built in: false.
+	OidcSingleV1SessionTermination *bool `protobuf:"varint,8,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3,oneof" json:"oidc_single_v1_session_termination,omitempty"`
+	// Without effect: back-channel logout is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/system.proto.
-	EnableBackChannelLogout *bool    `protobuf:"varint,10,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3,oneof" json:"enable_back_channel_logout,omitempty"`
-	LoginV2                 *LoginV2 `protobuf:"bytes,11,opt,name=login_v2,json=loginV2,proto3,oneof" json:"login_v2,omitempty"`
-	PermissionCheckV2       *bool    `protobuf:"varint,12,opt,name=permission_check_v2,json=permissionCheckV2,proto3,oneof" json:"permission_check_v2,omitempty"`
-	EnableRelationalTables  *bool    `protobuf:"varint,13,opt,name=enable_relational_tables,json=enableRelationalTables,proto3,oneof" json:"enable_relational_tables,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	EnableBackChannelLogout *bool `protobuf:"varint,10,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3,oneof" json:"enable_back_channel_logout,omitempty"`
+	// Sends logins to a login application of one's own. Built in: not required.
+	LoginV2 *LoginV2 `protobuf:"bytes,11,opt,name=login_v2,json=loginV2,proto3,oneof" json:"login_v2,omitempty"`
+	// Without effect: permissions are always checked in the query. Kept for clients.
+	PermissionCheckV2 *bool `protobuf:"varint,12,opt,name=permission_check_v2,json=permissionCheckV2,proto3,oneof" json:"permission_check_v2,omitempty"`
+	// Without effect: tables are always relational. Kept for clients.
+	EnableRelationalTables *bool `protobuf:"varint,13,opt,name=enable_relational_tables,json=enableRelationalTables,proto3,oneof" json:"enable_relational_tables,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *SetSystemFeaturesRequest) Reset() {
@@ -135,9 +149,11 @@ func (x *SetSystemFeaturesRequest) GetEnableRelationalTables() bool {
 	return false
 }
 
+// The answer to SetSystemFeatures.
 type SetSystemFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -179,6 +195,7 @@ func (x *SetSystemFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ResetSystemFeatures has no fields.
 type ResetSystemFeaturesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -215,9 +232,11 @@ func (*ResetSystemFeaturesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_feature_v2_system_proto_rawDescGZIP(), []int{2}
 }
 
+// The answer to ResetSystemFeatures.
 type ResetSystemFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +278,7 @@ func (x *ResetSystemFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of GetSystemFeatures has no fields.
 type GetSystemFeaturesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -295,22 +315,37 @@ func (*GetSystemFeaturesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_feature_v2_system_proto_rawDescGZIP(), []int{4}
 }
 
+// The values that hold where an instance sets none.
 type GetSystemFeaturesResponse struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Details         *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	LoginDefaultOrg *FeatureFlag           `protobuf:"bytes,2,opt,name=login_default_org,json=loginDefaultOrg,proto3" json:"login_default_org,omitempty"`
-	UserSchema      *FeatureFlag           `protobuf:"bytes,5,opt,name=user_schema,json=userSchema,proto3" json:"user_schema,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True logs in with the settings of the default organization where a client names none; false
+	// with those of the instance. Built in: false.
+	LoginDefaultOrg *FeatureFlag `protobuf:"bytes,2,opt,name=login_default_org,json=loginDefaultOrg,proto3" json:"login_default_org,omitempty"`
+	// True allows calls for users with schemas of one's own. Built in: false.
+	UserSchema *FeatureFlag `protobuf:"bytes,5,opt,name=user_schema,json=userSchema,proto3" json:"user_schema,omitempty"`
+	// Without effect: token exchange is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/system.proto.
-	OidcTokenExchange              *FeatureFlag                    `protobuf:"bytes,6,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3" json:"oidc_token_exchange,omitempty"`
-	ImprovedPerformance            *ImprovedPerformanceFeatureFlag `protobuf:"bytes,8,opt,name=improved_performance,json=improvedPerformance,proto3" json:"improved_performance,omitempty"`
-	OidcSingleV1SessionTermination *FeatureFlag                    `protobuf:"bytes,9,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3" json:"oidc_single_v1_session_termination,omitempty"`
+	OidcTokenExchange *FeatureFlag `protobuf:"bytes,6,opt,name=oidc_token_exchange,json=oidcTokenExchange,proto3" json:"oidc_token_exchange,omitempty"`
+	// Without effect, see ImprovedPerformance. Each path is named once.
+	ImprovedPerformance *ImprovedPerformanceFeatureFlag `protobuf:"bytes,8,opt,name=improved_performance,json=improvedPerformance,proto3" json:"improved_performance,omitempty"`
+	// True ends one session, and not all of the browser's, where a client of the old login logs
+	// out with an ID token. Built in: false.
+	OidcSingleV1SessionTermination *FeatureFlag `protobuf:"bytes,9,opt,name=oidc_single_v1_session_termination,json=oidcSingleV1SessionTermination,proto3" json:"oidc_single_v1_session_termination,omitempty"`
+	// Without effect: back-channel logout is always on. Kept for clients.
+	//
 	// Deprecated: Marked as deprecated in zitadel/feature/v2/system.proto.
-	EnableBackChannelLogout *FeatureFlag        `protobuf:"bytes,11,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3" json:"enable_back_channel_logout,omitempty"`
-	LoginV2                 *LoginV2FeatureFlag `protobuf:"bytes,12,opt,name=login_v2,json=loginV2,proto3" json:"login_v2,omitempty"`
-	PermissionCheckV2       *FeatureFlag        `protobuf:"bytes,13,opt,name=permission_check_v2,json=permissionCheckV2,proto3" json:"permission_check_v2,omitempty"`
-	EnableRelationalTables  *FeatureFlag        `protobuf:"bytes,14,opt,name=enable_relational_tables,json=enableRelationalTables,proto3" json:"enable_relational_tables,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	EnableBackChannelLogout *FeatureFlag `protobuf:"bytes,11,opt,name=enable_back_channel_logout,json=enableBackChannelLogout,proto3" json:"enable_back_channel_logout,omitempty"`
+	// Sends logins to a login application of one's own. Built in: not required.
+	LoginV2 *LoginV2FeatureFlag `protobuf:"bytes,12,opt,name=login_v2,json=loginV2,proto3" json:"login_v2,omitempty"`
+	// Without effect: permissions are always checked in the query. Kept for clients.
+	PermissionCheckV2 *FeatureFlag `protobuf:"bytes,13,opt,name=permission_check_v2,json=permissionCheckV2,proto3" json:"permission_check_v2,omitempty"`
+	// Without effect: tables are always relational. Kept for clients.
+	EnableRelationalTables *FeatureFlag `protobuf:"bytes,14,opt,name=enable_relational_tables,json=enableRelationalTables,proto3" json:"enable_relational_tables,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *GetSystemFeaturesResponse) Reset() {

@@ -317,12 +317,16 @@ func (SAMLNameIDFormat) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v2_idp_proto_rawDescGZIP(), []int{4}
 }
 
+// How an account of a provider finds a user to be linked to by itself.
 type AutoLinkingOption int32
 
 const (
+	// Not at all.
 	AutoLinkingOption_AUTO_LINKING_OPTION_UNSPECIFIED AutoLinkingOption = 0
-	AutoLinkingOption_AUTO_LINKING_OPTION_USERNAME    AutoLinkingOption = 1
-	AutoLinkingOption_AUTO_LINKING_OPTION_EMAIL       AutoLinkingOption = 2
+	// The user whose user name is that of the account.
+	AutoLinkingOption_AUTO_LINKING_OPTION_USERNAME AutoLinkingOption = 1
+	// The user whose verified address is that of the account.
+	AutoLinkingOption_AUTO_LINKING_OPTION_EMAIL AutoLinkingOption = 2
 )
 
 // Enum value maps for AutoLinkingOption.
@@ -1561,15 +1565,21 @@ func (x *AzureADConfig) GetScopes() []string {
 	return nil
 }
 
+// What a login with an identity provider may create and change.
 type Options struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	IsLinkingAllowed  bool                   `protobuf:"varint,1,opt,name=is_linking_allowed,json=isLinkingAllowed,proto3" json:"is_linking_allowed,omitempty"`
-	IsCreationAllowed bool                   `protobuf:"varint,2,opt,name=is_creation_allowed,json=isCreationAllowed,proto3" json:"is_creation_allowed,omitempty"`
-	IsAutoCreation    bool                   `protobuf:"varint,3,opt,name=is_auto_creation,json=isAutoCreation,proto3" json:"is_auto_creation,omitempty"`
-	IsAutoUpdate      bool                   `protobuf:"varint,4,opt,name=is_auto_update,json=isAutoUpdate,proto3" json:"is_auto_update,omitempty"`
-	AutoLinking       AutoLinkingOption      `protobuf:"varint,5,opt,name=auto_linking,json=autoLinking,proto3,enum=zitadel.idp.v2.AutoLinkingOption" json:"auto_linking,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True lets users link an account of the provider to their user.
+	IsLinkingAllowed bool `protobuf:"varint,1,opt,name=is_linking_allowed,json=isLinkingAllowed,proto3" json:"is_linking_allowed,omitempty"`
+	// True lets visitors create a user from an account of the provider.
+	IsCreationAllowed bool `protobuf:"varint,2,opt,name=is_creation_allowed,json=isCreationAllowed,proto3" json:"is_creation_allowed,omitempty"`
+	// True creates that user without asking.
+	IsAutoCreation bool `protobuf:"varint,3,opt,name=is_auto_creation,json=isAutoCreation,proto3" json:"is_auto_creation,omitempty"`
+	// True takes over changed data of the account at each login.
+	IsAutoUpdate bool `protobuf:"varint,4,opt,name=is_auto_update,json=isAutoUpdate,proto3" json:"is_auto_update,omitempty"`
+	// How an account finds a user to be linked to by itself.
+	AutoLinking   AutoLinkingOption `protobuf:"varint,5,opt,name=auto_linking,json=autoLinking,proto3,enum=zitadel.idp.v2.AutoLinkingOption" json:"auto_linking,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Options) Reset() {

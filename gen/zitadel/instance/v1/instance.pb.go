@@ -23,14 +23,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What an instance can do at the moment.
 type State int32
 
 const (
+	// Not a valid choice.
 	State_STATE_UNSPECIFIED State = 0
-	State_STATE_CREATING    State = 1
-	State_STATE_RUNNING     State = 2
-	State_STATE_STOPPING    State = 3
-	State_STATE_STOPPED     State = 4
+	// Is being created.
+	State_STATE_CREATING State = 1
+	// Answers requests.
+	State_STATE_RUNNING State = 2
+	// Is being stopped.
+	State_STATE_STOPPING State = 3
+	// Answers no requests.
+	State_STATE_STOPPED State = 4
 )
 
 // Enum value maps for State.
@@ -78,12 +84,17 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v1_instance_proto_rawDescGZIP(), []int{0}
 }
 
+// Columns that lists of instances can be sorted by.
 type FieldName int32
 
 const (
-	FieldName_FIELD_NAME_UNSPECIFIED   FieldName = 0
-	FieldName_FIELD_NAME_ID            FieldName = 1
-	FieldName_FIELD_NAME_NAME          FieldName = 2
+	// The time of creation.
+	FieldName_FIELD_NAME_UNSPECIFIED FieldName = 0
+	// The id.
+	FieldName_FIELD_NAME_ID FieldName = 1
+	// The name, in any case.
+	FieldName_FIELD_NAME_NAME FieldName = 2
+	// The time of creation.
 	FieldName_FIELD_NAME_CREATION_DATE FieldName = 3
 )
 
@@ -130,13 +141,19 @@ func (FieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v1_instance_proto_rawDescGZIP(), []int{1}
 }
 
+// Columns that lists of domains can be sorted by.
 type DomainFieldName int32
 
 const (
-	DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED   DomainFieldName = 0
-	DomainFieldName_DOMAIN_FIELD_NAME_DOMAIN        DomainFieldName = 1
-	DomainFieldName_DOMAIN_FIELD_NAME_PRIMARY       DomainFieldName = 2
-	DomainFieldName_DOMAIN_FIELD_NAME_GENERATED     DomainFieldName = 3
+	// The time of creation.
+	DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED DomainFieldName = 0
+	// The domain.
+	DomainFieldName_DOMAIN_FIELD_NAME_DOMAIN DomainFieldName = 1
+	// Whether it is the primary one.
+	DomainFieldName_DOMAIN_FIELD_NAME_PRIMARY DomainFieldName = 2
+	// Whether it was generated.
+	DomainFieldName_DOMAIN_FIELD_NAME_GENERATED DomainFieldName = 3
+	// The time of creation.
 	DomainFieldName_DOMAIN_FIELD_NAME_CREATION_DATE DomainFieldName = 4
 )
 
@@ -185,14 +202,22 @@ func (DomainFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v1_instance_proto_rawDescGZIP(), []int{2}
 }
 
+// A closed world with its own organizations, users and settings. A request reaches it by the
+// host that it names.
 type Instance struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	State         State                  `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.instance.v1.State" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
-	Domains       []*Domain              `protobuf:"bytes,6,rep,name=domains,proto3" json:"domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the installation.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the instance.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Whether it answers requests.
+	State State `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.instance.v1.State" json:"state,omitempty"`
+	// Name for people.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// Version of Gatehouse that serves it.
+	Version string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	// The domains at which it is reached.
+	Domains       []*Domain `protobuf:"bytes,6,rep,name=domains,proto3" json:"domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -269,14 +294,21 @@ func (x *Instance) GetDomains() []*Domain {
 	return nil
 }
 
+// An instance with everything that is known about it.
 type InstanceDetail struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	State         State                  `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.instance.v1.State" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
-	Domains       []*Domain              `protobuf:"bytes,6,rep,name=domains,proto3" json:"domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the installation.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the instance.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Whether it answers requests.
+	State State `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.instance.v1.State" json:"state,omitempty"`
+	// Name for people.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// Version of Gatehouse that serves it.
+	Version string `protobuf:"bytes,5,opt,name=version,proto3" json:"version,omitempty"`
+	// The domains at which it is reached.
+	Domains       []*Domain `protobuf:"bytes,6,rep,name=domains,proto3" json:"domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -353,6 +385,7 @@ func (x *InstanceDetail) GetDomains() []*Domain {
 	return nil
 }
 
+// One condition on instances.
 type Query struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -424,10 +457,12 @@ type isQuery_Query interface {
 }
 
 type Query_IdQuery struct {
+	// Selects instances by their ids.
 	IdQuery *IdsQuery `protobuf:"bytes,1,opt,name=id_query,json=idQuery,proto3,oneof"`
 }
 
 type Query_DomainQuery struct {
+	// Selects instances by their domains.
 	DomainQuery *DomainsQuery `protobuf:"bytes,2,opt,name=domain_query,json=domainQuery,proto3,oneof"`
 }
 
@@ -435,9 +470,11 @@ func (*Query_IdQuery) isQuery_Query() {}
 
 func (*Query_DomainQuery) isQuery_Query() {}
 
+// Selects instances by their ids.
 type IdsQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids; an instance whose id is among them meets the condition.
+	Ids           []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -479,9 +516,12 @@ func (x *IdsQuery) GetIds() []string {
 	return nil
 }
 
+// Selects instances by their domains.
 type DomainsQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domains       []string               `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 20 domains of 1 to 100 characters; an instance with one of them meets the
+	// condition.
+	Domains       []string `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -523,12 +563,17 @@ func (x *DomainsQuery) GetDomains() []string {
 	return nil
 }
 
+// A domain at which an instance is reached. In an installation it belongs to one instance.
 type Domain struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	Primary       bool                   `protobuf:"varint,3,opt,name=primary,proto3" json:"primary,omitempty"`
-	Generated     bool                   `protobuf:"varint,4,opt,name=generated,proto3" json:"generated,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times and sequence of the domain.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The host name, without a port, in lower case.
+	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	// True for the one that links and issuers name.
+	Primary bool `protobuf:"varint,3,opt,name=primary,proto3" json:"primary,omitempty"`
+	// True where the installation made it, together with the instance. It cannot be removed.
+	Generated     bool `protobuf:"varint,4,opt,name=generated,proto3" json:"generated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -591,6 +636,7 @@ func (x *Domain) GetGenerated() bool {
 	return false
 }
 
+// One condition on domains.
 type DomainSearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -672,14 +718,17 @@ type isDomainSearchQuery_Query interface {
 }
 
 type DomainSearchQuery_DomainQuery struct {
+	// Compares the domain.
 	DomainQuery *DomainQuery `protobuf:"bytes,1,opt,name=domain_query,json=domainQuery,proto3,oneof"`
 }
 
 type DomainSearchQuery_GeneratedQuery struct {
+	// Selects by whether the domain was generated.
 	GeneratedQuery *DomainGeneratedQuery `protobuf:"bytes,2,opt,name=generated_query,json=generatedQuery,proto3,oneof"`
 }
 
 type DomainSearchQuery_PrimaryQuery struct {
+	// Selects by whether it is the primary one.
 	PrimaryQuery *DomainPrimaryQuery `protobuf:"bytes,3,opt,name=primary_query,json=primaryQuery,proto3,oneof"`
 }
 
@@ -689,10 +738,13 @@ func (*DomainSearchQuery_GeneratedQuery) isDomainSearchQuery_Query() {}
 
 func (*DomainSearchQuery_PrimaryQuery) isDomainSearchQuery_Query() {}
 
+// Compares the domain.
 type DomainQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How to compare; by default the whole domain.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -741,9 +793,11 @@ func (x *DomainQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Selects by whether the domain was generated.
 type DomainGeneratedQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Generated     bool                   `protobuf:"varint,1,opt,name=generated,proto3" json:"generated,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True selects those that were, false the others.
+	Generated     bool `protobuf:"varint,1,opt,name=generated,proto3" json:"generated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -785,9 +839,11 @@ func (x *DomainGeneratedQuery) GetGenerated() bool {
 	return false
 }
 
+// Selects by whether the domain is the primary one.
 type DomainPrimaryQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Primary       bool                   `protobuf:"varint,1,opt,name=primary,proto3" json:"primary,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True selects the primary one, false the others.
+	Primary       bool `protobuf:"varint,1,opt,name=primary,proto3" json:"primary,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,10 +885,14 @@ func (x *DomainPrimaryQuery) GetPrimary() bool {
 	return false
 }
 
+// A domain that an instance may name as its own in links and issuers when a trusted proxy sends
+// it, without being reached at it.
 type TrustedDomain struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times and sequence of the domain.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The host name, in lower case.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -881,6 +941,7 @@ func (x *TrustedDomain) GetDomain() string {
 	return ""
 }
 
+// One condition on trusted domains.
 type TrustedDomainSearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -942,6 +1003,7 @@ type isTrustedDomainSearchQuery_Query interface {
 }
 
 type TrustedDomainSearchQuery_DomainQuery struct {
+	// Compares the domain.
 	DomainQuery *DomainQuery `protobuf:"bytes,1,opt,name=domain_query,json=domainQuery,proto3,oneof"`
 }
 

@@ -25,14 +25,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What an instance can do at the moment.
 type State int32
 
 const (
+	// Not a valid choice.
 	State_STATE_UNSPECIFIED State = 0
-	State_STATE_CREATING    State = 1
-	State_STATE_RUNNING     State = 2
-	State_STATE_STOPPING    State = 3
-	State_STATE_STOPPED     State = 4
+	// Is being created.
+	State_STATE_CREATING State = 1
+	// Answers requests.
+	State_STATE_RUNNING State = 2
+	// Is being stopped.
+	State_STATE_STOPPING State = 3
+	// Answers no requests.
+	State_STATE_STOPPED State = 4
 )
 
 // Enum value maps for State.
@@ -80,12 +86,17 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v2_instance_proto_rawDescGZIP(), []int{0}
 }
 
+// Columns that lists of instances can be sorted by.
 type FieldName int32
 
 const (
-	FieldName_FIELD_NAME_UNSPECIFIED   FieldName = 0
-	FieldName_FIELD_NAME_ID            FieldName = 1
-	FieldName_FIELD_NAME_NAME          FieldName = 2
+	// The time of creation.
+	FieldName_FIELD_NAME_UNSPECIFIED FieldName = 0
+	// The id.
+	FieldName_FIELD_NAME_ID FieldName = 1
+	// The name, in any case.
+	FieldName_FIELD_NAME_NAME FieldName = 2
+	// The time of creation.
 	FieldName_FIELD_NAME_CREATION_DATE FieldName = 3
 )
 
@@ -132,13 +143,19 @@ func (FieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v2_instance_proto_rawDescGZIP(), []int{1}
 }
 
+// Columns that lists of custom domains can be sorted by.
 type DomainFieldName int32
 
 const (
-	DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED   DomainFieldName = 0
-	DomainFieldName_DOMAIN_FIELD_NAME_DOMAIN        DomainFieldName = 1
-	DomainFieldName_DOMAIN_FIELD_NAME_PRIMARY       DomainFieldName = 2
-	DomainFieldName_DOMAIN_FIELD_NAME_GENERATED     DomainFieldName = 3
+	// The time of creation.
+	DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED DomainFieldName = 0
+	// The domain.
+	DomainFieldName_DOMAIN_FIELD_NAME_DOMAIN DomainFieldName = 1
+	// Whether it is the primary one.
+	DomainFieldName_DOMAIN_FIELD_NAME_PRIMARY DomainFieldName = 2
+	// Whether it was generated.
+	DomainFieldName_DOMAIN_FIELD_NAME_GENERATED DomainFieldName = 3
+	// The time of creation.
 	DomainFieldName_DOMAIN_FIELD_NAME_CREATION_DATE DomainFieldName = 4
 )
 
@@ -187,11 +204,15 @@ func (DomainFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v2_instance_proto_rawDescGZIP(), []int{2}
 }
 
+// Columns that lists of trusted domains can be sorted by.
 type TrustedDomainFieldName int32
 
 const (
-	TrustedDomainFieldName_TRUSTED_DOMAIN_FIELD_NAME_UNSPECIFIED   TrustedDomainFieldName = 0
-	TrustedDomainFieldName_TRUSTED_DOMAIN_FIELD_NAME_DOMAIN        TrustedDomainFieldName = 1
+	// The time of creation.
+	TrustedDomainFieldName_TRUSTED_DOMAIN_FIELD_NAME_UNSPECIFIED TrustedDomainFieldName = 0
+	// The domain.
+	TrustedDomainFieldName_TRUSTED_DOMAIN_FIELD_NAME_DOMAIN TrustedDomainFieldName = 1
+	// The time of creation.
 	TrustedDomainFieldName_TRUSTED_DOMAIN_FIELD_NAME_CREATION_DATE TrustedDomainFieldName = 2
 )
 
@@ -236,15 +257,24 @@ func (TrustedDomainFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_instance_v2_instance_proto_rawDescGZIP(), []int{3}
 }
 
+// A closed world with its own organizations, users and settings. A request reaches it by the
+// host that it names.
 type Instance struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	State         State                  `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.instance.v2.State" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
-	Version       string                 `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
-	CustomDomains []*CustomDomain        `protobuf:"bytes,7,rep,name=custom_domains,json=customDomains,proto3" json:"custom_domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the installation.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was last changed.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// When it was created.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// Whether it answers requests.
+	State State `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.instance.v2.State" json:"state,omitempty"`
+	// Name for people.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// Version of Gatehouse that serves it.
+	Version string `protobuf:"bytes,6,opt,name=version,proto3" json:"version,omitempty"`
+	// The domains at which it is reached.
+	CustomDomains []*CustomDomain `protobuf:"bytes,7,rep,name=custom_domains,json=customDomains,proto3" json:"custom_domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,13 +358,19 @@ func (x *Instance) GetCustomDomains() []*CustomDomain {
 	return nil
 }
 
+// A domain at which an instance is reached. In an installation it belongs to one instance.
 type CustomDomain struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	Domain        string                 `protobuf:"bytes,3,opt,name=domain,proto3" json:"domain,omitempty"`
-	Primary       bool                   `protobuf:"varint,4,opt,name=primary,proto3" json:"primary,omitempty"`
-	Generated     bool                   `protobuf:"varint,5,opt,name=generated,proto3" json:"generated,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// When it was added.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// The host name, without a port, in lower case.
+	Domain string `protobuf:"bytes,3,opt,name=domain,proto3" json:"domain,omitempty"`
+	// True for the one that links and issuers name.
+	Primary bool `protobuf:"varint,4,opt,name=primary,proto3" json:"primary,omitempty"`
+	// True where the installation made it, together with the instance. It cannot be removed.
+	Generated     bool `protobuf:"varint,5,opt,name=generated,proto3" json:"generated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -404,6 +440,7 @@ func (x *CustomDomain) GetGenerated() bool {
 	return false
 }
 
+// One condition on instances.
 type Filter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -475,10 +512,12 @@ type isFilter_Filter interface {
 }
 
 type Filter_InIdsFilter struct {
+	// Selects instances by their ids.
 	InIdsFilter *v2.InIDsFilter `protobuf:"bytes,1,opt,name=in_ids_filter,json=inIdsFilter,proto3,oneof"`
 }
 
 type Filter_CustomDomainsFilter struct {
+	// Selects instances by their domains.
 	CustomDomainsFilter *CustomDomainsFilter `protobuf:"bytes,2,opt,name=custom_domains_filter,json=customDomainsFilter,proto3,oneof"`
 }
 
@@ -486,9 +525,12 @@ func (*Filter_InIdsFilter) isFilter_Filter() {}
 
 func (*Filter_CustomDomainsFilter) isFilter_Filter() {}
 
+// Selects instances by their domains.
 type CustomDomainsFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domains       []string               `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 20 domains of 1 to 253 characters; an instance with one of them meets the
+	// condition.
+	Domains       []string `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -530,6 +572,7 @@ func (x *CustomDomainsFilter) GetDomains() []string {
 	return nil
 }
 
+// One condition on custom domains.
 type CustomDomainFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -611,14 +654,17 @@ type isCustomDomainFilter_Filter interface {
 }
 
 type CustomDomainFilter_DomainFilter struct {
+	// Compares the domain.
 	DomainFilter *DomainFilter `protobuf:"bytes,1,opt,name=domain_filter,json=domainFilter,proto3,oneof"`
 }
 
 type CustomDomainFilter_GeneratedFilter struct {
+	// True selects those that were generated, false the others.
 	GeneratedFilter bool `protobuf:"varint,2,opt,name=generated_filter,json=generatedFilter,proto3,oneof"`
 }
 
 type CustomDomainFilter_PrimaryFilter struct {
+	// True selects the primary one, false the others.
 	PrimaryFilter bool `protobuf:"varint,3,opt,name=primary_filter,json=primaryFilter,proto3,oneof"`
 }
 
@@ -628,10 +674,13 @@ func (*CustomDomainFilter_GeneratedFilter) isCustomDomainFilter_Filter() {}
 
 func (*CustomDomainFilter_PrimaryFilter) isCustomDomainFilter_Filter() {}
 
+// Compares the domain.
 type DomainFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 253 characters.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How to compare; by default the whole domain.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,11 +729,16 @@ func (x *DomainFilter) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// A domain that an instance may name as its own in links and issuers when a trusted proxy sends
+// it, without being reached at it.
 type TrustedDomain struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	Domain        string                 `protobuf:"bytes,3,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// When it was added.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// The host name, in lower case.
+	Domain        string `protobuf:"bytes,3,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -740,6 +794,7 @@ func (x *TrustedDomain) GetDomain() string {
 	return ""
 }
 
+// One condition on trusted domains.
 type TrustedDomainFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -801,6 +856,7 @@ type isTrustedDomainFilter_Filter interface {
 }
 
 type TrustedDomainFilter_DomainFilter struct {
+	// Compares the domain.
 	DomainFilter *DomainFilter `protobuf:"bytes,1,opt,name=domain_filter,json=domainFilter,proto3,oneof"`
 }
 

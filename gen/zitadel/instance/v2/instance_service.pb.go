@@ -25,9 +25,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of DeleteInstance.
 type DeleteInstanceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId    string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -69,8 +71,10 @@ func (x *DeleteInstanceRequest) GetInstanceId() string {
 	return ""
 }
 
+// The answer to DeleteInstance.
 type DeleteInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -113,9 +117,11 @@ func (x *DeleteInstanceResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of GetInstance.
 type GetInstanceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance. Absent: that of the host.
+	InstanceId    string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -157,9 +163,11 @@ func (x *GetInstanceRequest) GetInstanceId() string {
 	return ""
 }
 
+// The answer to GetInstance.
 type GetInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      *Instance              `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance.
+	Instance      *Instance `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -201,10 +209,13 @@ func (x *GetInstanceResponse) GetInstance() *Instance {
 	return nil
 }
 
+// The request of UpdateInstance.
 type UpdateInstanceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	InstanceName  string                 `protobuf:"bytes,2,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance. Absent: that of the host.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// The new name, 1 to 200 characters.
+	InstanceName  string `protobuf:"bytes,2,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,8 +264,10 @@ func (x *UpdateInstanceRequest) GetInstanceName() string {
 	return ""
 }
 
+// The answer to UpdateInstance.
 type UpdateInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the instance was last changed.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -297,11 +310,15 @@ func (x *UpdateInstanceResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListInstances.
 type ListInstancesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest  `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	SortingColumn FieldName              `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.FieldName" json:"sorting_column,omitempty"`
-	Filters       []*Filter              `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn FieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.FieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Filters       []*Filter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -357,9 +374,12 @@ func (x *ListInstancesRequest) GetFilters() []*Filter {
 	return nil
 }
 
+// The answer to ListInstances.
 type ListInstancesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instances     []*Instance            `protobuf:"bytes,1,rep,name=instances,proto3" json:"instances,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instances.
+	Instances []*Instance `protobuf:"bytes,1,rep,name=instances,proto3" json:"instances,omitempty"`
+	// Number of all matches and the limit that was applied.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -409,10 +429,13 @@ func (x *ListInstancesResponse) GetPagination() *v2.PaginationResponse {
 	return nil
 }
 
+// The request of AddCustomDomain.
 type AddCustomDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	CustomDomain  string                 `protobuf:"bytes,2,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Host name without a port, 1 to 253 characters; upper case becomes lower case.
+	CustomDomain  string `protobuf:"bytes,2,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -461,8 +484,10 @@ func (x *AddCustomDomainRequest) GetCustomDomain() string {
 	return ""
 }
 
+// The answer to AddCustomDomain.
 type AddCustomDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was added.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -505,10 +530,13 @@ func (x *AddCustomDomainResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of RemoveCustomDomain.
 type RemoveCustomDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	CustomDomain  string                 `protobuf:"bytes,2,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Domain of the instance, 1 to 253 characters.
+	CustomDomain  string `protobuf:"bytes,2,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -557,8 +585,10 @@ func (x *RemoveCustomDomainRequest) GetCustomDomain() string {
 	return ""
 }
 
+// The answer to RemoveCustomDomain.
 type RemoveCustomDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -601,12 +631,17 @@ func (x *RemoveCustomDomainResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListCustomDomains.
 type ListCustomDomainsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Pagination    *v2.PaginationRequest  `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	SortingColumn DomainFieldName        `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.DomainFieldName" json:"sorting_column,omitempty"`
-	Filters       []*CustomDomainFilter  `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance. Absent: that of the host.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn DomainFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.DomainFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Filters       []*CustomDomainFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,9 +704,12 @@ func (x *ListCustomDomainsRequest) GetFilters() []*CustomDomainFilter {
 	return nil
 }
 
+// The answer to ListCustomDomains.
 type ListCustomDomainsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domains       []*CustomDomain        `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The domains.
+	Domains []*CustomDomain `protobuf:"bytes,1,rep,name=domains,proto3" json:"domains,omitempty"`
+	// Number of all matches and the limit that was applied.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -721,10 +759,13 @@ func (x *ListCustomDomainsResponse) GetPagination() *v2.PaginationResponse {
 	return nil
 }
 
+// The request of AddTrustedDomain.
 type AddTrustedDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	TrustedDomain string                 `protobuf:"bytes,2,opt,name=trusted_domain,json=trustedDomain,proto3" json:"trusted_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance. Absent: that of the host.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Host name, 1 to 253 characters; upper case becomes lower case.
+	TrustedDomain string `protobuf:"bytes,2,opt,name=trusted_domain,json=trustedDomain,proto3" json:"trusted_domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -773,8 +814,10 @@ func (x *AddTrustedDomainRequest) GetTrustedDomain() string {
 	return ""
 }
 
+// The answer to AddTrustedDomain.
 type AddTrustedDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was added.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -817,10 +860,13 @@ func (x *AddTrustedDomainResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of RemoveTrustedDomain.
 type RemoveTrustedDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	TrustedDomain string                 `protobuf:"bytes,2,opt,name=trusted_domain,json=trustedDomain,proto3" json:"trusted_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance. Absent: that of the host.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// The trusted domain, 1 to 253 characters.
+	TrustedDomain string `protobuf:"bytes,2,opt,name=trusted_domain,json=trustedDomain,proto3" json:"trusted_domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -869,8 +915,10 @@ func (x *RemoveTrustedDomainRequest) GetTrustedDomain() string {
 	return ""
 }
 
+// The answer to RemoveTrustedDomain.
 type RemoveTrustedDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -913,11 +961,16 @@ func (x *RemoveTrustedDomainResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListTrustedDomains.
 type ListTrustedDomainsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Pagination    *v2.PaginationRequest  `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance. Absent: that of the host.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// Column to sort by.
 	SortingColumn TrustedDomainFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.TrustedDomainFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Filters       []*TrustedDomainFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -981,9 +1034,12 @@ func (x *ListTrustedDomainsRequest) GetFilters() []*TrustedDomainFilter {
 	return nil
 }
 
+// The answer to ListTrustedDomains.
 type ListTrustedDomainsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TrustedDomain []*TrustedDomain       `protobuf:"bytes,1,rep,name=trusted_domain,json=trustedDomain,proto3" json:"trusted_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The trusted domains.
+	TrustedDomain []*TrustedDomain `protobuf:"bytes,1,rep,name=trusted_domain,json=trustedDomain,proto3" json:"trusted_domain,omitempty"`
+	// Number of all matches and the limit that was applied.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

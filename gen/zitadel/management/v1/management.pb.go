@@ -85,6 +85,7 @@ func (SendHumanResetPasswordNotificationRequest_Type) EnumDescriptor() ([]byte, 
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{74, 0}
 }
 
+// The request of Healthz has no fields.
 type HealthzRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -121,6 +122,7 @@ func (*HealthzRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{0}
 }
 
+// The answer to Healthz.
 type HealthzResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -157,6 +159,7 @@ func (*HealthzResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{1}
 }
 
+// The request of GetOIDCInformation has no fields.
 type GetOIDCInformationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -193,10 +196,13 @@ func (*GetOIDCInformationRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{2}
 }
 
+// The answer to GetOIDCInformation.
 type GetOIDCInformationResponse struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Issuer            string                 `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	DiscoveryEndpoint string                 `protobuf:"bytes,2,opt,name=discovery_endpoint,json=discoveryEndpoint,proto3" json:"discovery_endpoint,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Issuer of the tokens: the URL of the instance.
+	Issuer string `protobuf:"bytes,1,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// URL of the discovery document.
+	DiscoveryEndpoint string `protobuf:"bytes,2,opt,name=discovery_endpoint,json=discoveryEndpoint,proto3" json:"discovery_endpoint,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -245,6 +251,7 @@ func (x *GetOIDCInformationResponse) GetDiscoveryEndpoint() string {
 	return ""
 }
 
+// The request of GetIAM has no fields.
 type GetIAMRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -281,11 +288,16 @@ func (*GetIAMRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{4}
 }
 
+// The answer to GetIAM.
 type GetIAMResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GlobalOrgId   string                 `protobuf:"bytes,1,opt,name=global_org_id,json=globalOrgId,proto3" json:"global_org_id,omitempty"`
-	IamProjectId  string                 `protobuf:"bytes,2,opt,name=iam_project_id,json=iamProjectId,proto3" json:"iam_project_id,omitempty"`
-	DefaultOrgId  string                 `protobuf:"bytes,3,opt,name=default_org_id,json=defaultOrgId,proto3" json:"default_org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the default organization, under the name of old clients.
+	GlobalOrgId string `protobuf:"bytes,1,opt,name=global_org_id,json=globalOrgId,proto3" json:"global_org_id,omitempty"`
+	// Id of the project that holds the applications of Gatehouse itself; empty where there is
+	// none.
+	IamProjectId string `protobuf:"bytes,2,opt,name=iam_project_id,json=iamProjectId,proto3" json:"iam_project_id,omitempty"`
+	// Id of the default organization: that of requests that name no other.
+	DefaultOrgId  string `protobuf:"bytes,3,opt,name=default_org_id,json=defaultOrgId,proto3" json:"default_org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,6 +353,7 @@ func (x *GetIAMResponse) GetDefaultOrgId() string {
 	return ""
 }
 
+// The request of GetSupportedLanguages has no fields.
 type GetSupportedLanguagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -377,9 +390,11 @@ func (*GetSupportedLanguagesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{6}
 }
 
+// The answer to GetSupportedLanguages.
 type GetSupportedLanguagesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Languages     []string               `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tags (BCP 47), such as en and de.
+	Languages     []string `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,9 +436,11 @@ func (x *GetSupportedLanguagesResponse) GetLanguages() []string {
 	return nil
 }
 
+// The request of GetUserByID.
 type GetUserByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -465,9 +482,11 @@ func (x *GetUserByIDRequest) GetId() string {
 	return ""
 }
 
+// The answer to GetUserByID.
 type GetUserByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *v1.User               `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	User          *v1.User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -509,9 +528,11 @@ func (x *GetUserByIDResponse) GetUser() *v1.User {
 	return nil
 }
 
+// The request of GetUserByLoginNameGlobal.
 type GetUserByLoginNameGlobalRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LoginName     string                 `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A whole login name, 1 to 200 characters.
+	LoginName     string `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -553,9 +574,11 @@ func (x *GetUserByLoginNameGlobalRequest) GetLoginName() string {
 	return ""
 }
 
+// The answer to GetUserByLoginNameGlobal.
 type GetUserByLoginNameGlobalResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *v1.User               `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	User          *v1.User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -597,11 +620,15 @@ func (x *GetUserByLoginNameGlobalResponse) GetUser() *v1.User {
 	return nil
 }
 
+// The request of ListUsers.
 type ListUsersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn v1.UserFieldName       `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v1.UserFieldName" json:"sorting_column,omitempty"`
-	Queries       []*v1.SearchQuery      `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn v1.UserFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v1.UserFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v1.SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,11 +684,15 @@ func (x *ListUsersRequest) GetQueries() []*v1.SearchQuery {
 	return nil
 }
 
+// The answer to ListUsers.
 type ListUsersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn v1.UserFieldName       `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v1.UserFieldName" json:"sorting_column,omitempty"`
-	Result        []*v1.User             `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn v1.UserFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v1.UserFieldName" json:"sorting_column,omitempty"`
+	// The users.
+	Result        []*v1.User `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,10 +748,13 @@ func (x *ListUsersResponse) GetResult() []*v1.User {
 	return nil
 }
 
+// The request of ListUserChanges.
 type ListUserChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ChangeQuery.
+	Query *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -769,9 +803,11 @@ func (x *ListUserChangesRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ListUserChanges.
 type ListUserChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries; without a direction of its own the newest first.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,10 +849,13 @@ func (x *ListUserChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The request of IsUserUnique.
 type IsUserUniqueRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserName      string                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Email         string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// User name to look for, at most 200 characters.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Address to look for, at most 200 characters.
+	Email         string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,9 +904,11 @@ func (x *IsUserUniqueRequest) GetEmail() string {
 	return ""
 }
 
+// The answer to IsUserUnique.
 type IsUserUniqueResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IsUnique      bool                   `protobuf:"varint,1,opt,name=is_unique,json=isUnique,proto3" json:"is_unique,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where no user has either.
+	IsUnique      bool `protobuf:"varint,1,opt,name=is_unique,json=isUnique,proto3" json:"is_unique,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1221,15 +1262,22 @@ func (x *ImportHumanUserResponse) GetPasswordlessRegistration() *ImportHumanUser
 	return nil
 }
 
+// The request of AddMachineUser.
 type AddMachineUserRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	UserName        string                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Name            string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Description     string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	AccessTokenType v1.AccessTokenType     `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v1.AccessTokenType" json:"access_token_type,omitempty"`
-	UserId          *string                `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, 1 to 200 characters, unique in the organization or the instance as the
+	// domain policy says; case does not distinguish.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Name for people, 1 to 200 characters.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What the user is for, at most 500 characters.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Form of the access tokens that the user gets at the token endpoint.
+	AccessTokenType v1.AccessTokenType `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v1.AccessTokenType" json:"access_token_type,omitempty"`
+	// Chosen id, 1 to 200 characters. Without it Gatehouse makes one.
+	UserId        *string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddMachineUserRequest) Reset() {
@@ -1297,10 +1345,13 @@ func (x *AddMachineUserRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to AddMachineUser.
 type AddMachineUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1349,9 +1400,11 @@ func (x *AddMachineUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of DeactivateUser.
 type DeactivateUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1393,9 +1446,11 @@ func (x *DeactivateUserRequest) GetId() string {
 	return ""
 }
 
+// The answer to DeactivateUser.
 type DeactivateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1437,9 +1492,11 @@ func (x *DeactivateUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ReactivateUser.
 type ReactivateUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1481,9 +1538,11 @@ func (x *ReactivateUserRequest) GetId() string {
 	return ""
 }
 
+// The answer to ReactivateUser.
 type ReactivateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1525,9 +1584,11 @@ func (x *ReactivateUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of LockUser.
 type LockUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1569,9 +1630,11 @@ func (x *LockUserRequest) GetId() string {
 	return ""
 }
 
+// The answer to LockUser.
 type LockUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1613,9 +1676,11 @@ func (x *LockUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UnlockUser.
 type UnlockUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1657,9 +1722,11 @@ func (x *UnlockUserRequest) GetId() string {
 	return ""
 }
 
+// The answer to UnlockUser.
 type UnlockUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1701,9 +1768,11 @@ func (x *UnlockUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveUser.
 type RemoveUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1745,9 +1814,11 @@ func (x *RemoveUserRequest) GetId() string {
 	return ""
 }
 
+// The answer to RemoveUser.
 type RemoveUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1789,10 +1860,13 @@ func (x *RemoveUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateUserName.
 type UpdateUserNameRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	UserName      string                 `protobuf:"bytes,2,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The new name, 1 to 200 characters.
+	UserName      string `protobuf:"bytes,2,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1841,9 +1915,11 @@ func (x *UpdateUserNameRequest) GetUserName() string {
 	return ""
 }
 
+// The answer to UpdateUserName.
 type UpdateUserNameResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1885,11 +1961,15 @@ func (x *UpdateUserNameResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListUserMetadata.
 type ListUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v13.MetadataQuery   `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v13.MetadataQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1945,10 +2025,13 @@ func (x *ListUserMetadataRequest) GetQueries() []*v13.MetadataQuery {
 	return nil
 }
 
+// The answer to ListUserMetadata.
 type ListUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.Metadata        `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The keys with their values.
+	Result        []*v13.Metadata `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1997,10 +2080,13 @@ func (x *ListUserMetadataResponse) GetResult() []*v13.Metadata {
 	return nil
 }
 
+// The request of GetUserMetadata.
 type GetUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The whole key, 1 to 200 characters.
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2049,9 +2135,11 @@ func (x *GetUserMetadataRequest) GetKey() string {
 	return ""
 }
 
+// The answer to GetUserMetadata.
 type GetUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v13.Metadata          `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key with its value.
+	Metadata      *v13.Metadata `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2093,11 +2181,15 @@ func (x *GetUserMetadataResponse) GetMetadata() *v13.Metadata {
 	return nil
 }
 
+// The request of SetUserMetadata.
 type SetUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// 1 to 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2153,10 +2245,13 @@ func (x *SetUserMetadataRequest) GetValue() []byte {
 	return nil
 }
 
+// The answer to SetUserMetadata.
 type SetUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2205,9 +2300,12 @@ func (x *SetUserMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of BulkSetUserMetadata.
 type BulkSetUserMetadataRequest struct {
-	state         protoimpl.MessageState                 `protogen:"open.v1"`
-	Id            string                                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 1 to 200 keys with their values.
 	Metadata      []*BulkSetUserMetadataRequest_Metadata `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2257,9 +2355,11 @@ func (x *BulkSetUserMetadataRequest) GetMetadata() []*BulkSetUserMetadataRequest
 	return nil
 }
 
+// The answer to BulkSetUserMetadata.
 type BulkSetUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2301,10 +2401,13 @@ func (x *BulkSetUserMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveUserMetadata.
 type RemoveUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The whole key, 1 to 200 characters.
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2353,9 +2456,11 @@ func (x *RemoveUserMetadataRequest) GetKey() string {
 	return ""
 }
 
+// The answer to RemoveUserMetadata.
 type RemoveUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2397,10 +2502,13 @@ func (x *RemoveUserMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of BulkRemoveUserMetadata.
 type BulkRemoveUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Keys          []string               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// 1 to 200 whole keys, of 1 to 200 characters each.
+	Keys          []string `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2449,9 +2557,11 @@ func (x *BulkRemoveUserMetadataRequest) GetKeys() []string {
 	return nil
 }
 
+// The answer to BulkRemoveUserMetadata.
 type BulkRemoveUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4693,12 +4803,17 @@ func (x *RemoveHumanPasswordlessResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateMachine.
 type UpdateMachineRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	UserId          string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Description     string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	Name            string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	AccessTokenType v1.AccessTokenType     `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v1.AccessTokenType" json:"access_token_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What the user is for, at most 500 characters; absent: none.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Name for people, 1 to 200 characters.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// Form of the access tokens that the user gets at the token endpoint; absent: opaque.
+	AccessTokenType v1.AccessTokenType `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v1.AccessTokenType" json:"access_token_type,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -4761,9 +4876,11 @@ func (x *UpdateMachineRequest) GetAccessTokenType() v1.AccessTokenType {
 	return v1.AccessTokenType(0)
 }
 
+// The answer to UpdateMachine.
 type UpdateMachineResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4805,9 +4922,11 @@ func (x *UpdateMachineResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GenerateMachineSecret.
 type GenerateMachineSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4849,11 +4968,15 @@ func (x *GenerateMachineSecretRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to GenerateMachineSecret.
 type GenerateMachineSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret  string                 `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client id to use the secret with: the user name.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret. It cannot be read again.
+	ClientSecret string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4909,9 +5032,11 @@ func (x *GenerateMachineSecretResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMachineSecret.
 type RemoveMachineSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4953,9 +5078,11 @@ func (x *RemoveMachineSecretRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveMachineSecret.
 type RemoveMachineSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4997,10 +5124,13 @@ func (x *RemoveMachineSecretResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetMachineKeyByIDs.
 type GetMachineKeyByIDsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the key, 1 to 200 characters.
+	KeyId         string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5049,9 +5179,11 @@ func (x *GetMachineKeyByIDsRequest) GetKeyId() string {
 	return ""
 }
 
+// The answer to GetMachineKeyByIDs.
 type GetMachineKeyByIDsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           *v14.Key               `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key.
+	Key           *v14.Key `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5093,10 +5225,13 @@ func (x *GetMachineKeyByIDsResponse) GetKey() *v14.Key {
 	return nil
 }
 
+// The request of ListMachineKeys.
 type ListMachineKeysRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5145,10 +5280,13 @@ func (x *ListMachineKeysRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListMachineKeys.
 type ListMachineKeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v14.Key             `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The keys.
+	Result        []*v14.Key `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5197,14 +5335,20 @@ func (x *ListMachineKeysResponse) GetResult() []*v14.Key {
 	return nil
 }
 
+// The request of AddMachineKey.
 type AddMachineKeyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Type           v14.KeyType            `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Form in which a new private key is handed over.
+	Type v14.KeyType `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	// From then on the key proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	PublicKey      []byte                 `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// An RSA public key in PEM, for a pair that the caller made. Absent: Gatehouse makes the
+	// pair.
+	PublicKey     []byte `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddMachineKeyRequest) Reset() {
@@ -5265,11 +5409,16 @@ func (x *AddMachineKeyRequest) GetPublicKey() []byte {
 	return nil
 }
 
+// The answer to AddMachineKey.
 type AddMachineKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	KeyDetails    []byte                 `protobuf:"bytes,2,opt,name=key_details,json=keyDetails,proto3" json:"key_details,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new key.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// JSON document with the type serviceaccount, the ids and the private key in PEM, where
+	// Gatehouse made the pair; base64 in JSON. It cannot be read again.
+	KeyDetails []byte `protobuf:"bytes,2,opt,name=key_details,json=keyDetails,proto3" json:"key_details,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5325,10 +5474,13 @@ func (x *AddMachineKeyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMachineKey.
 type RemoveMachineKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the key, 1 to 200 characters.
+	KeyId         string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5377,9 +5529,11 @@ func (x *RemoveMachineKeyRequest) GetKeyId() string {
 	return ""
 }
 
+// The answer to RemoveMachineKey.
 type RemoveMachineKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5421,10 +5575,13 @@ func (x *RemoveMachineKeyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetPersonalAccessTokenByIDs.
 type GetPersonalAccessTokenByIDsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	TokenId       string                 `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the token, 1 to 200 characters. It is not the token.
+	TokenId       string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5473,8 +5630,10 @@ func (x *GetPersonalAccessTokenByIDsRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to GetPersonalAccessTokenByIDs.
 type GetPersonalAccessTokenByIDsResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token's id, times and scopes.
 	Token         *v1.PersonalAccessToken `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5517,10 +5676,13 @@ func (x *GetPersonalAccessTokenByIDsResponse) GetToken() *v1.PersonalAccessToken
 	return nil
 }
 
+// The request of ListPersonalAccessTokens.
 type ListPersonalAccessTokensRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5569,9 +5731,12 @@ func (x *ListPersonalAccessTokensRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListPersonalAccessTokens.
 type ListPersonalAccessTokensResponse struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Details       *v11.ListDetails          `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The tokens' ids, times and scopes.
 	Result        []*v1.PersonalAccessToken `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -5621,9 +5786,12 @@ func (x *ListPersonalAccessTokensResponse) GetResult() []*v1.PersonalAccessToken
 	return nil
 }
 
+// The request of AddPersonalAccessToken.
 type AddPersonalAccessTokenRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// From then on the token is refused. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -5673,11 +5841,16 @@ func (x *AddPersonalAccessTokenRequest) GetExpirationDate() *timestamppb.Timesta
 	return nil
 }
 
+// The answer to AddPersonalAccessToken.
 type AddPersonalAccessTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenId       string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the token, by which it can be listed and removed.
+	TokenId string `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// The token, which begins with gatehouse_pat_ so that secret scanners find it. It cannot be
+	// read again.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5733,10 +5906,13 @@ func (x *AddPersonalAccessTokenResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemovePersonalAccessToken.
 type RemovePersonalAccessTokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	TokenId       string                 `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the token, 1 to 200 characters. It is not the token.
+	TokenId       string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5785,9 +5961,11 @@ func (x *RemovePersonalAccessTokenRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to RemovePersonalAccessToken.
 type RemovePersonalAccessTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6037,11 +6215,15 @@ func (x *RemoveHumanLinkedIDPResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListUserMemberships.
 type ListUserMembershipsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v1.MembershipQuery  `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v1.MembershipQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6097,10 +6279,13 @@ func (x *ListUserMembershipsRequest) GetQueries() []*v1.MembershipQuery {
 	return nil
 }
 
+// The answer to ListUserMemberships.
 type ListUserMembershipsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v1.Membership       `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The memberships.
+	Result        []*v1.Membership `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6149,6 +6334,7 @@ func (x *ListUserMembershipsResponse) GetResult() []*v1.Membership {
 	return nil
 }
 
+// The request of GetMyOrg has no fields.
 type GetMyOrgRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -6185,9 +6371,11 @@ func (*GetMyOrgRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{122}
 }
 
+// The answer to GetMyOrg.
 type GetMyOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Org           *v16.Org               `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization.
+	Org           *v16.Org `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6229,9 +6417,11 @@ func (x *GetMyOrgResponse) GetOrg() *v16.Org {
 	return nil
 }
 
+// The request of GetOrgByDomainGlobal.
 type GetOrgByDomainGlobalRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A whole domain, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6273,9 +6463,11 @@ func (x *GetOrgByDomainGlobalRequest) GetDomain() string {
 	return ""
 }
 
+// The request of ListOrgChanges.
 type ListOrgChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ChangeQuery.
+	Query         *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6317,9 +6509,11 @@ func (x *ListOrgChangesRequest) GetQuery() *v12.ChangeQuery {
 	return nil
 }
 
+// The answer to ListOrgChanges.
 type ListOrgChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries; without a direction of its own the newest first.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6361,9 +6555,11 @@ func (x *ListOrgChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The answer to GetOrgByDomainGlobal.
 type GetOrgByDomainGlobalResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Org           *v16.Org               `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization.
+	Org           *v16.Org `protobuf:"bytes,1,opt,name=org,proto3" json:"org,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6405,9 +6601,11 @@ func (x *GetOrgByDomainGlobalResponse) GetOrg() *v16.Org {
 	return nil
 }
 
+// The request of AddOrg.
 type AddOrgRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters, unique in the instance; space around it is removed.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6449,10 +6647,13 @@ func (x *AddOrgRequest) GetName() string {
 	return ""
 }
 
+// The answer to AddOrg.
 type AddOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new organization.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6501,9 +6702,11 @@ func (x *AddOrgResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateOrg.
 type UpdateOrgRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new name, 1 to 200 characters, unique in the instance.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6545,9 +6748,11 @@ func (x *UpdateOrgRequest) GetName() string {
 	return ""
 }
 
+// The answer to UpdateOrg.
 type UpdateOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6589,6 +6794,7 @@ func (x *UpdateOrgResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of DeactivateOrg has no fields.
 type DeactivateOrgRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -6625,9 +6831,11 @@ func (*DeactivateOrgRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{132}
 }
 
+// The answer to DeactivateOrg.
 type DeactivateOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6669,6 +6877,7 @@ func (x *DeactivateOrgResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ReactivateOrg has no fields.
 type ReactivateOrgRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -6705,9 +6914,11 @@ func (*ReactivateOrgRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{134}
 }
 
+// The answer to ReactivateOrg.
 type ReactivateOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6749,6 +6960,7 @@ func (x *ReactivateOrgResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveOrg has no fields.
 type RemoveOrgRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -6785,9 +6997,11 @@ func (*RemoveOrgRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{136}
 }
 
+// The answer to RemoveOrg.
 type RemoveOrgResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6829,9 +7043,12 @@ func (x *RemoveOrgResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListOrgDomains.
 type ListOrgDomainsRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Query         *v11.ListQuery           `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Queries       []*v16.DomainSearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6881,10 +7098,13 @@ func (x *ListOrgDomainsRequest) GetQueries() []*v16.DomainSearchQuery {
 	return nil
 }
 
+// The answer to ListOrgDomains.
 type ListOrgDomainsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v16.Domain          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The domains.
+	Result        []*v16.Domain `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6933,9 +7153,11 @@ func (x *ListOrgDomainsResponse) GetResult() []*v16.Domain {
 	return nil
 }
 
+// The request of AddOrgDomain.
 type AddOrgDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Domain like acme.example, 1 to 200 characters; upper case becomes lower case.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6977,9 +7199,11 @@ func (x *AddOrgDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to AddOrgDomain.
 type AddOrgDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7021,9 +7245,11 @@ func (x *AddOrgDomainResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveOrgDomain.
 type RemoveOrgDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Domain of the organization, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7065,9 +7291,11 @@ func (x *RemoveOrgDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to RemoveOrgDomain.
 type RemoveOrgDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7109,9 +7337,12 @@ func (x *RemoveOrgDomainResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GenerateOrgDomainValidation.
 type GenerateOrgDomainValidationRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Domain        string                   `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Domain of the organization, 1 to 200 characters.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How the domain will be proved.
 	Type          v16.DomainValidationType `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.org.v1.DomainValidationType" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7161,10 +7392,13 @@ func (x *GenerateOrgDomainValidationRequest) GetType() v16.DomainValidationType 
 	return v16.DomainValidationType(0)
 }
 
+// The answer to GenerateOrgDomainValidation.
 type GenerateOrgDomainValidationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token to publish. It cannot be read again.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Where to publish it: the name of a TXT record, or the URL of a text file.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7213,9 +7447,11 @@ func (x *GenerateOrgDomainValidationResponse) GetUrl() string {
 	return ""
 }
 
+// The request of ValidateOrgDomain.
 type ValidateOrgDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Domain of the organization, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7257,9 +7493,11 @@ func (x *ValidateOrgDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to ValidateOrgDomain.
 type ValidateOrgDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7301,9 +7539,11 @@ func (x *ValidateOrgDomainResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of SetPrimaryOrgDomain.
 type SetPrimaryOrgDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Domain of the organization, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7345,9 +7585,11 @@ func (x *SetPrimaryOrgDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to SetPrimaryOrgDomain.
 type SetPrimaryOrgDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7389,6 +7631,7 @@ func (x *SetPrimaryOrgDomainResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListOrgMemberRoles has no fields.
 type ListOrgMemberRolesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -7425,9 +7668,11 @@ func (*ListOrgMemberRolesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{150}
 }
 
+// The answer to ListOrgMemberRoles.
 type ListOrgMemberRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []string               `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names of roles, such as ORG_OWNER.
+	Result        []string `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7469,10 +7714,13 @@ func (x *ListOrgMemberRolesResponse) GetResult() []string {
 	return nil
 }
 
+// The request of ListOrgMembers.
 type ListOrgMembersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v17.SearchQuery     `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v17.SearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7521,10 +7769,13 @@ func (x *ListOrgMembersRequest) GetQueries() []*v17.SearchQuery {
 	return nil
 }
 
+// The answer to ListOrgMembers.
 type ListOrgMembersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v17.Member          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The members.
+	Result        []*v17.Member `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7573,10 +7824,13 @@ func (x *ListOrgMembersResponse) GetResult() []*v17.Member {
 	return nil
 }
 
+// The request of AddOrgMember.
 type AddOrgMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// At least one role, each named once.
+	Roles         []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7625,9 +7879,11 @@ func (x *AddOrgMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to AddOrgMember.
 type AddOrgMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7669,10 +7925,13 @@ func (x *AddOrgMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateOrgMember.
 type UpdateOrgMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the member, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// All roles that the member has from now on: at least one, each named once.
+	Roles         []string `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7721,9 +7980,11 @@ func (x *UpdateOrgMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to UpdateOrgMember.
 type UpdateOrgMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7765,9 +8026,11 @@ func (x *UpdateOrgMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveOrgMember.
 type RemoveOrgMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the member, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7809,9 +8072,11 @@ func (x *RemoveOrgMemberRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveOrgMember.
 type RemoveOrgMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7853,10 +8118,13 @@ func (x *RemoveOrgMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListOrgMetadata.
 type ListOrgMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v13.MetadataQuery   `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v13.MetadataQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7905,10 +8173,13 @@ func (x *ListOrgMetadataRequest) GetQueries() []*v13.MetadataQuery {
 	return nil
 }
 
+// The answer to ListOrgMetadata.
 type ListOrgMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.Metadata        `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The keys with their values.
+	Result        []*v13.Metadata `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7957,9 +8228,11 @@ func (x *ListOrgMetadataResponse) GetResult() []*v13.Metadata {
 	return nil
 }
 
+// The request of GetOrgMetadata.
 type GetOrgMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The whole key, 1 to 200 characters.
+	Key           string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8001,9 +8274,11 @@ func (x *GetOrgMetadataRequest) GetKey() string {
 	return ""
 }
 
+// The answer to GetOrgMetadata.
 type GetOrgMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v13.Metadata          `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key with its value.
+	Metadata      *v13.Metadata `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8045,10 +8320,13 @@ func (x *GetOrgMetadataResponse) GetMetadata() *v13.Metadata {
 	return nil
 }
 
+// The request of SetOrgMetadata.
 type SetOrgMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// 1 to 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8097,9 +8375,11 @@ func (x *SetOrgMetadataRequest) GetValue() []byte {
 	return nil
 }
 
+// The answer to SetOrgMetadata.
 type SetOrgMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8141,8 +8421,10 @@ func (x *SetOrgMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of BulkSetOrgMetadata.
 type BulkSetOrgMetadataRequest struct {
-	state         protoimpl.MessageState                `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 keys with their values.
 	Metadata      []*BulkSetOrgMetadataRequest_Metadata `protobuf:"bytes,1,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -8185,9 +8467,11 @@ func (x *BulkSetOrgMetadataRequest) GetMetadata() []*BulkSetOrgMetadataRequest_M
 	return nil
 }
 
+// The answer to BulkSetOrgMetadata.
 type BulkSetOrgMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8229,9 +8513,11 @@ func (x *BulkSetOrgMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveOrgMetadata.
 type RemoveOrgMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The whole key, 1 to 200 characters.
+	Key           string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8273,9 +8559,11 @@ func (x *RemoveOrgMetadataRequest) GetKey() string {
 	return ""
 }
 
+// The answer to RemoveOrgMetadata.
 type RemoveOrgMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8317,9 +8605,11 @@ func (x *RemoveOrgMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of BulkRemoveOrgMetadata.
 type BulkRemoveOrgMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Keys          []string               `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 whole keys, of 1 to 200 characters each.
+	Keys          []string `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8361,9 +8651,11 @@ func (x *BulkRemoveOrgMetadataRequest) GetKeys() []string {
 	return nil
 }
 
+// The answer to BulkRemoveOrgMetadata.
 type BulkRemoveOrgMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15225,6 +15517,7 @@ func (*BulkRemoveUserGrantResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{295}
 }
 
+// The request of GetOrgIAMPolicy has no fields.
 type GetOrgIAMPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15261,9 +15554,11 @@ func (*GetOrgIAMPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{296}
 }
 
+// The answer to GetOrgIAMPolicy.
 type GetOrgIAMPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.OrgIAMPolicy     `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy        *v110.OrgIAMPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15305,6 +15600,7 @@ func (x *GetOrgIAMPolicyResponse) GetPolicy() *v110.OrgIAMPolicy {
 	return nil
 }
 
+// The request of GetDomainPolicy has no fields.
 type GetDomainPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -15341,9 +15637,11 @@ func (*GetDomainPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{298}
 }
 
+// The answer to GetDomainPolicy.
 type GetDomainPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.DomainPolicy     `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy        *v110.DomainPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17007,6 +17305,7 @@ func (x *RemoveMultiFactorFromLoginPolicyResponse) GetDetails() *v11.ObjectDetai
 	return nil
 }
 
+// The request of GetPasswordComplexityPolicy has no fields.
 type GetPasswordComplexityPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17043,10 +17342,13 @@ func (*GetPasswordComplexityPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{328}
 }
 
+// The answer to GetPasswordComplexityPolicy.
 type GetPasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
-	Policy        *v110.PasswordComplexityPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                           `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy *v110.PasswordComplexityPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17095,6 +17397,7 @@ func (x *GetPasswordComplexityPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The request of GetDefaultPasswordComplexityPolicy has no fields.
 type GetDefaultPasswordComplexityPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17131,8 +17434,10 @@ func (*GetDefaultPasswordComplexityPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{330}
 }
 
+// The answer to GetDefaultPasswordComplexityPolicy.
 type GetDefaultPasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState         `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
 	Policy        *v110.PasswordComplexityPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17175,13 +17480,19 @@ func (x *GetDefaultPasswordComplexityPolicyResponse) GetPolicy() *v110.PasswordC
 	return nil
 }
 
+// The new policy as a whole. A field that is absent is false or zero.
 type AddCustomPasswordComplexityPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MinLength     uint64                 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
-	HasUppercase  bool                   `protobuf:"varint,2,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
-	HasLowercase  bool                   `protobuf:"varint,3,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
-	HasNumber     bool                   `protobuf:"varint,4,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
-	HasSymbol     bool                   `protobuf:"varint,5,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least number of characters, 1 to 72.
+	MinLength uint64 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
+	// True asks for at least one upper-case letter.
+	HasUppercase bool `protobuf:"varint,2,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
+	// True asks for at least one lower-case letter.
+	HasLowercase bool `protobuf:"varint,3,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
+	// True asks for at least one digit.
+	HasNumber bool `protobuf:"varint,4,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
+	// True asks for at least one character that is neither a letter nor a digit.
+	HasSymbol     bool `protobuf:"varint,5,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17251,9 +17562,11 @@ func (x *AddCustomPasswordComplexityPolicyRequest) GetHasSymbol() bool {
 	return false
 }
 
+// The answer to AddCustomPasswordComplexityPolicy.
 type AddCustomPasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17295,13 +17608,19 @@ func (x *AddCustomPasswordComplexityPolicyResponse) GetDetails() *v11.ObjectDeta
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes false or zero.
 type UpdateCustomPasswordComplexityPolicyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MinLength     uint64                 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
-	HasUppercase  bool                   `protobuf:"varint,2,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
-	HasLowercase  bool                   `protobuf:"varint,3,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
-	HasNumber     bool                   `protobuf:"varint,4,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
-	HasSymbol     bool                   `protobuf:"varint,5,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least number of characters, 1 to 72.
+	MinLength uint64 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
+	// True asks for at least one upper-case letter.
+	HasUppercase bool `protobuf:"varint,2,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
+	// True asks for at least one lower-case letter.
+	HasLowercase bool `protobuf:"varint,3,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
+	// True asks for at least one digit.
+	HasNumber bool `protobuf:"varint,4,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
+	// True asks for at least one character that is neither a letter nor a digit.
+	HasSymbol     bool `protobuf:"varint,5,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17371,9 +17690,11 @@ func (x *UpdateCustomPasswordComplexityPolicyRequest) GetHasSymbol() bool {
 	return false
 }
 
+// The answer to UpdateCustomPasswordComplexityPolicy.
 type UpdateCustomPasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17415,6 +17736,7 @@ func (x *UpdateCustomPasswordComplexityPolicyResponse) GetDetails() *v11.ObjectD
 	return nil
 }
 
+// The request of ResetPasswordComplexityPolicyToDefault has no fields.
 type ResetPasswordComplexityPolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17451,9 +17773,11 @@ func (*ResetPasswordComplexityPolicyToDefaultRequest) Descriptor() ([]byte, []in
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{336}
 }
 
+// The answer to ResetPasswordComplexityPolicyToDefault.
 type ResetPasswordComplexityPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17495,6 +17819,7 @@ func (x *ResetPasswordComplexityPolicyToDefaultResponse) GetDetails() *v11.Objec
 	return nil
 }
 
+// The request of GetPasswordAgePolicy has no fields.
 type GetPasswordAgePolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17531,10 +17856,13 @@ func (*GetPasswordAgePolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{338}
 }
 
+// The answer to GetPasswordAgePolicy.
 type GetPasswordAgePolicyResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Policy        *v110.PasswordAgePolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                    `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy *v110.PasswordAgePolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17583,6 +17911,7 @@ func (x *GetPasswordAgePolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The request of GetDefaultPasswordAgePolicy has no fields.
 type GetDefaultPasswordAgePolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17619,8 +17948,10 @@ func (*GetDefaultPasswordAgePolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{340}
 }
 
+// The answer to GetDefaultPasswordAgePolicy.
 type GetDefaultPasswordAgePolicyResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
 	Policy        *v110.PasswordAgePolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17663,10 +17994,13 @@ func (x *GetDefaultPasswordAgePolicyResponse) GetPolicy() *v110.PasswordAgePolic
 	return nil
 }
 
+// The new policy as a whole. A field that is absent is zero.
 type AddCustomPasswordAgePolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	MaxAgeDays     uint32                 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
-	ExpireWarnDays uint32                 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days after which a password must be changed at the next login, at most 36,500. 0: never.
+	MaxAgeDays uint32 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
+	// For how many days before that the user is warned, at most 36,500. 0: not at all.
+	ExpireWarnDays uint32 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -17715,9 +18049,11 @@ func (x *AddCustomPasswordAgePolicyRequest) GetExpireWarnDays() uint32 {
 	return 0
 }
 
+// The answer to AddCustomPasswordAgePolicy.
 type AddCustomPasswordAgePolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17759,10 +18095,13 @@ func (x *AddCustomPasswordAgePolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes zero.
 type UpdateCustomPasswordAgePolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	MaxAgeDays     uint32                 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
-	ExpireWarnDays uint32                 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days after which a password must be changed at the next login, at most 36,500. 0: never.
+	MaxAgeDays uint32 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
+	// For how many days before that the user is warned, at most 36,500. 0: not at all.
+	ExpireWarnDays uint32 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -17811,9 +18150,11 @@ func (x *UpdateCustomPasswordAgePolicyRequest) GetExpireWarnDays() uint32 {
 	return 0
 }
 
+// The answer to UpdateCustomPasswordAgePolicy.
 type UpdateCustomPasswordAgePolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17855,6 +18196,7 @@ func (x *UpdateCustomPasswordAgePolicyResponse) GetDetails() *v11.ObjectDetails 
 	return nil
 }
 
+// The request of ResetPasswordAgePolicyToDefault has no fields.
 type ResetPasswordAgePolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17891,9 +18233,11 @@ func (*ResetPasswordAgePolicyToDefaultRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{346}
 }
 
+// The answer to ResetPasswordAgePolicyToDefault.
 type ResetPasswordAgePolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17935,6 +18279,7 @@ func (x *ResetPasswordAgePolicyToDefaultResponse) GetDetails() *v11.ObjectDetail
 	return nil
 }
 
+// The request of GetLockoutPolicy has no fields.
 type GetLockoutPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -17971,10 +18316,13 @@ func (*GetLockoutPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{348}
 }
 
+// The answer to GetLockoutPolicy.
 type GetLockoutPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LockoutPolicy    `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy *v110.LockoutPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18023,6 +18371,7 @@ func (x *GetLockoutPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The request of GetDefaultLockoutPolicy has no fields.
 type GetDefaultLockoutPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -18059,9 +18408,11 @@ func (*GetDefaultLockoutPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{350}
 }
 
+// The answer to GetDefaultLockoutPolicy.
 type GetDefaultLockoutPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LockoutPolicy    `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
+	Policy        *v110.LockoutPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18103,12 +18454,15 @@ func (x *GetDefaultLockoutPolicyResponse) GetPolicy() *v110.LockoutPolicy {
 	return nil
 }
 
+// The new policy as a whole. A field that is absent is zero.
 type AddCustomLockoutPolicyRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	MaxPasswordAttempts uint32                 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
-	MaxOtpAttempts      uint32                 `protobuf:"varint,2,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Wrong passwords that lock the user. 0: no limit.
+	MaxPasswordAttempts uint32 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
+	// Wrong one-time codes that lock the user. 0: no limit.
+	MaxOtpAttempts uint32 `protobuf:"varint,2,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *AddCustomLockoutPolicyRequest) Reset() {
@@ -18155,9 +18509,11 @@ func (x *AddCustomLockoutPolicyRequest) GetMaxOtpAttempts() uint32 {
 	return 0
 }
 
+// The answer to AddCustomLockoutPolicy.
 type AddCustomLockoutPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18199,12 +18555,15 @@ func (x *AddCustomLockoutPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes zero.
 type UpdateCustomLockoutPolicyRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	MaxPasswordAttempts uint32                 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
-	MaxOtpAttempts      uint32                 `protobuf:"varint,2,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Wrong passwords that lock the user. 0: no limit.
+	MaxPasswordAttempts uint32 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
+	// Wrong one-time codes that lock the user. 0: no limit.
+	MaxOtpAttempts uint32 `protobuf:"varint,2,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UpdateCustomLockoutPolicyRequest) Reset() {
@@ -18251,9 +18610,11 @@ func (x *UpdateCustomLockoutPolicyRequest) GetMaxOtpAttempts() uint32 {
 	return 0
 }
 
+// The answer to UpdateCustomLockoutPolicy.
 type UpdateCustomLockoutPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18295,6 +18656,7 @@ func (x *UpdateCustomLockoutPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResetLockoutPolicyToDefault has no fields.
 type ResetLockoutPolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -18331,9 +18693,11 @@ func (*ResetLockoutPolicyToDefaultRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{356}
 }
 
+// The answer to ResetLockoutPolicyToDefault.
 type ResetLockoutPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18375,6 +18739,7 @@ func (x *ResetLockoutPolicyToDefaultResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetPrivacyPolicy has no fields.
 type GetPrivacyPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -18411,9 +18776,11 @@ func (*GetPrivacyPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{358}
 }
 
+// The answer to GetPrivacyPolicy.
 type GetPrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.PrivacyPolicy    `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy        *v110.PrivacyPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18455,6 +18822,7 @@ func (x *GetPrivacyPolicyResponse) GetPolicy() *v110.PrivacyPolicy {
 	return nil
 }
 
+// The request of GetDefaultPrivacyPolicy has no fields.
 type GetDefaultPrivacyPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -18491,9 +18859,11 @@ func (*GetDefaultPrivacyPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{360}
 }
 
+// The answer to GetDefaultPrivacyPolicy.
 type GetDefaultPrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.PrivacyPolicy    `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
+	Policy        *v110.PrivacyPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18535,15 +18905,23 @@ func (x *GetDefaultPrivacyPolicyResponse) GetPolicy() *v110.PrivacyPolicy {
 	return nil
 }
 
+// The new policy as a whole. Links have the form that PrivacyPolicy gives.
 type AddCustomPrivacyPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	TosLink        string                 `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
-	PrivacyLink    string                 `protobuf:"bytes,2,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
-	HelpLink       string                 `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
-	SupportEmail   string                 `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
-	DocsLink       string                 `protobuf:"bytes,5,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
-	CustomLink     string                 `protobuf:"bytes,6,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
-	CustomLinkText string                 `protobuf:"bytes,7,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Terms of service.
+	TosLink string `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
+	// Privacy statement.
+	PrivacyLink string `protobuf:"bytes,2,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
+	// Help.
+	HelpLink string `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
+	// Address that users can write to, at most 320 characters.
+	SupportEmail string `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
+	// Documentation, in the console.
+	DocsLink string `protobuf:"bytes,5,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
+	// A link of one's own, in the console.
+	CustomLink string `protobuf:"bytes,6,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
+	// Text of the custom link.
+	CustomLinkText string `protobuf:"bytes,7,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -18627,9 +19005,11 @@ func (x *AddCustomPrivacyPolicyRequest) GetCustomLinkText() string {
 	return ""
 }
 
+// The answer to AddCustomPrivacyPolicy.
 type AddCustomPrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18671,15 +19051,24 @@ func (x *AddCustomPrivacyPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The policy as a whole; a field that is absent becomes empty. Links have the form that
+// PrivacyPolicy gives.
 type UpdateCustomPrivacyPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	TosLink        string                 `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
-	PrivacyLink    string                 `protobuf:"bytes,2,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
-	HelpLink       string                 `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
-	SupportEmail   string                 `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
-	DocsLink       string                 `protobuf:"bytes,5,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
-	CustomLink     string                 `protobuf:"bytes,6,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
-	CustomLinkText string                 `protobuf:"bytes,7,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Terms of service.
+	TosLink string `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
+	// Privacy statement.
+	PrivacyLink string `protobuf:"bytes,2,opt,name=privacy_link,json=privacyLink,proto3" json:"privacy_link,omitempty"`
+	// Help.
+	HelpLink string `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
+	// Address that users can write to, at most 320 characters.
+	SupportEmail string `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
+	// Documentation, in the console.
+	DocsLink string `protobuf:"bytes,5,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
+	// A link of one's own, in the console.
+	CustomLink string `protobuf:"bytes,6,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
+	// Text of the custom link.
+	CustomLinkText string `protobuf:"bytes,7,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -18763,9 +19152,11 @@ func (x *UpdateCustomPrivacyPolicyRequest) GetCustomLinkText() string {
 	return ""
 }
 
+// The answer to UpdateCustomPrivacyPolicy.
 type UpdateCustomPrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18807,6 +19198,7 @@ func (x *UpdateCustomPrivacyPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResetPrivacyPolicyToDefault has no fields.
 type ResetPrivacyPolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -18843,9 +19235,11 @@ func (*ResetPrivacyPolicyToDefaultRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{366}
 }
 
+// The answer to ResetPrivacyPolicyToDefault.
 type ResetPrivacyPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18887,6 +19281,7 @@ func (x *ResetPrivacyPolicyToDefaultResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetNotificationPolicy has no fields.
 type GetNotificationPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -18923,8 +19318,10 @@ func (*GetNotificationPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{368}
 }
 
+// The answer to GetNotificationPolicy.
 type GetNotificationPolicyResponse struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
 	Policy        *v110.NotificationPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18967,6 +19364,7 @@ func (x *GetNotificationPolicyResponse) GetPolicy() *v110.NotificationPolicy {
 	return nil
 }
 
+// The request of GetDefaultNotificationPolicy has no fields.
 type GetDefaultNotificationPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -19003,8 +19401,10 @@ func (*GetDefaultNotificationPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{370}
 }
 
+// The answer to GetDefaultNotificationPolicy.
 type GetDefaultNotificationPolicyResponse struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
 	Policy        *v110.NotificationPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19047,9 +19447,11 @@ func (x *GetDefaultNotificationPolicyResponse) GetPolicy() *v110.NotificationPol
 	return nil
 }
 
+// The new policy as a whole.
 type AddCustomNotificationPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	PasswordChange bool                   `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True tells users that their password was changed.
+	PasswordChange bool `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -19091,9 +19493,11 @@ func (x *AddCustomNotificationPolicyRequest) GetPasswordChange() bool {
 	return false
 }
 
+// The answer to AddCustomNotificationPolicy.
 type AddCustomNotificationPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19135,9 +19539,11 @@ func (x *AddCustomNotificationPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The policy as a whole.
 type UpdateCustomNotificationPolicyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	PasswordChange bool                   `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True tells users that their password was changed.
+	PasswordChange bool `protobuf:"varint,1,opt,name=password_change,json=passwordChange,proto3" json:"password_change,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -19179,9 +19585,11 @@ func (x *UpdateCustomNotificationPolicyRequest) GetPasswordChange() bool {
 	return false
 }
 
+// The answer to UpdateCustomNotificationPolicy.
 type UpdateCustomNotificationPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19223,6 +19631,7 @@ func (x *UpdateCustomNotificationPolicyResponse) GetDetails() *v11.ObjectDetails
 	return nil
 }
 
+// The request of ResetNotificationPolicyToDefault has no fields.
 type ResetNotificationPolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -19259,9 +19668,11 @@ func (*ResetNotificationPolicyToDefaultRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{376}
 }
 
+// The answer to ResetNotificationPolicyToDefault.
 type ResetNotificationPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19303,6 +19714,7 @@ func (x *ResetNotificationPolicyToDefaultResponse) GetDetails() *v11.ObjectDetai
 	return nil
 }
 
+// The request of GetLabelPolicy has no fields.
 type GetLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -19339,10 +19751,13 @@ func (*GetLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{378}
 }
 
+// The answer to GetLabelPolicy.
 type GetLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LabelPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that visitors see.
+	Policy *v110.LabelPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19391,6 +19806,7 @@ func (x *GetLabelPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The request of GetPreviewLabelPolicy has no fields.
 type GetPreviewLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -19427,10 +19843,13 @@ func (*GetPreviewLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{380}
 }
 
+// The answer to GetPreviewLabelPolicy.
 type GetPreviewLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LabelPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
-	IsDefault     bool                   `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy under preparation.
+	Policy *v110.LabelPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// True where it is inherited from the instance.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19479,6 +19898,7 @@ func (x *GetPreviewLabelPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
+// The request of GetDefaultLabelPolicy has no fields.
 type GetDefaultLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -19515,9 +19935,11 @@ func (*GetDefaultLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{382}
 }
 
+// The answer to GetDefaultLabelPolicy.
 type GetDefaultLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v110.LabelPolicy      `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance's policy.
+	Policy        *v110.LabelPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19559,21 +19981,35 @@ func (x *GetDefaultLabelPolicyResponse) GetPolicy() *v110.LabelPolicy {
 	return nil
 }
 
+// Colors and switches of the new policy. A color that is absent is the built-in one.
 type AddCustomLabelPolicyRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	PrimaryColor        string                 `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
-	HideLoginNameSuffix bool                   `protobuf:"varint,3,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
-	WarnColor           string                 `protobuf:"bytes,4,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
-	BackgroundColor     string                 `protobuf:"bytes,5,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
-	FontColor           string                 `protobuf:"bytes,6,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
-	PrimaryColorDark    string                 `protobuf:"bytes,7,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
-	BackgroundColorDark string                 `protobuf:"bytes,8,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
-	WarnColorDark       string                 `protobuf:"bytes,9,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
-	FontColorDark       string                 `protobuf:"bytes,10,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
-	DisableWatermark    bool                   `protobuf:"varint,11,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
-	ThemeMode           v110.ThemeMode         `protobuf:"varint,12,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Color of buttons and links in the light theme: # and 3, 6 or 8 hexadecimal digits, such as
+	// #5469d4. Empty leaves the built-in color.
+	PrimaryColor string `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
+	// True leaves the domain out of the login names that the login pages show, where the request
+	// names the organization.
+	HideLoginNameSuffix bool `protobuf:"varint,3,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
+	// Color of warnings in the light theme, in the form of primary_color.
+	WarnColor string `protobuf:"bytes,4,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
+	// Color of the background in the light theme, in the form of primary_color.
+	BackgroundColor string `protobuf:"bytes,5,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
+	// Color of text in the light theme, in the form of primary_color.
+	FontColor string `protobuf:"bytes,6,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
+	// Color of buttons and links in the dark theme, in the form of primary_color.
+	PrimaryColorDark string `protobuf:"bytes,7,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
+	// Color of the background in the dark theme, in the form of primary_color.
+	BackgroundColorDark string `protobuf:"bytes,8,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
+	// Color of warnings in the dark theme, in the form of primary_color.
+	WarnColorDark string `protobuf:"bytes,9,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
+	// Color of text in the dark theme, in the form of primary_color.
+	FontColorDark string `protobuf:"bytes,10,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
+	// True leaves out the line that names the software.
+	DisableWatermark bool `protobuf:"varint,11,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
+	// Which theme pages use.
+	ThemeMode     v110.ThemeMode `protobuf:"varint,12,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddCustomLabelPolicyRequest) Reset() {
@@ -19683,9 +20119,11 @@ func (x *AddCustomLabelPolicyRequest) GetThemeMode() v110.ThemeMode {
 	return v110.ThemeMode(0)
 }
 
+// The answer to AddCustomLabelPolicy.
 type AddCustomLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19727,21 +20165,36 @@ func (x *AddCustomLabelPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// Colors and switches of the policy as a whole. A color that is absent becomes the built-in
+// one.
 type UpdateCustomLabelPolicyRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	PrimaryColor        string                 `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
-	HideLoginNameSuffix bool                   `protobuf:"varint,3,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
-	WarnColor           string                 `protobuf:"bytes,4,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
-	BackgroundColor     string                 `protobuf:"bytes,5,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
-	FontColor           string                 `protobuf:"bytes,6,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
-	PrimaryColorDark    string                 `protobuf:"bytes,7,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
-	BackgroundColorDark string                 `protobuf:"bytes,8,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
-	WarnColorDark       string                 `protobuf:"bytes,9,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
-	FontColorDark       string                 `protobuf:"bytes,10,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
-	DisableWatermark    bool                   `protobuf:"varint,11,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
-	ThemeMode           v110.ThemeMode         `protobuf:"varint,12,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Color of buttons and links in the light theme: # and 3, 6 or 8 hexadecimal digits, such as
+	// #5469d4. Empty leaves the built-in color.
+	PrimaryColor string `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
+	// True leaves the domain out of the login names that the login pages show, where the request
+	// names the organization.
+	HideLoginNameSuffix bool `protobuf:"varint,3,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
+	// Color of warnings in the light theme, in the form of primary_color.
+	WarnColor string `protobuf:"bytes,4,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
+	// Color of the background in the light theme, in the form of primary_color.
+	BackgroundColor string `protobuf:"bytes,5,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
+	// Color of text in the light theme, in the form of primary_color.
+	FontColor string `protobuf:"bytes,6,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
+	// Color of buttons and links in the dark theme, in the form of primary_color.
+	PrimaryColorDark string `protobuf:"bytes,7,opt,name=primary_color_dark,json=primaryColorDark,proto3" json:"primary_color_dark,omitempty"`
+	// Color of the background in the dark theme, in the form of primary_color.
+	BackgroundColorDark string `protobuf:"bytes,8,opt,name=background_color_dark,json=backgroundColorDark,proto3" json:"background_color_dark,omitempty"`
+	// Color of warnings in the dark theme, in the form of primary_color.
+	WarnColorDark string `protobuf:"bytes,9,opt,name=warn_color_dark,json=warnColorDark,proto3" json:"warn_color_dark,omitempty"`
+	// Color of text in the dark theme, in the form of primary_color.
+	FontColorDark string `protobuf:"bytes,10,opt,name=font_color_dark,json=fontColorDark,proto3" json:"font_color_dark,omitempty"`
+	// True leaves out the line that names the software.
+	DisableWatermark bool `protobuf:"varint,11,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
+	// Which theme pages use.
+	ThemeMode     v110.ThemeMode `protobuf:"varint,12,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.policy.v1.ThemeMode" json:"theme_mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateCustomLabelPolicyRequest) Reset() {
@@ -19851,9 +20304,11 @@ func (x *UpdateCustomLabelPolicyRequest) GetThemeMode() v110.ThemeMode {
 	return v110.ThemeMode(0)
 }
 
+// The answer to UpdateCustomLabelPolicy.
 type UpdateCustomLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19895,6 +20350,7 @@ func (x *UpdateCustomLabelPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ActivateCustomLabelPolicy has no fields.
 type ActivateCustomLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -19931,9 +20387,11 @@ func (*ActivateCustomLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{388}
 }
 
+// The answer to ActivateCustomLabelPolicy.
 type ActivateCustomLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19975,6 +20433,7 @@ func (x *ActivateCustomLabelPolicyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveCustomLabelPolicyLogo has no fields.
 type RemoveCustomLabelPolicyLogoRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -20011,9 +20470,11 @@ func (*RemoveCustomLabelPolicyLogoRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{390}
 }
 
+// The answer to RemoveCustomLabelPolicyLogo.
 type RemoveCustomLabelPolicyLogoResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20055,6 +20516,7 @@ func (x *RemoveCustomLabelPolicyLogoResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveCustomLabelPolicyLogoDark has no fields.
 type RemoveCustomLabelPolicyLogoDarkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -20091,9 +20553,11 @@ func (*RemoveCustomLabelPolicyLogoDarkRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{392}
 }
 
+// The answer to RemoveCustomLabelPolicyLogoDark.
 type RemoveCustomLabelPolicyLogoDarkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20135,6 +20599,7 @@ func (x *RemoveCustomLabelPolicyLogoDarkResponse) GetDetails() *v11.ObjectDetail
 	return nil
 }
 
+// The request of RemoveCustomLabelPolicyIcon has no fields.
 type RemoveCustomLabelPolicyIconRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -20171,9 +20636,11 @@ func (*RemoveCustomLabelPolicyIconRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{394}
 }
 
+// The answer to RemoveCustomLabelPolicyIcon.
 type RemoveCustomLabelPolicyIconResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20215,6 +20682,7 @@ func (x *RemoveCustomLabelPolicyIconResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveCustomLabelPolicyIconDark has no fields.
 type RemoveCustomLabelPolicyIconDarkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -20251,9 +20719,11 @@ func (*RemoveCustomLabelPolicyIconDarkRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{396}
 }
 
+// The answer to RemoveCustomLabelPolicyIconDark.
 type RemoveCustomLabelPolicyIconDarkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20295,6 +20765,7 @@ func (x *RemoveCustomLabelPolicyIconDarkResponse) GetDetails() *v11.ObjectDetail
 	return nil
 }
 
+// The request of RemoveCustomLabelPolicyFont has no fields.
 type RemoveCustomLabelPolicyFontRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -20331,9 +20802,11 @@ func (*RemoveCustomLabelPolicyFontRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{398}
 }
 
+// The answer to RemoveCustomLabelPolicyFont.
 type RemoveCustomLabelPolicyFontResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20375,6 +20848,7 @@ func (x *RemoveCustomLabelPolicyFontResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResetLabelPolicyToDefault has no fields.
 type ResetLabelPolicyToDefaultRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -20411,9 +20885,11 @@ func (*ResetLabelPolicyToDefaultRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{400}
 }
 
+// The answer to ResetLabelPolicyToDefault.
 type ResetLabelPolicyToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -32743,10 +33219,13 @@ func (x *ImportHumanUserResponse_PasswordlessRegistration) GetExpiration() *dura
 	return nil
 }
 
+// A key and its new value.
 type BulkSetUserMetadataRequest_Metadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// 1 to 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -32795,10 +33274,13 @@ func (x *BulkSetUserMetadataRequest_Metadata) GetValue() []byte {
 	return nil
 }
 
+// A key and its new value.
 type BulkSetOrgMetadataRequest_Metadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// 1 to 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

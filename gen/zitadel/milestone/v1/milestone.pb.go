@@ -22,16 +22,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A step in the life of an instance.
 type MilestoneType int32
 
 const (
-	MilestoneType_MILESTONE_TYPE_UNSPECIFIED                             MilestoneType = 0
-	MilestoneType_MILESTONE_TYPE_INSTANCE_CREATED                        MilestoneType = 1
-	MilestoneType_MILESTONE_TYPE_AUTHENTICATION_SUCCEEDED_ON_INSTANCE    MilestoneType = 2
-	MilestoneType_MILESTONE_TYPE_PROJECT_CREATED                         MilestoneType = 3
-	MilestoneType_MILESTONE_TYPE_APPLICATION_CREATED                     MilestoneType = 4
+	// Not a valid choice.
+	MilestoneType_MILESTONE_TYPE_UNSPECIFIED MilestoneType = 0
+	// The instance was created.
+	MilestoneType_MILESTONE_TYPE_INSTANCE_CREATED MilestoneType = 1
+	// A user logged in for the first time.
+	MilestoneType_MILESTONE_TYPE_AUTHENTICATION_SUCCEEDED_ON_INSTANCE MilestoneType = 2
+	// The first project was created.
+	MilestoneType_MILESTONE_TYPE_PROJECT_CREATED MilestoneType = 3
+	// The first application was created.
+	MilestoneType_MILESTONE_TYPE_APPLICATION_CREATED MilestoneType = 4
+	// A user logged in to an application for the first time.
 	MilestoneType_MILESTONE_TYPE_AUTHENTICATION_SUCCEEDED_ON_APPLICATION MilestoneType = 5
-	MilestoneType_MILESTONE_TYPE_INSTANCE_DELETED                        MilestoneType = 6
+	// The instance was removed.
+	MilestoneType_MILESTONE_TYPE_INSTANCE_DELETED MilestoneType = 6
 )
 
 // Enum value maps for MilestoneType.
@@ -83,11 +91,15 @@ func (MilestoneType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_milestone_v1_milestone_proto_rawDescGZIP(), []int{0}
 }
 
+// Columns that lists of milestones can be sorted by.
 type MilestoneFieldName int32
 
 const (
-	MilestoneFieldName_MILESTONE_FIELD_NAME_UNSPECIFIED  MilestoneFieldName = 0
-	MilestoneFieldName_MILESTONE_FIELD_NAME_TYPE         MilestoneFieldName = 1
+	// The type.
+	MilestoneFieldName_MILESTONE_FIELD_NAME_UNSPECIFIED MilestoneFieldName = 0
+	// The type.
+	MilestoneFieldName_MILESTONE_FIELD_NAME_TYPE MilestoneFieldName = 1
+	// When it was reached.
 	MilestoneFieldName_MILESTONE_FIELD_NAME_REACHED_DATE MilestoneFieldName = 2
 )
 
@@ -132,9 +144,12 @@ func (MilestoneFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_milestone_v1_milestone_proto_rawDescGZIP(), []int{1}
 }
 
+// A step in the life of an instance, reached or not.
 type Milestone struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          MilestoneType          `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.milestone.v1.MilestoneType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The step.
+	Type MilestoneType `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.milestone.v1.MilestoneType" json:"type,omitempty"`
+	// When it was reached; absent: not yet.
 	ReachedDate   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=reached_date,json=reachedDate,proto3" json:"reached_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -184,6 +199,7 @@ func (x *Milestone) GetReachedDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// One condition on milestones.
 type MilestoneQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -245,14 +261,17 @@ type isMilestoneQuery_Query interface {
 }
 
 type MilestoneQuery_IsReachedQuery struct {
+	// Selects those that were reached, or the others.
 	IsReachedQuery *IsReachedQuery `protobuf:"bytes,1,opt,name=is_reached_query,json=isReachedQuery,proto3,oneof"`
 }
 
 func (*MilestoneQuery_IsReachedQuery) isMilestoneQuery_Query() {}
 
+// Selects by whether a milestone was reached.
 type IsReachedQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Reached       bool                   `protobuf:"varint,1,opt,name=reached,proto3" json:"reached,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True selects those that were, false those that were not.
+	Reached       bool `protobuf:"varint,1,opt,name=reached,proto3" json:"reached,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,13 +23,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What an organization can do at the moment.
 type OrgState int32
 
 const (
+	// Not a valid choice.
 	OrgState_ORG_STATE_UNSPECIFIED OrgState = 0
-	OrgState_ORG_STATE_ACTIVE      OrgState = 1
-	OrgState_ORG_STATE_INACTIVE    OrgState = 2
-	OrgState_ORG_STATE_REMOVED     OrgState = 3
+	// Its users can log in and call.
+	OrgState_ORG_STATE_ACTIVE OrgState = 1
+	// Its users are refused until it is reactivated.
+	OrgState_ORG_STATE_INACTIVE OrgState = 2
+	// Kept for clients; removed organizations are not found.
+	OrgState_ORG_STATE_REMOVED OrgState = 3
 )
 
 // Enum value maps for OrgState.
@@ -75,12 +80,16 @@ func (OrgState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v1_org_proto_rawDescGZIP(), []int{0}
 }
 
+// How the owner of a domain proves that it is theirs.
 type DomainValidationType int32
 
 const (
+	// Not a valid choice in requests; in answers: no proof was asked for.
 	DomainValidationType_DOMAIN_VALIDATION_TYPE_UNSPECIFIED DomainValidationType = 0
-	DomainValidationType_DOMAIN_VALIDATION_TYPE_HTTP        DomainValidationType = 1
-	DomainValidationType_DOMAIN_VALIDATION_TYPE_DNS         DomainValidationType = 2
+	// By a text file on the web server of the domain, over https.
+	DomainValidationType_DOMAIN_VALIDATION_TYPE_HTTP DomainValidationType = 1
+	// By a TXT record.
+	DomainValidationType_DOMAIN_VALIDATION_TYPE_DNS DomainValidationType = 2
 )
 
 // Enum value maps for DomainValidationType.
@@ -124,11 +133,14 @@ func (DomainValidationType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v1_org_proto_rawDescGZIP(), []int{1}
 }
 
+// Columns that lists of organizations can be sorted by.
 type OrgFieldName int32
 
 const (
+	// The time of creation.
 	OrgFieldName_ORG_FIELD_NAME_UNSPECIFIED OrgFieldName = 0
-	OrgFieldName_ORG_FIELD_NAME_NAME        OrgFieldName = 1
+	// The name, in any case.
+	OrgFieldName_ORG_FIELD_NAME_NAME OrgFieldName = 1
 )
 
 // Enum value maps for OrgFieldName.
@@ -170,13 +182,19 @@ func (OrgFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v1_org_proto_rawDescGZIP(), []int{2}
 }
 
+// An organization: the owner of users, projects and settings inside an instance.
 type Org struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	State         OrgState               `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.org.v1.OrgState" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	PrimaryDomain string                 `protobuf:"bytes,5,opt,name=primary_domain,json=primaryDomain,proto3" json:"primary_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the organization, not of its policies and members.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Whether it is active.
+	State OrgState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.org.v1.OrgState" json:"state,omitempty"`
+	// Name, unique in the instance.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// The domain that its login names end in.
+	PrimaryDomain string `protobuf:"bytes,5,opt,name=primary_domain,json=primaryDomain,proto3" json:"primary_domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -246,14 +264,22 @@ func (x *Org) GetPrimaryDomain() string {
 	return ""
 }
 
+// A domain of an organization.
 type Domain struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrgId          string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	DomainName     string                 `protobuf:"bytes,3,opt,name=domain_name,json=domainName,proto3" json:"domain_name,omitempty"`
-	IsVerified     bool                   `protobuf:"varint,4,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
-	IsPrimary      bool                   `protobuf:"varint,5,opt,name=is_primary,json=isPrimary,proto3" json:"is_primary,omitempty"`
-	ValidationType DomainValidationType   `protobuf:"varint,6,opt,name=validation_type,json=validationType,proto3,enum=zitadel.org.v1.DomainValidationType" json:"validation_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// Times and sequence of the domain.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The domain, in lower case.
+	DomainName string `protobuf:"bytes,3,opt,name=domain_name,json=domainName,proto3" json:"domain_name,omitempty"`
+	// True once the organization has proved it, or the domain policy asked for no proof. In an
+	// instance one organization at most has it verified.
+	IsVerified bool `protobuf:"varint,4,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
+	// True for the one that login names end in.
+	IsPrimary bool `protobuf:"varint,5,opt,name=is_primary,json=isPrimary,proto3" json:"is_primary,omitempty"`
+	// How it is being proved.
+	ValidationType DomainValidationType `protobuf:"varint,6,opt,name=validation_type,json=validationType,proto3,enum=zitadel.org.v1.DomainValidationType" json:"validation_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -330,6 +356,7 @@ func (x *Domain) GetValidationType() DomainValidationType {
 	return DomainValidationType_DOMAIN_VALIDATION_TYPE_UNSPECIFIED
 }
 
+// One condition on organizations.
 type OrgQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -421,18 +448,22 @@ type isOrgQuery_Query interface {
 }
 
 type OrgQuery_NameQuery struct {
+	// Compares the name.
 	NameQuery *OrgNameQuery `protobuf:"bytes,1,opt,name=name_query,json=nameQuery,proto3,oneof"`
 }
 
 type OrgQuery_DomainQuery struct {
+	// Compares the verified domains; one that meets the condition is enough.
 	DomainQuery *OrgDomainQuery `protobuf:"bytes,2,opt,name=domain_query,json=domainQuery,proto3,oneof"`
 }
 
 type OrgQuery_StateQuery struct {
+	// Selects a state.
 	StateQuery *OrgStateQuery `protobuf:"bytes,3,opt,name=state_query,json=stateQuery,proto3,oneof"`
 }
 
 type OrgQuery_IdQuery struct {
+	// Selects one organization.
 	IdQuery *OrgIDQuery `protobuf:"bytes,4,opt,name=id_query,json=idQuery,proto3,oneof"`
 }
 
@@ -444,10 +475,13 @@ func (*OrgQuery_StateQuery) isOrgQuery_Query() {}
 
 func (*OrgQuery_IdQuery) isOrgQuery_Query() {}
 
+// Compares the name.
 type OrgNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -496,10 +530,13 @@ func (x *OrgNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the verified domains.
 type OrgDomainQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How to compare; by default the whole domain.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -548,9 +585,11 @@ func (x *OrgDomainQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Selects a state.
 type OrgStateQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         OrgState               `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.org.v1.OrgState" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State         OrgState `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.org.v1.OrgState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -592,9 +631,11 @@ func (x *OrgStateQuery) GetState() OrgState {
 	return OrgState_ORG_STATE_UNSPECIFIED
 }
 
+// Selects one organization.
 type OrgIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, at most 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -636,6 +677,7 @@ func (x *OrgIDQuery) GetId() string {
 	return ""
 }
 
+// One condition on domains.
 type DomainSearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -697,15 +739,19 @@ type isDomainSearchQuery_Query interface {
 }
 
 type DomainSearchQuery_DomainNameQuery struct {
+	// Compares the domain.
 	DomainNameQuery *DomainNameQuery `protobuf:"bytes,1,opt,name=domain_name_query,json=domainNameQuery,proto3,oneof"`
 }
 
 func (*DomainSearchQuery_DomainNameQuery) isDomainSearchQuery_Query() {}
 
+// Compares the domain.
 type DomainNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare; by default the whole domain.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,13 +22,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What an organization can do at the moment.
 type OrganizationState int32
 
 const (
+	// Not a valid choice.
 	OrganizationState_ORGANIZATION_STATE_UNSPECIFIED OrganizationState = 0
-	OrganizationState_ORGANIZATION_STATE_ACTIVE      OrganizationState = 1
-	OrganizationState_ORGANIZATION_STATE_INACTIVE    OrganizationState = 2
-	OrganizationState_ORGANIZATION_STATE_REMOVED     OrganizationState = 3
+	// Its users can log in and call.
+	OrganizationState_ORGANIZATION_STATE_ACTIVE OrganizationState = 1
+	// Its users are refused until it is activated.
+	OrganizationState_ORGANIZATION_STATE_INACTIVE OrganizationState = 2
+	// Kept for clients; removed organizations are not found.
+	OrganizationState_ORGANIZATION_STATE_REMOVED OrganizationState = 3
 )
 
 // Enum value maps for OrganizationState.
@@ -74,12 +79,16 @@ func (OrganizationState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v2_org_proto_rawDescGZIP(), []int{0}
 }
 
+// How the owner of a domain proves that it is theirs.
 type DomainValidationType int32
 
 const (
+	// Not a valid choice in requests; in answers: no proof was asked for.
 	DomainValidationType_DOMAIN_VALIDATION_TYPE_UNSPECIFIED DomainValidationType = 0
-	DomainValidationType_DOMAIN_VALIDATION_TYPE_HTTP        DomainValidationType = 1
-	DomainValidationType_DOMAIN_VALIDATION_TYPE_DNS         DomainValidationType = 2
+	// By a text file on the web server of the domain, over https.
+	DomainValidationType_DOMAIN_VALIDATION_TYPE_HTTP DomainValidationType = 1
+	// By a TXT record.
+	DomainValidationType_DOMAIN_VALIDATION_TYPE_DNS DomainValidationType = 2
 )
 
 // Enum value maps for DomainValidationType.
@@ -123,13 +132,19 @@ func (DomainValidationType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v2_org_proto_rawDescGZIP(), []int{1}
 }
 
+// An organization: the owner of users, projects and settings inside an instance.
 type Organization struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v2.Details            `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	State         OrganizationState      `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.org.v2.OrganizationState" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
-	PrimaryDomain string                 `protobuf:"bytes,5,opt,name=primary_domain,json=primaryDomain,proto3" json:"primary_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the organization, not of its settings and members.
+	Details *v2.Details `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Whether it is active.
+	State OrganizationState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.org.v2.OrganizationState" json:"state,omitempty"`
+	// Name, unique in the instance.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// The domain that its login names end in.
+	PrimaryDomain string `protobuf:"bytes,5,opt,name=primary_domain,json=primaryDomain,proto3" json:"primary_domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,13 +214,20 @@ func (x *Organization) GetPrimaryDomain() string {
 	return ""
 }
 
+// A domain of an organization.
 type Domain struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Domain         string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	IsVerified     bool                   `protobuf:"varint,3,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
-	IsPrimary      bool                   `protobuf:"varint,4,opt,name=is_primary,json=isPrimary,proto3" json:"is_primary,omitempty"`
-	ValidationType DomainValidationType   `protobuf:"varint,5,opt,name=validation_type,json=validationType,proto3,enum=zitadel.org.v2.DomainValidationType" json:"validation_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The domain, in lower case.
+	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	// True once the organization has proved it, or the domain policy asked for no proof. In an
+	// instance one organization at most has it verified.
+	IsVerified bool `protobuf:"varint,3,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
+	// True for the one that login names end in.
+	IsPrimary bool `protobuf:"varint,4,opt,name=is_primary,json=isPrimary,proto3" json:"is_primary,omitempty"`
+	// How it is being proved.
+	ValidationType DomainValidationType `protobuf:"varint,5,opt,name=validation_type,json=validationType,proto3,enum=zitadel.org.v2.DomainValidationType" json:"validation_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }

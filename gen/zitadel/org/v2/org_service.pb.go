@@ -29,11 +29,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of AddOrganization.
 type AddOrganizationRequest struct {
-	state          protoimpl.MessageState          `protogen:"open.v1"`
-	Name           string                          `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Admins         []*AddOrganizationRequest_Admin `protobuf:"bytes,2,rep,name=admins,proto3" json:"admins,omitempty"`
-	OrganizationId *string                         `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters, unique in the instance; space around it is removed.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// First members, at most 100. None: the caller.
+	Admins []*AddOrganizationRequest_Admin `protobuf:"bytes,2,rep,name=admins,proto3" json:"admins,omitempty"`
+	// Chosen id, 1 to 200 characters. Absent: Gatehouse makes one.
+	OrganizationId *string `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
+	// Old name of organization_id, which goes before.
+	//
 	// Deprecated: Marked as deprecated in zitadel/org/v2/org_service.proto.
 	OrgId         *string `protobuf:"bytes,3,opt,name=org_id,json=orgId,proto3,oneof" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -99,13 +105,17 @@ func (x *AddOrganizationRequest) GetOrgId() string {
 	return ""
 }
 
+// The answer to AddOrganization.
 type AddOrganizationResponse struct {
-	state          protoimpl.MessageState                  `protogen:"open.v1"`
-	Details        *v2.Details                             `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	OrganizationId string                                  `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	CreatedAdmins  []*AddOrganizationResponse_CreatedAdmin `protobuf:"bytes,3,rep,name=created_admins,json=createdAdmins,proto3" json:"created_admins,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Id of the new organization.
+	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The humans that were created with it, in the order of the request.
+	CreatedAdmins []*AddOrganizationResponse_CreatedAdmin `protobuf:"bytes,3,rep,name=created_admins,json=createdAdmins,proto3" json:"created_admins,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddOrganizationResponse) Reset() {
@@ -159,12 +169,15 @@ func (x *AddOrganizationResponse) GetCreatedAdmins() []*AddOrganizationResponse_
 	return nil
 }
 
+// The request of UpdateOrganization.
 type UpdateOrganizationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The new name, 1 to 200 characters, unique in the instance.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateOrganizationRequest) Reset() {
@@ -211,8 +224,10 @@ func (x *UpdateOrganizationRequest) GetName() string {
 	return ""
 }
 
+// The answer to UpdateOrganization.
 type UpdateOrganizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the organization changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -255,11 +270,15 @@ func (x *UpdateOrganizationResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListOrganizations.
 type ListOrganizationsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v2.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn OrganizationFieldName  `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.OrganizationFieldName" json:"sorting_column,omitempty"`
-	Queries       []*SearchQuery         `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v2.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn OrganizationFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.OrganizationFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -315,11 +334,15 @@ func (x *ListOrganizationsRequest) GetQueries() []*SearchQuery {
 	return nil
 }
 
+// The answer to ListOrganizations.
 type ListOrganizationsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn OrganizationFieldName  `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.OrganizationFieldName" json:"sorting_column,omitempty"`
-	Result        []*Organization        `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn OrganizationFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.OrganizationFieldName" json:"sorting_column,omitempty"`
+	// The organizations.
+	Result        []*Organization `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -375,9 +398,11 @@ func (x *ListOrganizationsResponse) GetResult() []*Organization {
 	return nil
 }
 
+// The request of DeleteOrganization.
 type DeleteOrganizationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -419,8 +444,10 @@ func (x *DeleteOrganizationRequest) GetOrganizationId() string {
 	return ""
 }
 
+// The answer to DeleteOrganization.
 type DeleteOrganizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -463,9 +490,11 @@ func (x *DeleteOrganizationResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeactivateOrganization.
 type DeactivateOrganizationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -507,8 +536,10 @@ func (x *DeactivateOrganizationRequest) GetOrganizationId() string {
 	return ""
 }
 
+// The answer to DeactivateOrganization.
 type DeactivateOrganizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was deactivated.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -551,9 +582,11 @@ func (x *DeactivateOrganizationResponse) GetChangeDate() *timestamppb.Timestamp 
 	return nil
 }
 
+// The request of ActivateOrganization.
 type ActivateOrganizationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -595,8 +628,10 @@ func (x *ActivateOrganizationRequest) GetOrganizationId() string {
 	return ""
 }
 
+// The answer to ActivateOrganization.
 type ActivateOrganizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was activated.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -639,12 +674,15 @@ func (x *ActivateOrganizationResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of AddOrganizationDomain.
 type AddOrganizationDomainRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Domain         string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Domain like acme.example, 1 to 200 characters; upper case becomes lower case.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddOrganizationDomainRequest) Reset() {
@@ -691,8 +729,10 @@ func (x *AddOrganizationDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to AddOrganizationDomain.
 type AddOrganizationDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was added.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -735,14 +775,19 @@ func (x *AddOrganizationDomainResponse) GetCreationDate() *timestamppb.Timestamp
 	return nil
 }
 
+// The request of ListOrganizationDomains.
 type ListOrganizationDomainsRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Pagination     *v21.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	Filters        []*DomainSearchFilter  `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
-	SortingColumn  DomainFieldName        `protobuf:"varint,4,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.DomainFieldName" json:"sorting_column,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v21.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Filters []*DomainSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
+	// Column to sort by.
+	SortingColumn DomainFieldName `protobuf:"varint,4,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.DomainFieldName" json:"sorting_column,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListOrganizationDomainsRequest) Reset() {
@@ -803,10 +848,13 @@ func (x *ListOrganizationDomainsRequest) GetSortingColumn() DomainFieldName {
 	return DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED
 }
 
+// The answer to ListOrganizationDomains.
 type ListOrganizationDomainsResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Pagination    *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Domains       []*Domain               `protobuf:"bytes,2,rep,name=domains,proto3" json:"domains,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The domains.
+	Domains       []*Domain `protobuf:"bytes,2,rep,name=domains,proto3" json:"domains,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -855,12 +903,15 @@ func (x *ListOrganizationDomainsResponse) GetDomains() []*Domain {
 	return nil
 }
 
+// The request of DeleteOrganizationDomain.
 type DeleteOrganizationDomainRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Domain         string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Domain of the organization, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteOrganizationDomainRequest) Reset() {
@@ -907,8 +958,10 @@ func (x *DeleteOrganizationDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to DeleteOrganizationDomain.
 type DeleteOrganizationDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -951,13 +1004,17 @@ func (x *DeleteOrganizationDomainResponse) GetDeletionDate() *timestamppb.Timest
 	return nil
 }
 
+// The request of GenerateOrganizationDomainValidation.
 type GenerateOrganizationDomainValidationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Domain         string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	Type           DomainValidationType   `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.org.v2.DomainValidationType" json:"type,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Domain of the organization, 1 to 200 characters.
+	Domain string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How the domain will be proved.
+	Type          DomainValidationType `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.org.v2.DomainValidationType" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GenerateOrganizationDomainValidationRequest) Reset() {
@@ -1011,10 +1068,13 @@ func (x *GenerateOrganizationDomainValidationRequest) GetType() DomainValidation
 	return DomainValidationType_DOMAIN_VALIDATION_TYPE_UNSPECIFIED
 }
 
+// The answer to GenerateOrganizationDomainValidation.
 type GenerateOrganizationDomainValidationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Token         string                 `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
-	Url           string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The token to publish. It cannot be read again.
+	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
+	// Where to publish it: the name of a TXT record, or the URL of a text file.
+	Url           string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1063,12 +1123,15 @@ func (x *GenerateOrganizationDomainValidationResponse) GetUrl() string {
 	return ""
 }
 
+// The request of VerifyOrganizationDomain.
 type VerifyOrganizationDomainRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Domain         string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Domain of the organization, 1 to 253 characters.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyOrganizationDomainRequest) Reset() {
@@ -1115,8 +1178,10 @@ func (x *VerifyOrganizationDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to VerifyOrganizationDomain.
 type VerifyOrganizationDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was verified.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1159,10 +1224,13 @@ func (x *VerifyOrganizationDomainResponse) GetChangeDate() *timestamppb.Timestam
 	return nil
 }
 
+// A key and its new value.
 type Metadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// At most 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1211,12 +1279,15 @@ func (x *Metadata) GetValue() []byte {
 	return nil
 }
 
+// The request of SetOrganizationMetadata.
 type SetOrganizationMetadataRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Metadata       []*Metadata            `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// 1 to 200 keys with their values.
+	Metadata      []*Metadata `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetOrganizationMetadataRequest) Reset() {
@@ -1263,8 +1334,10 @@ func (x *SetOrganizationMetadataRequest) GetMetadata() []*Metadata {
 	return nil
 }
 
+// The answer to SetOrganizationMetadata.
 type SetOrganizationMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were set.
 	SetDate       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=set_date,json=setDate,proto3" json:"set_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1307,13 +1380,17 @@ func (x *SetOrganizationMetadataResponse) GetSetDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListOrganizationMetadata.
 type ListOrganizationMetadataRequest struct {
-	state          protoimpl.MessageState      `protogen:"open.v1"`
-	OrganizationId string                      `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Pagination     *v21.PaginationRequest      `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	Filters        []*v22.MetadataSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v21.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Filters       []*v22.MetadataSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListOrganizationMetadataRequest) Reset() {
@@ -1367,10 +1444,13 @@ func (x *ListOrganizationMetadataRequest) GetFilters() []*v22.MetadataSearchFilt
 	return nil
 }
 
+// The answer to ListOrganizationMetadata.
 type ListOrganizationMetadataResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Pagination    *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Metadata      []*v22.Metadata         `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The keys with their values.
+	Metadata      []*v22.Metadata `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1419,12 +1499,15 @@ func (x *ListOrganizationMetadataResponse) GetMetadata() []*v22.Metadata {
 	return nil
 }
 
+// The request of DeleteOrganizationMetadata.
 type DeleteOrganizationMetadataRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Keys           []string               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// 1 to 200 whole keys, of 1 to 200 characters each.
+	Keys          []string `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DeleteOrganizationMetadataRequest) Reset() {
@@ -1471,8 +1554,10 @@ func (x *DeleteOrganizationMetadataRequest) GetKeys() []string {
 	return nil
 }
 
+// The answer to DeleteOrganizationMetadata.
 type DeleteOrganizationMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1515,14 +1600,16 @@ func (x *DeleteOrganizationMetadataResponse) GetDeletionDate() *timestamppb.Time
 	return nil
 }
 
+// A first member.
 type AddOrganizationRequest_Admin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to UserType:
 	//
 	//	*AddOrganizationRequest_Admin_UserId
 	//	*AddOrganizationRequest_Admin_Human
-	UserType      isAddOrganizationRequest_Admin_UserType `protobuf_oneof:"user_type"`
-	Roles         []string                                `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	UserType isAddOrganizationRequest_Admin_UserType `protobuf_oneof:"user_type"`
+	// Roles of the member; none stands for ORG_OWNER.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1594,10 +1681,12 @@ type isAddOrganizationRequest_Admin_UserType interface {
 }
 
 type AddOrganizationRequest_Admin_UserId struct {
+	// A user who exists in the instance.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3,oneof"`
 }
 
 type AddOrganizationRequest_Admin_Human struct {
+	// A human who is created in the new organization.
 	Human *v23.AddHumanUserRequest `protobuf:"bytes,2,opt,name=human,proto3,oneof"`
 }
 
@@ -1605,11 +1694,15 @@ func (*AddOrganizationRequest_Admin_UserId) isAddOrganizationRequest_Admin_UserT
 
 func (*AddOrganizationRequest_Admin_Human) isAddOrganizationRequest_Admin_UserType() {}
 
+// A human that was created with the organization.
 type AddOrganizationResponse_CreatedAdmin struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	EmailCode     *string                `protobuf:"bytes,2,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
-	PhoneCode     *string                `protobuf:"bytes,3,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Code that proves the address, where the request asked to return it.
+	EmailCode *string `protobuf:"bytes,2,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
+	// Code that proves the number, where the request asked to return it.
+	PhoneCode     *string `protobuf:"bytes,3,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

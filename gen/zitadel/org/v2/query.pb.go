@@ -23,11 +23,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Columns that lists of organizations can be sorted by.
 type OrganizationFieldName int32
 
 const (
-	OrganizationFieldName_ORGANIZATION_FIELD_NAME_UNSPECIFIED   OrganizationFieldName = 0
-	OrganizationFieldName_ORGANIZATION_FIELD_NAME_NAME          OrganizationFieldName = 1
+	// The time of creation.
+	OrganizationFieldName_ORGANIZATION_FIELD_NAME_UNSPECIFIED OrganizationFieldName = 0
+	// The name, in any case.
+	OrganizationFieldName_ORGANIZATION_FIELD_NAME_NAME OrganizationFieldName = 1
+	// The time of creation.
 	OrganizationFieldName_ORGANIZATION_FIELD_NAME_CREATION_DATE OrganizationFieldName = 2
 )
 
@@ -72,11 +76,15 @@ func (OrganizationFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v2_query_proto_rawDescGZIP(), []int{0}
 }
 
+// Columns that lists of domains can be sorted by.
 type DomainFieldName int32
 
 const (
-	DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED   DomainFieldName = 0
-	DomainFieldName_DOMAIN_FIELD_NAME_NAME          DomainFieldName = 1
+	// The time of creation.
+	DomainFieldName_DOMAIN_FIELD_NAME_UNSPECIFIED DomainFieldName = 0
+	// The domain.
+	DomainFieldName_DOMAIN_FIELD_NAME_NAME DomainFieldName = 1
+	// The time of creation.
 	DomainFieldName_DOMAIN_FIELD_NAME_CREATION_DATE DomainFieldName = 2
 )
 
@@ -121,6 +129,7 @@ func (DomainFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_org_v2_query_proto_rawDescGZIP(), []int{1}
 }
 
+// One condition on organizations.
 type SearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -222,22 +231,27 @@ type isSearchQuery_Query interface {
 }
 
 type SearchQuery_NameQuery struct {
+	// Compares the name.
 	NameQuery *OrganizationNameQuery `protobuf:"bytes,1,opt,name=name_query,json=nameQuery,proto3,oneof"`
 }
 
 type SearchQuery_DomainQuery struct {
+	// Compares the verified domains; one that meets the condition is enough.
 	DomainQuery *OrganizationDomainQuery `protobuf:"bytes,2,opt,name=domain_query,json=domainQuery,proto3,oneof"`
 }
 
 type SearchQuery_StateQuery struct {
+	// Selects a state.
 	StateQuery *OrganizationStateQuery `protobuf:"bytes,3,opt,name=state_query,json=stateQuery,proto3,oneof"`
 }
 
 type SearchQuery_IdQuery struct {
+	// Selects one organization.
 	IdQuery *OrganizationIDQuery `protobuf:"bytes,4,opt,name=id_query,json=idQuery,proto3,oneof"`
 }
 
 type SearchQuery_DefaultQuery struct {
+	// Selects the default organization of the instance.
 	DefaultQuery *DefaultOrganizationQuery `protobuf:"bytes,5,opt,name=default_query,json=defaultQuery,proto3,oneof"`
 }
 
@@ -251,10 +265,13 @@ func (*SearchQuery_IdQuery) isSearchQuery_Query() {}
 
 func (*SearchQuery_DefaultQuery) isSearchQuery_Query() {}
 
+// Compares the name.
 type OrganizationNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v2.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v2.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -303,10 +320,13 @@ func (x *OrganizationNameQuery) GetMethod() v2.TextQueryMethod {
 	return v2.TextQueryMethod(0)
 }
 
+// Compares the domain.
 type OrganizationDomainQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
-	Method        v2.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// How to compare; by default the whole domain.
+	Method        v2.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -355,9 +375,11 @@ func (x *OrganizationDomainQuery) GetMethod() v2.TextQueryMethod {
 	return v2.TextQueryMethod(0)
 }
 
+// Selects a state.
 type OrganizationStateQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         OrganizationState      `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.org.v2.OrganizationState" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State         OrganizationState `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.org.v2.OrganizationState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -399,9 +421,11 @@ func (x *OrganizationStateQuery) GetState() OrganizationState {
 	return OrganizationState_ORGANIZATION_STATE_UNSPECIFIED
 }
 
+// Selects one organization.
 type OrganizationIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +467,7 @@ func (x *OrganizationIDQuery) GetId() string {
 	return ""
 }
 
+// Selects the default organization of the instance.
 type DefaultOrganizationQuery struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -479,6 +504,7 @@ func (*DefaultOrganizationQuery) Descriptor() ([]byte, []int) {
 	return file_zitadel_org_v2_query_proto_rawDescGZIP(), []int{5}
 }
 
+// One condition on domains.
 type DomainSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -540,6 +566,7 @@ type isDomainSearchFilter_Filter interface {
 }
 
 type DomainSearchFilter_DomainFilter struct {
+	// Compares the domain.
 	DomainFilter *OrganizationDomainQuery `protobuf:"bytes,1,opt,name=domain_filter,json=domainFilter,proto3,oneof"`
 }
 

@@ -73,19 +73,30 @@ func (SMTPConfigState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v1_settings_proto_rawDescGZIP(), []int{0}
 }
 
+// What a generated code or secret is for.
 type SecretGeneratorType int32
 
 const (
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_UNSPECIFIED            SecretGeneratorType = 0
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_INIT_CODE              SecretGeneratorType = 1
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_VERIFY_EMAIL_CODE      SecretGeneratorType = 2
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_VERIFY_PHONE_CODE      SecretGeneratorType = 3
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_PASSWORD_RESET_CODE    SecretGeneratorType = 4
+	// Not a valid choice.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_UNSPECIFIED SecretGeneratorType = 0
+	// Code by which a new user sets the first password.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_INIT_CODE SecretGeneratorType = 1
+	// Code that proves an email address.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_VERIFY_EMAIL_CODE SecretGeneratorType = 2
+	// Code that proves a phone number.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_VERIFY_PHONE_CODE SecretGeneratorType = 3
+	// Code that allows to set a forgotten password anew.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_PASSWORD_RESET_CODE SecretGeneratorType = 4
+	// Code that allows to enrol a passkey.
 	SecretGeneratorType_SECRET_GENERATOR_TYPE_PASSWORDLESS_INIT_CODE SecretGeneratorType = 5
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_APP_SECRET             SecretGeneratorType = 6
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_OTP_SMS                SecretGeneratorType = 7
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_OTP_EMAIL              SecretGeneratorType = 8
-	SecretGeneratorType_SECRET_GENERATOR_TYPE_INVITE_CODE            SecretGeneratorType = 9
+	// Client secret of an application or a machine user.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_APP_SECRET SecretGeneratorType = 6
+	// One-time code by text message.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_OTP_SMS SecretGeneratorType = 7
+	// One-time code by mail.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_OTP_EMAIL SecretGeneratorType = 8
+	// Code by which an invited user sets up a way to log in.
+	SecretGeneratorType_SECRET_GENERATOR_TYPE_INVITE_CODE SecretGeneratorType = 9
 )
 
 // Enum value maps for SecretGeneratorType.
@@ -241,18 +252,30 @@ func (SMSProviderConfigState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v1_settings_proto_rawDescGZIP(), []int{3}
 }
 
+// How codes or secrets of a type are made, and how long they are valid.
 type SecretGenerator struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	GeneratorType       SecretGeneratorType    `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
-	Details             *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	Length              uint32                 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
-	Expiry              *durationpb.Duration   `protobuf:"bytes,4,opt,name=expiry,proto3" json:"expiry,omitempty"`
-	IncludeLowerLetters bool                   `protobuf:"varint,5,opt,name=include_lower_letters,json=includeLowerLetters,proto3" json:"include_lower_letters,omitempty"`
-	IncludeUpperLetters bool                   `protobuf:"varint,6,opt,name=include_upper_letters,json=includeUpperLetters,proto3" json:"include_upper_letters,omitempty"`
-	IncludeDigits       bool                   `protobuf:"varint,7,opt,name=include_digits,json=includeDigits,proto3" json:"include_digits,omitempty"`
-	IncludeSymbols      bool                   `protobuf:"varint,8,opt,name=include_symbols,json=includeSymbols,proto3" json:"include_symbols,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What they are for.
+	GeneratorType SecretGeneratorType `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
+	// The events of the generator.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Number of characters, 1 to 256. A new instance has 6 for codes, 8 for one-time codes, 12
+	// for passkey codes and 64 for secrets.
+	Length uint32 `protobuf:"varint,3,opt,name=length,proto3" json:"length,omitempty"`
+	// How long one is valid; zero: it does not expire. A new instance has an hour for most codes,
+	// 5 minutes for one-time codes, 72 hours for invitations and new users, and no expiry for
+	// secrets.
+	Expiry *durationpb.Duration `protobuf:"bytes,4,opt,name=expiry,proto3" json:"expiry,omitempty"`
+	// True includes a to z. At least one of the four sorts must be included.
+	IncludeLowerLetters bool `protobuf:"varint,5,opt,name=include_lower_letters,json=includeLowerLetters,proto3" json:"include_lower_letters,omitempty"`
+	// True includes A to Z.
+	IncludeUpperLetters bool `protobuf:"varint,6,opt,name=include_upper_letters,json=includeUpperLetters,proto3" json:"include_upper_letters,omitempty"`
+	// True includes 0 to 9.
+	IncludeDigits bool `protobuf:"varint,7,opt,name=include_digits,json=includeDigits,proto3" json:"include_digits,omitempty"`
+	// True includes punctuation.
+	IncludeSymbols bool `protobuf:"varint,8,opt,name=include_symbols,json=includeSymbols,proto3" json:"include_symbols,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SecretGenerator) Reset() {
@@ -341,6 +364,7 @@ func (x *SecretGenerator) GetIncludeSymbols() bool {
 	return false
 }
 
+// One condition on secret generators.
 type SecretGeneratorQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -402,14 +426,17 @@ type isSecretGeneratorQuery_Query interface {
 }
 
 type SecretGeneratorQuery_TypeQuery struct {
+	// Selects a type.
 	TypeQuery *SecretGeneratorTypeQuery `protobuf:"bytes,1,opt,name=type_query,json=typeQuery,proto3,oneof"`
 }
 
 func (*SecretGeneratorQuery_TypeQuery) isSecretGeneratorQuery_Query() {}
 
+// Selects a type.
 type SecretGeneratorTypeQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GeneratorType SecretGeneratorType    `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The type.
+	GeneratorType SecretGeneratorType `protobuf:"varint,1,opt,name=generator_type,json=generatorType,proto3,enum=zitadel.settings.v1.SecretGeneratorType" json:"generator_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1311,15 +1338,21 @@ func (x *DebugNotificationProvider) GetCompact() bool {
 	return false
 }
 
+// How long the tokens of OpenID Connect and OAuth last.
 type OIDCSettings struct {
-	state                      protoimpl.MessageState `protogen:"open.v1"`
-	Details                    *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	AccessTokenLifetime        *durationpb.Duration   `protobuf:"bytes,2,opt,name=access_token_lifetime,json=accessTokenLifetime,proto3" json:"access_token_lifetime,omitempty"`
-	IdTokenLifetime            *durationpb.Duration   `protobuf:"bytes,3,opt,name=id_token_lifetime,json=idTokenLifetime,proto3" json:"id_token_lifetime,omitempty"`
-	RefreshTokenIdleExpiration *durationpb.Duration   `protobuf:"bytes,4,opt,name=refresh_token_idle_expiration,json=refreshTokenIdleExpiration,proto3" json:"refresh_token_idle_expiration,omitempty"`
-	RefreshTokenExpiration     *durationpb.Duration   `protobuf:"bytes,5,opt,name=refresh_token_expiration,json=refreshTokenExpiration,proto3" json:"refresh_token_expiration,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the settings.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// How long an access token is accepted. Default 12 hours.
+	AccessTokenLifetime *durationpb.Duration `protobuf:"bytes,2,opt,name=access_token_lifetime,json=accessTokenLifetime,proto3" json:"access_token_lifetime,omitempty"`
+	// How long an ID token is valid. Default 12 hours.
+	IdTokenLifetime *durationpb.Duration `protobuf:"bytes,3,opt,name=id_token_lifetime,json=idTokenLifetime,proto3" json:"id_token_lifetime,omitempty"`
+	// A refresh token ends when it was not used for this long. Default 720 hours.
+	RefreshTokenIdleExpiration *durationpb.Duration `protobuf:"bytes,4,opt,name=refresh_token_idle_expiration,json=refreshTokenIdleExpiration,proto3" json:"refresh_token_idle_expiration,omitempty"`
+	// A refresh token ends after this long in any case. Default 2160 hours.
+	RefreshTokenExpiration *durationpb.Duration `protobuf:"bytes,5,opt,name=refresh_token_expiration,json=refreshTokenExpiration,proto3" json:"refresh_token_expiration,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *OIDCSettings) Reset() {
@@ -1387,14 +1420,19 @@ func (x *OIDCSettings) GetRefreshTokenExpiration() *durationpb.Duration {
 	return nil
 }
 
+// What an instance permits beyond the safe default.
 type SecurityPolicy struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	Details               *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	EnableIframeEmbedding bool                   `protobuf:"varint,2,opt,name=enable_iframe_embedding,json=enableIframeEmbedding,proto3" json:"enable_iframe_embedding,omitempty"`
-	AllowedOrigins        []string               `protobuf:"bytes,3,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
-	EnableImpersonation   bool                   `protobuf:"varint,4,opt,name=enable_impersonation,json=enableImpersonation,proto3" json:"enable_impersonation,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The events of the policy.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// True lets pages of allowed_origins show the login in a frame. Default false.
+	EnableIframeEmbedding bool `protobuf:"varint,2,opt,name=enable_iframe_embedding,json=enableIframeEmbedding,proto3" json:"enable_iframe_embedding,omitempty"`
+	// Origins such as https://example.com, which pages with the frame come from.
+	AllowedOrigins []string `protobuf:"bytes,3,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
+	// True lets users with a role for it act as other users by token exchange. Default false.
+	EnableImpersonation bool `protobuf:"varint,4,opt,name=enable_impersonation,json=enableImpersonation,proto3" json:"enable_impersonation,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *SecurityPolicy) Reset() {

@@ -21,13 +21,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Which of the two themes pages use. Policy v1 numbers dark and light the other way round.
 type ThemeMode int32
 
 const (
+	// Not told.
 	ThemeMode_THEME_MODE_UNSPECIFIED ThemeMode = 0
-	ThemeMode_THEME_MODE_AUTO        ThemeMode = 1
-	ThemeMode_THEME_MODE_LIGHT       ThemeMode = 2
-	ThemeMode_THEME_MODE_DARK        ThemeMode = 3
+	// The one that the device of the visitor asks for.
+	ThemeMode_THEME_MODE_AUTO ThemeMode = 1
+	// Always the light theme.
+	ThemeMode_THEME_MODE_LIGHT ThemeMode = 2
+	// Always the dark theme.
+	ThemeMode_THEME_MODE_DARK ThemeMode = 3
 )
 
 // Enum value maps for ThemeMode.
@@ -73,17 +78,25 @@ func (ThemeMode) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_branding_settings_proto_rawDescGZIP(), []int{0}
 }
 
+// How pages and mails look: the active label policy.
 type BrandingSettings struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	LightTheme          *Theme                 `protobuf:"bytes,1,opt,name=light_theme,json=lightTheme,proto3" json:"light_theme,omitempty"`
-	DarkTheme           *Theme                 `protobuf:"bytes,2,opt,name=dark_theme,json=darkTheme,proto3" json:"dark_theme,omitempty"`
-	FontUrl             string                 `protobuf:"bytes,3,opt,name=font_url,json=fontUrl,proto3" json:"font_url,omitempty"`
-	HideLoginNameSuffix bool                   `protobuf:"varint,4,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
-	DisableWatermark    bool                   `protobuf:"varint,5,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
-	ResourceOwnerType   ResourceOwnerType      `protobuf:"varint,6,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
-	ThemeMode           ThemeMode              `protobuf:"varint,7,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.settings.v2.ThemeMode" json:"theme_mode,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Colors and images of the light theme.
+	LightTheme *Theme `protobuf:"bytes,1,opt,name=light_theme,json=lightTheme,proto3" json:"light_theme,omitempty"`
+	// Colors and images of the dark theme.
+	DarkTheme *Theme `protobuf:"bytes,2,opt,name=dark_theme,json=darkTheme,proto3" json:"dark_theme,omitempty"`
+	// Address of the font; empty where there is none.
+	FontUrl string `protobuf:"bytes,3,opt,name=font_url,json=fontUrl,proto3" json:"font_url,omitempty"`
+	// True leaves the domain out of the login names that the login pages show.
+	HideLoginNameSuffix bool `protobuf:"varint,4,opt,name=hide_login_name_suffix,json=hideLoginNameSuffix,proto3" json:"hide_login_name_suffix,omitempty"`
+	// True leaves out the line that names the software.
+	DisableWatermark bool `protobuf:"varint,5,opt,name=disable_watermark,json=disableWatermark,proto3" json:"disable_watermark,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,6,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	// Which theme pages use.
+	ThemeMode     ThemeMode `protobuf:"varint,7,opt,name=theme_mode,json=themeMode,proto3,enum=zitadel.settings.v2.ThemeMode" json:"theme_mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *BrandingSettings) Reset() {
@@ -165,16 +178,23 @@ func (x *BrandingSettings) GetThemeMode() ThemeMode {
 	return ThemeMode_THEME_MODE_UNSPECIFIED
 }
 
+// Colors and images of a theme.
 type Theme struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	PrimaryColor    string                 `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
-	BackgroundColor string                 `protobuf:"bytes,2,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
-	WarnColor       string                 `protobuf:"bytes,3,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
-	FontColor       string                 `protobuf:"bytes,4,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
-	LogoUrl         string                 `protobuf:"bytes,5,opt,name=logo_url,json=logoUrl,proto3" json:"logo_url,omitempty"`
-	IconUrl         string                 `protobuf:"bytes,6,opt,name=icon_url,json=iconUrl,proto3" json:"icon_url,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Color of buttons and links: # and 3, 6 or 8 hexadecimal digits; empty: the built-in one.
+	PrimaryColor string `protobuf:"bytes,1,opt,name=primary_color,json=primaryColor,proto3" json:"primary_color,omitempty"`
+	// Color of the background, in the same form.
+	BackgroundColor string `protobuf:"bytes,2,opt,name=background_color,json=backgroundColor,proto3" json:"background_color,omitempty"`
+	// Color of warnings, in the same form.
+	WarnColor string `protobuf:"bytes,3,opt,name=warn_color,json=warnColor,proto3" json:"warn_color,omitempty"`
+	// Color of text, in the same form.
+	FontColor string `protobuf:"bytes,4,opt,name=font_color,json=fontColor,proto3" json:"font_color,omitempty"`
+	// Address of the logo; empty where there is none.
+	LogoUrl string `protobuf:"bytes,5,opt,name=logo_url,json=logoUrl,proto3" json:"logo_url,omitempty"`
+	// Address of the icon; empty where there is none.
+	IconUrl       string `protobuf:"bytes,6,opt,name=icon_url,json=iconUrl,proto3" json:"icon_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Theme) Reset() {

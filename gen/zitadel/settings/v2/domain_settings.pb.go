@@ -21,14 +21,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What domains mean for login names and for mail: the domain policy.
 type DomainSettings struct {
-	state                                  protoimpl.MessageState `protogen:"open.v1"`
-	LoginNameIncludesDomain                bool                   `protobuf:"varint,1,opt,name=login_name_includes_domain,json=loginNameIncludesDomain,proto3" json:"login_name_includes_domain,omitempty"`
-	RequireOrgDomainVerification           bool                   `protobuf:"varint,2,opt,name=require_org_domain_verification,json=requireOrgDomainVerification,proto3" json:"require_org_domain_verification,omitempty"`
-	SmtpSenderAddressMatchesInstanceDomain bool                   `protobuf:"varint,3,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
-	ResourceOwnerType                      ResourceOwnerType      `protobuf:"varint,6,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
-	unknownFields                          protoimpl.UnknownFields
-	sizeCache                              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True ends every login name in a domain of its organization, so that user names are unique
+	// per organization and not per instance.
+	LoginNameIncludesDomain bool `protobuf:"varint,1,opt,name=login_name_includes_domain,json=loginNameIncludesDomain,proto3" json:"login_name_includes_domain,omitempty"`
+	// True lets a domain of an organization count only once it is verified.
+	RequireOrgDomainVerification bool `protobuf:"varint,2,opt,name=require_org_domain_verification,json=requireOrgDomainVerification,proto3" json:"require_org_domain_verification,omitempty"`
+	// True refuses sender addresses of mail outside the domains of the instance.
+	SmtpSenderAddressMatchesInstanceDomain bool `protobuf:"varint,3,opt,name=smtp_sender_address_matches_instance_domain,json=smtpSenderAddressMatchesInstanceDomain,proto3" json:"smtp_sender_address_matches_instance_domain,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,6,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *DomainSettings) Reset() {

@@ -21,10 +21,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A kind of settings.
 type SettingsType int32
 
 const (
-	SettingsType_SETTINGS_TYPE_UNSPECIFIED   SettingsType = 0
+	// Not a valid choice.
+	SettingsType_SETTINGS_TYPE_UNSPECIFIED SettingsType = 0
+	// Links that pages show.
 	SettingsType_SETTINGS_TYPE_LINK_SETTINGS SettingsType = 1
 )
 
@@ -67,14 +70,19 @@ func (SettingsType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_effective_settings_proto_rawDescGZIP(), []int{0}
 }
 
+// The request of GetEffectiveSettings: the narrowest level that is given decides.
 type GetEffectiveSettingsRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId *string                `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
-	ProjectId      *string                `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3,oneof" json:"project_id,omitempty"`
-	ApplicationId  *string                `protobuf:"bytes,3,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
-	Types          []SettingsType         `protobuf:"varint,4,rep,packed,name=types,proto3,enum=zitadel.settings.v2.SettingsType" json:"types,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrganizationId *string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3,oneof" json:"organization_id,omitempty"`
+	// Id of the project.
+	ProjectId *string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3,oneof" json:"project_id,omitempty"`
+	// Id of the application.
+	ApplicationId *string `protobuf:"bytes,3,opt,name=application_id,json=applicationId,proto3,oneof" json:"application_id,omitempty"`
+	// The kinds to return; none: all.
+	Types         []SettingsType `protobuf:"varint,4,rep,packed,name=types,proto3,enum=zitadel.settings.v2.SettingsType" json:"types,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetEffectiveSettingsRequest) Reset() {
@@ -135,9 +143,11 @@ func (x *GetEffectiveSettingsRequest) GetTypes() []SettingsType {
 	return nil
 }
 
+// The answer to GetEffectiveSettings.
 type GetEffectiveSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Links         *LinkSettings          `protobuf:"bytes,7,opt,name=links,proto3,oneof" json:"links,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The links that hold.
+	Links         *LinkSettings `protobuf:"bytes,7,opt,name=links,proto3,oneof" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,18 +22,28 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Links that pages and mails show: the privacy policy. An empty one is not shown. {{.Lang}} in
+// a link stands for the language of the visitor.
 type LegalAndSupportSettings struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	TosLink           string                 `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
-	PrivacyPolicyLink string                 `protobuf:"bytes,2,opt,name=privacy_policy_link,json=privacyPolicyLink,proto3" json:"privacy_policy_link,omitempty"`
-	HelpLink          string                 `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
-	SupportEmail      string                 `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
-	ResourceOwnerType ResourceOwnerType      `protobuf:"varint,5,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
-	DocsLink          string                 `protobuf:"bytes,6,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
-	CustomLink        string                 `protobuf:"bytes,7,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
-	CustomLinkText    string                 `protobuf:"bytes,8,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Terms of service.
+	TosLink string `protobuf:"bytes,1,opt,name=tos_link,json=tosLink,proto3" json:"tos_link,omitempty"`
+	// Privacy statement.
+	PrivacyPolicyLink string `protobuf:"bytes,2,opt,name=privacy_policy_link,json=privacyPolicyLink,proto3" json:"privacy_policy_link,omitempty"`
+	// Help.
+	HelpLink string `protobuf:"bytes,3,opt,name=help_link,json=helpLink,proto3" json:"help_link,omitempty"`
+	// Address that users can write to, at most 320 characters.
+	SupportEmail string `protobuf:"bytes,4,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,5,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	// Documentation, in the console.
+	DocsLink string `protobuf:"bytes,6,opt,name=docs_link,json=docsLink,proto3" json:"docs_link,omitempty"`
+	// A link of one's own, in the console.
+	CustomLink string `protobuf:"bytes,7,opt,name=custom_link,json=customLink,proto3" json:"custom_link,omitempty"`
+	// Text of the custom link.
+	CustomLinkText string `protobuf:"bytes,8,opt,name=custom_link_text,json=customLinkText,proto3" json:"custom_link_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LegalAndSupportSettings) Reset() {

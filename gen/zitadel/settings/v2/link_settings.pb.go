@@ -24,16 +24,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a link leads to.
 type LinkType int32
 
 const (
-	LinkType_LINK_TYPE_UNSPECIFIED      LinkType = 0
+	// Not a valid choice.
+	LinkType_LINK_TYPE_UNSPECIFIED LinkType = 0
+	// Terms of service.
 	LinkType_LINK_TYPE_TERMS_OF_SERVICE LinkType = 1
-	LinkType_LINK_TYPE_PRIVACY_POLICY   LinkType = 2
-	LinkType_LINK_TYPE_HELP             LinkType = 3
-	LinkType_LINK_TYPE_SUPPORT          LinkType = 4
-	LinkType_LINK_TYPE_DOCS             LinkType = 5
-	LinkType_LINK_TYPE_CUSTOM           LinkType = 6
+	// Privacy statement.
+	LinkType_LINK_TYPE_PRIVACY_POLICY LinkType = 2
+	// Help.
+	LinkType_LINK_TYPE_HELP LinkType = 3
+	// Support, also by mail.
+	LinkType_LINK_TYPE_SUPPORT LinkType = 4
+	// Documentation.
+	LinkType_LINK_TYPE_DOCS LinkType = 5
+	// Anything else.
+	LinkType_LINK_TYPE_CUSTOM LinkType = 6
 )
 
 // Enum value maps for LinkType.
@@ -85,12 +93,16 @@ func (LinkType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_link_settings_proto_rawDescGZIP(), []int{0}
 }
 
+// Where a link opens.
 type LinkTarget int32
 
 const (
+	// As the page decides.
 	LinkTarget_LINK_TARGET_UNSPECIFIED LinkTarget = 0
-	LinkTarget_LINK_TARGET_SELF        LinkTarget = 1
-	LinkTarget_LINK_TARGET_BLANK       LinkTarget = 2
+	// In place of the page.
+	LinkTarget_LINK_TARGET_SELF LinkTarget = 1
+	// In a new window.
+	LinkTarget_LINK_TARGET_BLANK LinkTarget = 2
 )
 
 // Enum value maps for LinkTarget.
@@ -134,9 +146,11 @@ func (LinkTarget) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_link_settings_proto_rawDescGZIP(), []int{1}
 }
 
+// Links that pages show.
 type LinkSettings struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Links         []*Link                `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The links in the order in which they are shown.
+	Links         []*Link `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -178,14 +192,19 @@ func (x *LinkSettings) GetLinks() []*Link {
 	return nil
 }
 
+// A link that pages show.
 type Link struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Type           LinkType               `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.settings.v2.LinkType" json:"type,omitempty"`
-	Url            string                 `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	TranslationKey string                 `protobuf:"bytes,3,opt,name=translation_key,json=translationKey,proto3" json:"translation_key,omitempty"`
-	Target         LinkTarget             `protobuf:"varint,4,opt,name=target,proto3,enum=zitadel.settings.v2.LinkTarget" json:"target,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it leads to.
+	Type LinkType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.settings.v2.LinkType" json:"type,omitempty"`
+	// An http or https address, or mailto: and a mail address.
+	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
+	// Key of its text; absent: the text of its type.
+	TranslationKey string `protobuf:"bytes,3,opt,name=translation_key,json=translationKey,proto3" json:"translation_key,omitempty"`
+	// Where it opens.
+	Target        LinkTarget `protobuf:"varint,4,opt,name=target,proto3,enum=zitadel.settings.v2.LinkTarget" json:"target,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Link) Reset() {
@@ -246,9 +265,11 @@ func (x *Link) GetTarget() LinkTarget {
 	return LinkTarget_LINK_TARGET_UNSPECIFIED
 }
 
+// The request of GetLinkSettings.
 type GetLinkSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -290,10 +311,13 @@ func (x *GetLinkSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetLinkSettings.
 type GetLinkSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Settings      *LinkSettings          `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
-	Source        Source                 `protobuf:"varint,2,opt,name=source,proto3,enum=zitadel.settings.v2.Source" json:"source,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The links that hold.
+	Settings *LinkSettings `protobuf:"bytes,1,opt,name=settings,proto3" json:"settings,omitempty"`
+	// The level that set them.
+	Source        Source `protobuf:"varint,2,opt,name=source,proto3,enum=zitadel.settings.v2.Source" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,10 +366,13 @@ func (x *GetLinkSettingsResponse) GetSource() Source {
 	return Source_SOURCE_UNSPECIFIED
 }
 
+// The request of SetLinkSettings.
 type SetLinkSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
-	Links         []*Link                `protobuf:"bytes,2,rep,name=links,proto3" json:"links,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	// All links; those that were set before are replaced.
+	Links         []*Link `protobuf:"bytes,2,rep,name=links,proto3" json:"links,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -394,10 +421,13 @@ func (x *SetLinkSettingsRequest) GetLinks() []*Link {
 	return nil
 }
 
+// The answer to SetLinkSettings.
 type SetLinkSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Settings      *LinkSettings          `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were set.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// The links that hold now.
+	Settings      *LinkSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,9 +476,11 @@ func (x *SetLinkSettingsResponse) GetSettings() *LinkSettings {
 	return nil
 }
 
+// The request of ResetLinkSettings.
 type ResetLinkSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -490,10 +522,13 @@ func (x *ResetLinkSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to ResetLinkSettings.
 type ResetLinkSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Settings      *LinkSettings          `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were reset.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// The links that hold now.
+	Settings      *LinkSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

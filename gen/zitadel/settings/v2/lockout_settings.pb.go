@@ -21,13 +21,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// After how many failures in succession a user is locked: the lockout policy. Passwords and
+// one-time codes count apart.
 type LockoutSettings struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	MaxPasswordAttempts uint64                 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
-	ResourceOwnerType   ResourceOwnerType      `protobuf:"varint,2,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
-	MaxOtpAttempts      uint64                 `protobuf:"varint,3,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Wrong passwords that lock the user. 0: no limit.
+	MaxPasswordAttempts uint64 `protobuf:"varint,1,opt,name=max_password_attempts,json=maxPasswordAttempts,proto3" json:"max_password_attempts,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,2,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	// Wrong one-time codes that lock the user. 0: no limit.
+	MaxOtpAttempts uint64 `protobuf:"varint,3,opt,name=max_otp_attempts,json=maxOtpAttempts,proto3" json:"max_otp_attempts,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LockoutSettings) Reset() {

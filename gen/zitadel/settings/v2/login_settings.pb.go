@@ -23,15 +23,23 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A way to prove a second thing after the password.
 type SecondFactorType int32
 
 const (
-	SecondFactorType_SECOND_FACTOR_TYPE_UNSPECIFIED    SecondFactorType = 0
-	SecondFactorType_SECOND_FACTOR_TYPE_OTP            SecondFactorType = 1
-	SecondFactorType_SECOND_FACTOR_TYPE_TOTP           SecondFactorType = 1
-	SecondFactorType_SECOND_FACTOR_TYPE_U2F            SecondFactorType = 2
-	SecondFactorType_SECOND_FACTOR_TYPE_OTP_EMAIL      SecondFactorType = 3
-	SecondFactorType_SECOND_FACTOR_TYPE_OTP_SMS        SecondFactorType = 4
+	// Not a valid choice.
+	SecondFactorType_SECOND_FACTOR_TYPE_UNSPECIFIED SecondFactorType = 0
+	// Old name of SECOND_FACTOR_TYPE_TOTP.
+	SecondFactorType_SECOND_FACTOR_TYPE_OTP SecondFactorType = 1
+	// One-time codes of an authenticator app. JSON shows it under the old name.
+	SecondFactorType_SECOND_FACTOR_TYPE_TOTP SecondFactorType = 1
+	// A security key or a device, touched to prove that it is there.
+	SecondFactorType_SECOND_FACTOR_TYPE_U2F SecondFactorType = 2
+	// One-time codes sent to the verified email address.
+	SecondFactorType_SECOND_FACTOR_TYPE_OTP_EMAIL SecondFactorType = 3
+	// One-time codes sent to the verified phone number.
+	SecondFactorType_SECOND_FACTOR_TYPE_OTP_SMS SecondFactorType = 4
+	// Codes that the user keeps for the loss of another factor. Each counts once.
 	SecondFactorType_SECOND_FACTOR_TYPE_RECOVERY_CODES SecondFactorType = 5
 )
 
@@ -84,10 +92,13 @@ func (SecondFactorType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_login_settings_proto_rawDescGZIP(), []int{0}
 }
 
+// A way that proves two things at once and so needs no password.
 type MultiFactorType int32
 
 const (
-	MultiFactorType_MULTI_FACTOR_TYPE_UNSPECIFIED           MultiFactorType = 0
+	// Not a valid choice.
+	MultiFactorType_MULTI_FACTOR_TYPE_UNSPECIFIED MultiFactorType = 0
+	// A passkey: a key that has verified its user by PIN or biometry.
 	MultiFactorType_MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION MultiFactorType = 1
 )
 
@@ -130,11 +141,14 @@ func (MultiFactorType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_login_settings_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether users may log in with a passkey and without a password.
 type PasskeysType int32
 
 const (
+	// No.
 	PasskeysType_PASSKEYS_TYPE_NOT_ALLOWED PasskeysType = 0
-	PasskeysType_PASSKEYS_TYPE_ALLOWED     PasskeysType = 1
+	// Yes.
+	PasskeysType_PASSKEYS_TYPE_ALLOWED PasskeysType = 1
 )
 
 // Enum value maps for PasskeysType.
@@ -176,22 +190,36 @@ func (PasskeysType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_login_settings_proto_rawDescGZIP(), []int{2}
 }
 
+// Kind of an identity provider.
 type IdentityProviderType int32
 
 const (
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_UNSPECIFIED        IdentityProviderType = 0
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_OIDC               IdentityProviderType = 1
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_JWT                IdentityProviderType = 2
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_LDAP               IdentityProviderType = 3
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_OAUTH              IdentityProviderType = 4
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_AZURE_AD           IdentityProviderType = 5
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITHUB             IdentityProviderType = 6
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITHUB_ES          IdentityProviderType = 7
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITLAB             IdentityProviderType = 8
+	// Not told.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_UNSPECIFIED IdentityProviderType = 0
+	// Any provider of OpenID Connect.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_OIDC IdentityProviderType = 1
+	// A gateway in front of the login that sets signed tokens.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_JWT IdentityProviderType = 2
+	// An LDAP directory.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_LDAP IdentityProviderType = 3
+	// Any provider of OAuth 2.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_OAUTH IdentityProviderType = 4
+	// Microsoft Entra ID.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_AZURE_AD IdentityProviderType = 5
+	// GitHub.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITHUB IdentityProviderType = 6
+	// GitHub Enterprise Server.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITHUB_ES IdentityProviderType = 7
+	// GitLab.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITLAB IdentityProviderType = 8
+	// GitLab on a server of one's own.
 	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GITLAB_SELF_HOSTED IdentityProviderType = 9
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GOOGLE             IdentityProviderType = 10
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_SAML               IdentityProviderType = 11
-	IdentityProviderType_IDENTITY_PROVIDER_TYPE_APPLE              IdentityProviderType = 12
+	// Google.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_GOOGLE IdentityProviderType = 10
+	// Any provider of SAML 2.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_SAML IdentityProviderType = 11
+	// Apple.
+	IdentityProviderType_IDENTITY_PROVIDER_TYPE_APPLE IdentityProviderType = 12
 )
 
 // Enum value maps for IdentityProviderType.
@@ -255,32 +283,69 @@ func (IdentityProviderType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_login_settings_proto_rawDescGZIP(), []int{3}
 }
 
+// How people may log in: the login policy, the organization's own or that of the instance as a
+// whole.
 type LoginSettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// Old name of allow_local_authentication, with the same value.
+	//
 	// Deprecated: Marked as deprecated in zitadel/settings/v2/login_settings.proto.
-	AllowUsernamePassword      bool                 `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
-	AllowLocalAuthentication   bool                 `protobuf:"varint,20,opt,name=allow_local_authentication,json=allowLocalAuthentication,proto3" json:"allow_local_authentication,omitempty"`
-	AllowRegister              bool                 `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
-	AllowExternalIdp           bool                 `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
-	ForceMfa                   bool                 `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
-	PasskeysType               PasskeysType         `protobuf:"varint,5,opt,name=passkeys_type,json=passkeysType,proto3,enum=zitadel.settings.v2.PasskeysType" json:"passkeys_type,omitempty"`
-	HidePasswordReset          bool                 `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
-	IgnoreUnknownUsernames     bool                 `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	DefaultRedirectUri         string               `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	PasswordCheckLifetime      *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
+	AllowUsernamePassword bool `protobuf:"varint,1,opt,name=allow_username_password,json=allowUsernamePassword,proto3" json:"allow_username_password,omitempty"`
+	// True lets users log in with a login name and with what they set up here: a password or a
+	// passkey.
+	AllowLocalAuthentication bool `protobuf:"varint,20,opt,name=allow_local_authentication,json=allowLocalAuthentication,proto3" json:"allow_local_authentication,omitempty"`
+	// True offers visitors to create a user by themselves. Default true.
+	AllowRegister bool `protobuf:"varint,2,opt,name=allow_register,json=allowRegister,proto3" json:"allow_register,omitempty"`
+	// True lets users log in with the identity providers that GetActiveIdentityProviders lists.
+	AllowExternalIdp bool `protobuf:"varint,3,opt,name=allow_external_idp,json=allowExternalIdp,proto3" json:"allow_external_idp,omitempty"`
+	// True requires a second factor or a multi factor in every login; users without one must
+	// enrol one of those that are listed. A passkey satisfies it where passkeys are allowed and
+	// the multi factor is listed. Default false.
+	ForceMfa bool `protobuf:"varint,4,opt,name=force_mfa,json=forceMfa,proto3" json:"force_mfa,omitempty"`
+	// Whether users may log in with a passkey and without a password.
+	PasskeysType PasskeysType `protobuf:"varint,5,opt,name=passkeys_type,json=passkeysType,proto3,enum=zitadel.settings.v2.PasskeysType" json:"passkeys_type,omitempty"`
+	// True leaves the link for a forgotten password out of the login pages. Default false.
+	HidePasswordReset bool `protobuf:"varint,6,opt,name=hide_password_reset,json=hidePasswordReset,proto3" json:"hide_password_reset,omitempty"`
+	// True lets the login go on to the password for names that do not exist, so that it does not
+	// tell which names do. Default false.
+	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
+	// Where the login sends users when it was not started by an application: an absolute URI, or
+	// empty for the built-in page.
+	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	// Default 240 hours.
+	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
+	// For how long a login with an identity provider counts in a session. Default 240 hours.
 	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
-	MfaInitSkipLifetime        *durationpb.Duration `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
-	SecondFactorCheckLifetime  *durationpb.Duration `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
-	MultiFactorCheckLifetime   *durationpb.Duration `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
-	SecondFactors              []SecondFactorType   `protobuf:"varint,14,rep,packed,name=second_factors,json=secondFactors,proto3,enum=zitadel.settings.v2.SecondFactorType" json:"second_factors,omitempty"`
-	MultiFactors               []MultiFactorType    `protobuf:"varint,15,rep,packed,name=multi_factors,json=multiFactors,proto3,enum=zitadel.settings.v2.MultiFactorType" json:"multi_factors,omitempty"`
-	AllowDomainDiscovery       bool                 `protobuf:"varint,16,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
-	DisableLoginWithEmail      bool                 `protobuf:"varint,17,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
-	DisableLoginWithPhone      bool                 `protobuf:"varint,18,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
-	ResourceOwnerType          ResourceOwnerType    `protobuf:"varint,19,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
-	ForceMfaLocalOnly          bool                 `protobuf:"varint,22,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
-	unknownFields              protoimpl.UnknownFields
-	sizeCache                  protoimpl.SizeCache
+	// For how long a user who declined to set up a factor is not asked again, where none is
+	// required. Default 720 hours.
+	MfaInitSkipLifetime *durationpb.Duration `protobuf:"bytes,11,opt,name=mfa_init_skip_lifetime,json=mfaInitSkipLifetime,proto3" json:"mfa_init_skip_lifetime,omitempty"`
+	// For how long a checked second factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age. Default 18 hours.
+	SecondFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,12,opt,name=second_factor_check_lifetime,json=secondFactorCheckLifetime,proto3" json:"second_factor_check_lifetime,omitempty"`
+	// For how long a checked multi factor counts in a session. A factor that is no longer listed
+	// counts for nothing, whatever its age. Default 12 hours.
+	MultiFactorCheckLifetime *durationpb.Duration `protobuf:"bytes,13,opt,name=multi_factor_check_lifetime,json=multiFactorCheckLifetime,proto3" json:"multi_factor_check_lifetime,omitempty"`
+	// The second factors that users may enrol and authenticate with, in the order of their
+	// addition.
+	SecondFactors []SecondFactorType `protobuf:"varint,14,rep,packed,name=second_factors,json=secondFactors,proto3,enum=zitadel.settings.v2.SecondFactorType" json:"second_factors,omitempty"`
+	// The multi factors that users may enrol and authenticate with, in the order of their
+	// addition.
+	MultiFactors []MultiFactorType `protobuf:"varint,15,rep,packed,name=multi_factors,json=multiFactors,proto3,enum=zitadel.settings.v2.MultiFactorType" json:"multi_factors,omitempty"`
+	// True lets the login find the organization by the domain of an unknown login name. Default
+	// true.
+	AllowDomainDiscovery bool `protobuf:"varint,16,opt,name=allow_domain_discovery,json=allowDomainDiscovery,proto3" json:"allow_domain_discovery,omitempty"`
+	// True refuses an email address in place of a login name. Default false.
+	DisableLoginWithEmail bool `protobuf:"varint,17,opt,name=disable_login_with_email,json=disableLoginWithEmail,proto3" json:"disable_login_with_email,omitempty"`
+	// True refuses a phone number in place of a login name. Default false.
+	DisableLoginWithPhone bool `protobuf:"varint,18,opt,name=disable_login_with_phone,json=disableLoginWithPhone,proto3" json:"disable_login_with_phone,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,19,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	// True requires a second factor or a multi factor after a login with a password, and not
+	// after one with an identity provider, also where force_mfa is set. Default false.
+	ForceMfaLocalOnly bool `protobuf:"varint,22,opt,name=force_mfa_local_only,json=forceMfaLocalOnly,proto3" json:"force_mfa_local_only,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *LoginSettings) Reset() {
@@ -461,12 +526,17 @@ func (x *LoginSettings) GetForceMfaLocalOnly() bool {
 	return false
 }
 
+// An identity provider that the login offers.
 type IdentityProvider struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Type          IdentityProviderType   `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.settings.v2.IdentityProviderType" json:"type,omitempty"`
-	Options       *v2.Options            `protobuf:"bytes,4,opt,name=options,proto3" json:"options,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name for people.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Its kind.
+	Type IdentityProviderType `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.settings.v2.IdentityProviderType" json:"type,omitempty"`
+	// What a login with it may create and change.
+	Options       *v2.Options `protobuf:"bytes,4,opt,name=options,proto3" json:"options,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,13 +24,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Columns that lists of organization settings can be sorted by.
 type OrganizationSettingsFieldName int32
 
 const (
-	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_UNSPECIFIED     OrganizationSettingsFieldName = 0
+	// The time of creation.
+	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_UNSPECIFIED OrganizationSettingsFieldName = 0
+	// The id of the organization.
 	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_ORGANIZATION_ID OrganizationSettingsFieldName = 1
-	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_CREATION_DATE   OrganizationSettingsFieldName = 2
-	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_CHANGE_DATE     OrganizationSettingsFieldName = 3
+	// The time of creation.
+	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_CREATION_DATE OrganizationSettingsFieldName = 2
+	// The time of the last change.
+	OrganizationSettingsFieldName_ORGANIZATION_SETTINGS_FIELD_NAME_CHANGE_DATE OrganizationSettingsFieldName = 3
 )
 
 // Enum value maps for OrganizationSettingsFieldName.
@@ -76,12 +81,18 @@ func (OrganizationSettingsFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_organization_settings_proto_rawDescGZIP(), []int{0}
 }
 
+// Settings that an organization has of its own, apart from policies.
 type OrganizationSettings struct {
-	state                       protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId              string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	CreationDate                *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate                  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	OrganizationScopedUsernames bool                   `protobuf:"varint,4,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3" json:"organization_scoped_usernames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// When they were first set.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When they were last set.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// True makes user names unique per organization, false per instance as far as the domain
+	// policy says so.
+	OrganizationScopedUsernames bool `protobuf:"varint,4,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3" json:"organization_scoped_usernames,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
 }
@@ -144,6 +155,7 @@ func (x *OrganizationSettings) GetOrganizationScopedUsernames() bool {
 	return false
 }
 
+// One condition on organization settings.
 type OrganizationSettingsSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -215,10 +227,12 @@ type isOrganizationSettingsSearchFilter_Filter interface {
 }
 
 type OrganizationSettingsSearchFilter_InOrganizationIdsFilter struct {
+	// Selects organizations.
 	InOrganizationIdsFilter *v2.InIDsFilter `protobuf:"bytes,1,opt,name=in_organization_ids_filter,json=inOrganizationIdsFilter,proto3,oneof"`
 }
 
 type OrganizationSettingsSearchFilter_OrganizationScopedUsernamesFilter struct {
+	// Selects by the scope of user names.
 	OrganizationScopedUsernamesFilter *OrganizationScopedUsernamesFilter `protobuf:"bytes,2,opt,name=organization_scoped_usernames_filter,json=organizationScopedUsernamesFilter,proto3,oneof"`
 }
 
@@ -228,9 +242,11 @@ func (*OrganizationSettingsSearchFilter_InOrganizationIdsFilter) isOrganizationS
 func (*OrganizationSettingsSearchFilter_OrganizationScopedUsernamesFilter) isOrganizationSettingsSearchFilter_Filter() {
 }
 
+// Selects by the scope of user names.
 type OrganizationScopedUsernamesFilter struct {
-	state                       protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationScopedUsernames bool                   `protobuf:"varint,1,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3" json:"organization_scoped_usernames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True selects those that are unique per organization, false the others.
+	OrganizationScopedUsernames bool `protobuf:"varint,1,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3" json:"organization_scoped_usernames,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
 }

@@ -21,14 +21,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a new password must contain: the password complexity policy.
 type PasswordComplexitySettings struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	MinLength         uint64                 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
-	RequiresUppercase bool                   `protobuf:"varint,2,opt,name=requires_uppercase,json=requiresUppercase,proto3" json:"requires_uppercase,omitempty"`
-	RequiresLowercase bool                   `protobuf:"varint,3,opt,name=requires_lowercase,json=requiresLowercase,proto3" json:"requires_lowercase,omitempty"`
-	RequiresNumber    bool                   `protobuf:"varint,4,opt,name=requires_number,json=requiresNumber,proto3" json:"requires_number,omitempty"`
-	RequiresSymbol    bool                   `protobuf:"varint,5,opt,name=requires_symbol,json=requiresSymbol,proto3" json:"requires_symbol,omitempty"`
-	ResourceOwnerType ResourceOwnerType      `protobuf:"varint,6,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Least number of characters, 1 to 72. Default 8.
+	MinLength uint64 `protobuf:"varint,1,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
+	// True asks for at least one upper-case letter.
+	RequiresUppercase bool `protobuf:"varint,2,opt,name=requires_uppercase,json=requiresUppercase,proto3" json:"requires_uppercase,omitempty"`
+	// True asks for at least one lower-case letter.
+	RequiresLowercase bool `protobuf:"varint,3,opt,name=requires_lowercase,json=requiresLowercase,proto3" json:"requires_lowercase,omitempty"`
+	// True asks for at least one digit.
+	RequiresNumber bool `protobuf:"varint,4,opt,name=requires_number,json=requiresNumber,proto3" json:"requires_number,omitempty"`
+	// True asks for at least one character that is neither a letter nor a digit.
+	RequiresSymbol bool `protobuf:"varint,5,opt,name=requires_symbol,json=requiresSymbol,proto3" json:"requires_symbol,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,6,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -105,11 +112,17 @@ func (x *PasswordComplexitySettings) GetResourceOwnerType() ResourceOwnerType {
 	return ResourceOwnerType_RESOURCE_OWNER_TYPE_UNSPECIFIED
 }
 
+// How long a password lasts: the password age policy.
 type PasswordExpirySettings struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	MaxAgeDays        uint64                 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
-	ExpireWarnDays    uint64                 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
-	ResourceOwnerType ResourceOwnerType      `protobuf:"varint,3,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days after which a password must be changed at the next login, at most 36,500. 0, the
+	// default: never.
+	MaxAgeDays uint64 `protobuf:"varint,1,opt,name=max_age_days,json=maxAgeDays,proto3" json:"max_age_days,omitempty"`
+	// For how many days before that the user is warned, at most 36,500. 0, the default: not at
+	// all.
+	ExpireWarnDays uint64 `protobuf:"varint,2,opt,name=expire_warn_days,json=expireWarnDays,proto3" json:"expire_warn_days,omitempty"`
+	// Where the settings come from.
+	ResourceOwnerType ResourceOwnerType `protobuf:"varint,3,opt,name=resource_owner_type,json=resourceOwnerType,proto3,enum=zitadel.settings.v2.ResourceOwnerType" json:"resource_owner_type,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }

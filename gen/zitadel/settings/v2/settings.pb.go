@@ -21,12 +21,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Where settings come from.
 type ResourceOwnerType int32
 
 const (
+	// Not told.
 	ResourceOwnerType_RESOURCE_OWNER_TYPE_UNSPECIFIED ResourceOwnerType = 0
-	ResourceOwnerType_RESOURCE_OWNER_TYPE_INSTANCE    ResourceOwnerType = 1
-	ResourceOwnerType_RESOURCE_OWNER_TYPE_ORG         ResourceOwnerType = 2
+	// They are those of the instance, inherited or asked for.
+	ResourceOwnerType_RESOURCE_OWNER_TYPE_INSTANCE ResourceOwnerType = 1
+	// They are the organization's own.
+	ResourceOwnerType_RESOURCE_OWNER_TYPE_ORG ResourceOwnerType = 2
 )
 
 // Enum value maps for ResourceOwnerType.

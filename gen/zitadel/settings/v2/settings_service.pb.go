@@ -28,9 +28,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of GetLoginSettings.
 type GetLoginSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -72,10 +74,13 @@ func (x *GetLoginSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetLoginSettings.
 type GetLoginSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Settings      *LoginSettings         `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
+	Settings      *LoginSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -124,9 +129,11 @@ func (x *GetLoginSettingsResponse) GetSettings() *LoginSettings {
 	return nil
 }
 
+// The request of GetPasswordComplexitySettings.
 type GetPasswordComplexitySettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -168,9 +175,12 @@ func (x *GetPasswordComplexitySettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetPasswordComplexitySettings.
 type GetPasswordComplexitySettingsResponse struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Details       *v2.Details                 `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
 	Settings      *PasswordComplexitySettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -220,9 +230,11 @@ func (x *GetPasswordComplexitySettingsResponse) GetSettings() *PasswordComplexit
 	return nil
 }
 
+// The request of GetPasswordExpirySettings.
 type GetPasswordExpirySettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,9 +276,12 @@ func (x *GetPasswordExpirySettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetPasswordExpirySettings.
 type GetPasswordExpirySettingsResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Details       *v2.Details             `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
 	Settings      *PasswordExpirySettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -316,9 +331,11 @@ func (x *GetPasswordExpirySettingsResponse) GetSettings() *PasswordExpirySetting
 	return nil
 }
 
+// The request of GetBrandingSettings.
 type GetBrandingSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -360,10 +377,13 @@ func (x *GetBrandingSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetBrandingSettings.
 type GetBrandingSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Settings      *BrandingSettings      `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
+	Settings      *BrandingSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -412,9 +432,11 @@ func (x *GetBrandingSettingsResponse) GetSettings() *BrandingSettings {
 	return nil
 }
 
+// The request of GetDomainSettings.
 type GetDomainSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -456,10 +478,13 @@ func (x *GetDomainSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetDomainSettings.
 type GetDomainSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Settings      *DomainSettings        `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
+	Settings      *DomainSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -508,9 +533,11 @@ func (x *GetDomainSettingsResponse) GetSettings() *DomainSettings {
 	return nil
 }
 
+// The request of GetLegalAndSupportSettings.
 type GetLegalAndSupportSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -552,9 +579,12 @@ func (x *GetLegalAndSupportSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetLegalAndSupportSettings.
 type GetLegalAndSupportSettingsResponse struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Details       *v2.Details              `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
 	Settings      *LegalAndSupportSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -604,9 +634,11 @@ func (x *GetLegalAndSupportSettingsResponse) GetSettings() *LegalAndSupportSetti
 	return nil
 }
 
+// The request of GetLockoutSettings.
 type GetLockoutSettingsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ctx           *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -648,10 +680,13 @@ func (x *GetLockoutSettingsRequest) GetCtx() *v2.RequestContext {
 	return nil
 }
 
+// The answer to GetLockoutSettings.
 type GetLockoutSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Settings      *LockoutSettings       `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The settings that hold.
+	Settings      *LockoutSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -700,15 +735,21 @@ func (x *GetLockoutSettingsResponse) GetSettings() *LockoutSettings {
 	return nil
 }
 
+// The request of GetActiveIdentityProviders. Each option that is given must be met.
 type GetActiveIdentityProvidersRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Ctx             *v2.RequestContext     `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
-	CreationAllowed *bool                  `protobuf:"varint,2,opt,name=creation_allowed,json=creationAllowed,proto3,oneof" json:"creation_allowed,omitempty"`
-	LinkingAllowed  *bool                  `protobuf:"varint,3,opt,name=linking_allowed,json=linkingAllowed,proto3,oneof" json:"linking_allowed,omitempty"`
-	AutoCreation    *bool                  `protobuf:"varint,4,opt,name=auto_creation,json=autoCreation,proto3,oneof" json:"auto_creation,omitempty"`
-	AutoLinking     *bool                  `protobuf:"varint,5,opt,name=auto_linking,json=autoLinking,proto3,oneof" json:"auto_linking,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose settings to read, see RequestContext.
+	Ctx *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
+	// Selects by whether a login may create a user.
+	CreationAllowed *bool `protobuf:"varint,2,opt,name=creation_allowed,json=creationAllowed,proto3,oneof" json:"creation_allowed,omitempty"`
+	// Selects by whether users may link their account.
+	LinkingAllowed *bool `protobuf:"varint,3,opt,name=linking_allowed,json=linkingAllowed,proto3,oneof" json:"linking_allowed,omitempty"`
+	// Selects by whether a login creates a user by itself.
+	AutoCreation *bool `protobuf:"varint,4,opt,name=auto_creation,json=autoCreation,proto3,oneof" json:"auto_creation,omitempty"`
+	// Selects by whether a login links a user by itself.
+	AutoLinking   *bool `protobuf:"varint,5,opt,name=auto_linking,json=autoLinking,proto3,oneof" json:"auto_linking,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetActiveIdentityProvidersRequest) Reset() {
@@ -776,10 +817,13 @@ func (x *GetActiveIdentityProvidersRequest) GetAutoLinking() bool {
 	return false
 }
 
+// The answer to GetActiveIdentityProviders.
 type GetActiveIdentityProvidersResponse struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Details           *v2.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	IdentityProviders []*IdentityProvider    `protobuf:"bytes,2,rep,name=identity_providers,json=identityProviders,proto3" json:"identity_providers,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The identity providers in the order of their addition.
+	IdentityProviders []*IdentityProvider `protobuf:"bytes,2,rep,name=identity_providers,json=identityProviders,proto3" json:"identity_providers,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -828,6 +872,7 @@ func (x *GetActiveIdentityProvidersResponse) GetIdentityProviders() []*IdentityP
 	return nil
 }
 
+// The request of GetGeneralSettings has no fields.
 type GetGeneralSettingsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -864,15 +909,21 @@ func (*GetGeneralSettingsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_settings_service_proto_rawDescGZIP(), []int{16}
 }
 
+// The answer to GetGeneralSettings.
 type GetGeneralSettingsResponse struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	DefaultOrgId          string                 `protobuf:"bytes,1,opt,name=default_org_id,json=defaultOrgId,proto3" json:"default_org_id,omitempty"`
-	DefaultLanguage       string                 `protobuf:"bytes,2,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
-	SupportedLanguages    []string               `protobuf:"bytes,3,rep,name=supported_languages,json=supportedLanguages,proto3" json:"supported_languages,omitempty"`
-	DefaultOrganizationId string                 `protobuf:"bytes,4,opt,name=default_organization_id,json=defaultOrganizationId,proto3" json:"default_organization_id,omitempty"`
-	AllowedLanguages      []string               `protobuf:"bytes,5,rep,name=allowed_languages,json=allowedLanguages,proto3" json:"allowed_languages,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Old name of default_organization_id, with the same value.
+	DefaultOrgId string `protobuf:"bytes,1,opt,name=default_org_id,json=defaultOrgId,proto3" json:"default_org_id,omitempty"`
+	// Language tag (BCP 47) of users and visitors who ask for none that the instance has.
+	DefaultLanguage string `protobuf:"bytes,2,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
+	// Tags of the languages that texts for users come in.
+	SupportedLanguages []string `protobuf:"bytes,3,rep,name=supported_languages,json=supportedLanguages,proto3" json:"supported_languages,omitempty"`
+	// Id of the default organization.
+	DefaultOrganizationId string `protobuf:"bytes,4,opt,name=default_organization_id,json=defaultOrganizationId,proto3" json:"default_organization_id,omitempty"`
+	// Tags of the languages that the instance offers its users.
+	AllowedLanguages []string `protobuf:"bytes,5,rep,name=allowed_languages,json=allowedLanguages,proto3" json:"allowed_languages,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *GetGeneralSettingsResponse) Reset() {
@@ -940,6 +991,7 @@ func (x *GetGeneralSettingsResponse) GetAllowedLanguages() []string {
 	return nil
 }
 
+// The request of GetSecuritySettings has no fields.
 type GetSecuritySettingsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -976,10 +1028,13 @@ func (*GetSecuritySettingsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_settings_v2_settings_service_proto_rawDescGZIP(), []int{18}
 }
 
+// The answer to GetSecuritySettings.
 type GetSecuritySettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Settings      *SecuritySettings      `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The policy of the instance.
+	Settings      *SecuritySettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1028,10 +1083,13 @@ func (x *GetSecuritySettingsResponse) GetSettings() *SecuritySettings {
 	return nil
 }
 
+// The policy as a whole. A field that is absent becomes false or empty.
 type SetSecuritySettingsRequest struct {
-	state               protoimpl.MessageState  `protogen:"open.v1"`
-	EmbeddedIframe      *EmbeddedIframeSettings `protobuf:"bytes,1,opt,name=embedded_iframe,json=embeddedIframe,proto3" json:"embedded_iframe,omitempty"`
-	EnableImpersonation bool                    `protobuf:"varint,2,opt,name=enable_impersonation,json=enableImpersonation,proto3" json:"enable_impersonation,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who may show the login in a frame.
+	EmbeddedIframe *EmbeddedIframeSettings `protobuf:"bytes,1,opt,name=embedded_iframe,json=embeddedIframe,proto3" json:"embedded_iframe,omitempty"`
+	// True lets users with a role for it act as other users by token exchange.
+	EnableImpersonation bool `protobuf:"varint,2,opt,name=enable_impersonation,json=enableImpersonation,proto3" json:"enable_impersonation,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1080,9 +1138,11 @@ func (x *SetSecuritySettingsRequest) GetEnableImpersonation() bool {
 	return false
 }
 
+// The answer to SetSecuritySettings.
 type SetSecuritySettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1124,10 +1184,13 @@ func (x *SetSecuritySettingsResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of SetOrganizationSettings.
 type SetOrganizationSettingsRequest struct {
-	state                       protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId              string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	OrganizationScopedUsernames *bool                  `protobuf:"varint,2,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3,oneof" json:"organization_scoped_usernames,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// True makes user names unique per organization.
+	OrganizationScopedUsernames *bool `protobuf:"varint,2,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3,oneof" json:"organization_scoped_usernames,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
 }
@@ -1176,8 +1239,10 @@ func (x *SetOrganizationSettingsRequest) GetOrganizationScopedUsernames() bool {
 	return false
 }
 
+// The answer to SetOrganizationSettings.
 type SetOrganizationSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were set.
 	SetDate       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=set_date,json=setDate,proto3" json:"set_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1220,9 +1285,11 @@ func (x *SetOrganizationSettingsResponse) GetSetDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeleteOrganizationSettings.
 type DeleteOrganizationSettingsRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1264,8 +1331,10 @@ func (x *DeleteOrganizationSettingsRequest) GetOrganizationId() string {
 	return ""
 }
 
+// The answer to DeleteOrganizationSettings.
 type DeleteOrganizationSettingsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1308,10 +1377,14 @@ func (x *DeleteOrganizationSettingsResponse) GetDeletionDate() *timestamppb.Time
 	return nil
 }
 
+// The request of ListOrganizationSettings.
 type ListOrganizationSettingsRequest struct {
-	state         protoimpl.MessageState              `protogen:"open.v1"`
-	Pagination    *v21.PaginationRequest              `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn *OrganizationSettingsFieldName      `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.settings.v2.OrganizationSettingsFieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v21.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn *OrganizationSettingsFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.settings.v2.OrganizationSettingsFieldName,oneof" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Filters       []*OrganizationSettingsSearchFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1368,9 +1441,12 @@ func (x *ListOrganizationSettingsRequest) GetFilters() []*OrganizationSettingsSe
 	return nil
 }
 
+// The answer to ListOrganizationSettings.
 type ListOrganizationSettingsResponse struct {
-	state                protoimpl.MessageState  `protogen:"open.v1"`
-	Pagination           *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The settings.
 	OrganizationSettings []*OrganizationSettings `protobuf:"bytes,2,rep,name=organization_settings,json=organizationSettings,proto3" json:"organization_settings,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache

@@ -21,15 +21,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Level that settings come from.
 type Source int32
 
 const (
-	Source_SOURCE_UNSPECIFIED  Source = 0
-	Source_SOURCE_SYSTEM       Source = 1
-	Source_SOURCE_INSTANCE     Source = 2
+	// Not told.
+	Source_SOURCE_UNSPECIFIED Source = 0
+	// Built in.
+	Source_SOURCE_SYSTEM Source = 1
+	// The instance.
+	Source_SOURCE_INSTANCE Source = 2
+	// The organization.
 	Source_SOURCE_ORGANIZATION Source = 3
-	Source_SOURCE_PROJECT      Source = 4
-	Source_SOURCE_APPLICATION  Source = 5
+	// The project.
+	Source_SOURCE_PROJECT Source = 4
+	// The application.
+	Source_SOURCE_APPLICATION Source = 5
 )
 
 // Enum value maps for Source.

@@ -32,6 +32,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of Healthz has no fields.
 type HealthzRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -68,6 +69,7 @@ func (*HealthzRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_system_v1_system_proto_rawDescGZIP(), []int{0}
 }
 
+// The answer to Healthz.
 type HealthzResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -104,11 +106,15 @@ func (*HealthzResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_system_v1_system_proto_rawDescGZIP(), []int{1}
 }
 
+// The request of ListInstances.
 type ListInstancesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn v11.FieldName          `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.FieldName" json:"sorting_column,omitempty"`
-	Queries       []*v11.Query           `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn v11.FieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.FieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*v11.Query `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -164,11 +170,15 @@ func (x *ListInstancesRequest) GetQueries() []*v11.Query {
 	return nil
 }
 
+// The answer to ListInstances.
 type ListInstancesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn v11.FieldName          `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.FieldName" json:"sorting_column,omitempty"`
-	Result        []*v11.Instance        `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn v11.FieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.FieldName" json:"sorting_column,omitempty"`
+	// The instances.
+	Result        []*v11.Instance `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,9 +234,11 @@ func (x *ListInstancesResponse) GetResult() []*v11.Instance {
 	return nil
 }
 
+// The request of GetInstance.
 type GetInstanceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId    string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -268,9 +280,11 @@ func (x *GetInstanceRequest) GetInstanceId() string {
 	return ""
 }
 
+// The answer to GetInstance.
 type GetInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Instance      *v11.InstanceDetail    `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance.
+	Instance      *v11.InstanceDetail `protobuf:"bytes,1,opt,name=instance,proto3" json:"instance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -312,16 +326,26 @@ func (x *GetInstanceResponse) GetInstance() *v11.InstanceDetail {
 	return nil
 }
 
+// The request of AddInstance.
 type AddInstanceRequest struct {
-	state           protoimpl.MessageState       `protogen:"open.v1"`
-	InstanceName    string                       `protobuf:"bytes,1,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
-	FirstOrgName    string                       `protobuf:"bytes,2,opt,name=first_org_name,json=firstOrgName,proto3" json:"first_org_name,omitempty"`
-	CustomDomain    string                       `protobuf:"bytes,3,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
-	OwnerUserName   string                       `protobuf:"bytes,4,opt,name=owner_user_name,json=ownerUserName,proto3" json:"owner_user_name,omitempty"`
-	OwnerEmail      *AddInstanceRequest_Email    `protobuf:"bytes,5,opt,name=owner_email,json=ownerEmail,proto3" json:"owner_email,omitempty"`
-	OwnerProfile    *AddInstanceRequest_Profile  `protobuf:"bytes,6,opt,name=owner_profile,json=ownerProfile,proto3" json:"owner_profile,omitempty"`
-	OwnerPassword   *AddInstanceRequest_Password `protobuf:"bytes,7,opt,name=owner_password,json=ownerPassword,proto3" json:"owner_password,omitempty"`
-	DefaultLanguage string                       `protobuf:"bytes,8,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people, 1 to 200 characters.
+	InstanceName string `protobuf:"bytes,1,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
+	// Name of the first organization, at most 200 characters. Absent: the name of the instance.
+	FirstOrgName string `protobuf:"bytes,2,opt,name=first_org_name,json=firstOrgName,proto3" json:"first_org_name,omitempty"`
+	// A domain at which the instance is reached, beside the generated one; at most 200
+	// characters.
+	CustomDomain string `protobuf:"bytes,3,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
+	// User name of the owner, at most 200 characters. Absent: one is made.
+	OwnerUserName string `protobuf:"bytes,4,opt,name=owner_user_name,json=ownerUserName,proto3" json:"owner_user_name,omitempty"`
+	// Address of the owner.
+	OwnerEmail *AddInstanceRequest_Email `protobuf:"bytes,5,opt,name=owner_email,json=ownerEmail,proto3" json:"owner_email,omitempty"`
+	// Who the owner is.
+	OwnerProfile *AddInstanceRequest_Profile `protobuf:"bytes,6,opt,name=owner_profile,json=ownerProfile,proto3" json:"owner_profile,omitempty"`
+	// First password of the owner. Absent: the owner sets one by a code that is mailed.
+	OwnerPassword *AddInstanceRequest_Password `protobuf:"bytes,7,opt,name=owner_password,json=ownerPassword,proto3" json:"owner_password,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: en.
+	DefaultLanguage string `protobuf:"bytes,8,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -412,10 +436,13 @@ func (x *AddInstanceRequest) GetDefaultLanguage() string {
 	return ""
 }
 
+// The answer to AddInstance.
 type AddInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new instance.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -464,17 +491,23 @@ func (x *AddInstanceResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of CreateInstance.
 type CreateInstanceRequest struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	InstanceName string                 `protobuf:"bytes,1,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
-	FirstOrgName string                 `protobuf:"bytes,2,opt,name=first_org_name,json=firstOrgName,proto3" json:"first_org_name,omitempty"`
-	CustomDomain string                 `protobuf:"bytes,3,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people, 1 to 200 characters.
+	InstanceName string `protobuf:"bytes,1,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
+	// Name of the first organization, at most 200 characters. Absent: the name of the instance.
+	FirstOrgName string `protobuf:"bytes,2,opt,name=first_org_name,json=firstOrgName,proto3" json:"first_org_name,omitempty"`
+	// A domain at which the instance is reached, beside the generated one; at most 200
+	// characters.
+	CustomDomain string `protobuf:"bytes,3,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
 	// Types that are valid to be assigned to Owner:
 	//
 	//	*CreateInstanceRequest_Human_
 	//	*CreateInstanceRequest_Machine_
-	Owner           isCreateInstanceRequest_Owner `protobuf_oneof:"owner"`
-	DefaultLanguage string                        `protobuf:"bytes,6,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
+	Owner isCreateInstanceRequest_Owner `protobuf_oneof:"owner"`
+	// Language tag (BCP 47), at most 10 characters. Absent: en.
+	DefaultLanguage string `protobuf:"bytes,6,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -567,10 +600,12 @@ type isCreateInstanceRequest_Owner interface {
 }
 
 type CreateInstanceRequest_Human_ struct {
+	// The owner is a human.
 	Human *CreateInstanceRequest_Human `protobuf:"bytes,4,opt,name=human,proto3,oneof"`
 }
 
 type CreateInstanceRequest_Machine_ struct {
+	// The owner is a machine user.
 	Machine *CreateInstanceRequest_Machine `protobuf:"bytes,5,opt,name=machine,proto3,oneof"`
 }
 
@@ -578,12 +613,18 @@ func (*CreateInstanceRequest_Human_) isCreateInstanceRequest_Owner() {}
 
 func (*CreateInstanceRequest_Machine_) isCreateInstanceRequest_Owner() {}
 
+// The answer to CreateInstance.
 type CreateInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	Pat           string                 `protobuf:"bytes,3,opt,name=pat,proto3" json:"pat,omitempty"`
-	MachineKey    []byte                 `protobuf:"bytes,4,opt,name=machine_key,json=machineKey,proto3" json:"machine_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new instance.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The personal access token, where one was asked for. It cannot be read again.
+	Pat string `protobuf:"bytes,3,opt,name=pat,proto3" json:"pat,omitempty"`
+	// JSON document with the key, where one was asked for; base64 in JSON. It cannot be read
+	// again.
+	MachineKey    []byte `protobuf:"bytes,4,opt,name=machine_key,json=machineKey,proto3" json:"machine_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -646,10 +687,13 @@ func (x *CreateInstanceResponse) GetMachineKey() []byte {
 	return nil
 }
 
+// The request of UpdateInstance.
 type UpdateInstanceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	InstanceName  string                 `protobuf:"bytes,2,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// The new name, 1 to 200 characters.
+	InstanceName  string `protobuf:"bytes,2,opt,name=instance_name,json=instanceName,proto3" json:"instance_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -698,9 +742,11 @@ func (x *UpdateInstanceRequest) GetInstanceName() string {
 	return ""
 }
 
+// The answer to UpdateInstance.
 type UpdateInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -742,9 +788,11 @@ func (x *UpdateInstanceResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveInstance.
 type RemoveInstanceRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId    string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -786,9 +834,11 @@ func (x *RemoveInstanceRequest) GetInstanceId() string {
 	return ""
 }
 
+// The answer to RemoveInstance.
 type RemoveInstanceResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -830,11 +880,16 @@ func (x *RemoveInstanceResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ListIAMMembers.
 type ListIAMMembersRequest struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Query         *v1.ListQuery             `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	InstanceId    string                    `protobuf:"bytes,2,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Queries       []*v12.SearchQuery        `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the instance.
+	InstanceId string `protobuf:"bytes,2,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries []*v12.SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	// Column to sort by.
 	SortingColumn v12.MemberFieldColumnName `protobuf:"varint,4,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.member.v1.MemberFieldColumnName" json:"sorting_column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -898,10 +953,13 @@ func (x *ListIAMMembersRequest) GetSortingColumn() v12.MemberFieldColumnName {
 	return v12.MemberFieldColumnName(0)
 }
 
+// The answer to ListIAMMembers.
 type ListIAMMembersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v12.Member          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The members.
+	Result        []*v12.Member `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1650,9 +1708,11 @@ func (x *ResetLimitsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ExistsDomain.
 type ExistsDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Domain        string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Host name, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1694,9 +1754,11 @@ func (x *ExistsDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to ExistsDomain.
 type ExistsDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Exists        bool                   `protobuf:"varint,1,opt,name=exists,proto3" json:"exists,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True where an instance has it.
+	Exists        bool `protobuf:"varint,1,opt,name=exists,proto3" json:"exists,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1738,11 +1800,16 @@ func (x *ExistsDomainResponse) GetExists() bool {
 	return false
 }
 
+// The request of ListDomains.
 type ListDomainsRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	InstanceId    string                   `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Query         *v1.ListQuery            `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn v11.DomainFieldName      `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v1.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn v11.DomainFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
 	Queries       []*v11.DomainSearchQuery `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1806,11 +1873,15 @@ func (x *ListDomainsRequest) GetQueries() []*v11.DomainSearchQuery {
 	return nil
 }
 
+// The answer to ListDomains.
 type ListDomainsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn v11.DomainFieldName    `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
-	Result        []*v11.Domain          `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn v11.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
+	// The domains.
+	Result        []*v11.Domain `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1866,10 +1937,13 @@ func (x *ListDomainsResponse) GetResult() []*v11.Domain {
 	return nil
 }
 
+// The request of AddDomain.
 type AddDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Host name without a port, 1 to 200 characters; upper case becomes lower case.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1918,9 +1992,11 @@ func (x *AddDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to AddDomain.
 type AddDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1962,10 +2038,13 @@ func (x *AddDomainResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveDomain.
 type RemoveDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Domain of the instance, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2014,9 +2093,11 @@ func (x *RemoveDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to RemoveDomain.
 type RemoveDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2058,10 +2139,13 @@ func (x *RemoveDomainResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of SetPrimaryDomain.
 type SetPrimaryDomainRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// Domain of the instance, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2110,9 +2194,11 @@ func (x *SetPrimaryDomainRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to SetPrimaryDomain.
 type SetPrimaryDomainResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2266,6 +2352,7 @@ func (x *ChangeSubscriptionResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of ListViews has no fields.
 type ListViewsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2302,9 +2389,11 @@ func (*ListViewsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_system_v1_system_proto_rawDescGZIP(), []int{41}
 }
 
+// The answer to ListViews.
 type ListViewsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*View                `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The tables.
+	Result        []*View `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2346,10 +2435,13 @@ func (x *ListViewsResponse) GetResult() []*View {
 	return nil
 }
 
+// The request of ClearView.
 type ClearViewRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Database      string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName      string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in View, 1 to 200 characters.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// As in View, 1 to 200 characters.
+	ViewName      string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2398,6 +2490,7 @@ func (x *ClearViewRequest) GetViewName() string {
 	return ""
 }
 
+// The answer to ClearView.
 type ClearViewResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2434,6 +2527,7 @@ func (*ClearViewResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_system_v1_system_proto_rawDescGZIP(), []int{44}
 }
 
+// The request of ListFailedEvents has no fields.
 type ListFailedEventsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2470,9 +2564,11 @@ func (*ListFailedEventsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_system_v1_system_proto_rawDescGZIP(), []int{45}
 }
 
+// The answer to ListFailedEvents.
 type ListFailedEventsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*FailedEvent         `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Nothing.
+	Result        []*FailedEvent `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2514,14 +2610,19 @@ func (x *ListFailedEventsResponse) GetResult() []*FailedEvent {
 	return nil
 }
 
+// The request of RemoveFailedEvent.
 type RemoveFailedEventRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Database       string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName       string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
-	FailedSequence uint64                 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
-	InstanceId     string                 `protobuf:"bytes,4,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in FailedEvent, 1 to 200 characters.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// As in FailedEvent, 1 to 200 characters.
+	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	// As in FailedEvent.
+	FailedSequence uint64 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
+	// Id of the instance.
+	InstanceId    string `protobuf:"bytes,4,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RemoveFailedEventRequest) Reset() {
@@ -2582,6 +2683,7 @@ func (x *RemoveFailedEventRequest) GetInstanceId() string {
 	return ""
 }
 
+// The answer to RemoveFailedEvent.
 type RemoveFailedEventResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2618,16 +2720,23 @@ func (*RemoveFailedEventResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_system_v1_system_proto_rawDescGZIP(), []int{48}
 }
 
+// A table that is made from the events.
 type View struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	Database                 string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName                 string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
-	ProcessedSequence        uint64                 `protobuf:"varint,3,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
-	EventTimestamp           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=event_timestamp,json=eventTimestamp,proto3" json:"event_timestamp,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the database.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// Name of the table.
+	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	// Position of the last event in it.
+	ProcessedSequence uint64 `protobuf:"varint,3,opt,name=processed_sequence,json=processedSequence,proto3" json:"processed_sequence,omitempty"`
+	// Time of that event.
+	EventTimestamp *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=event_timestamp,json=eventTimestamp,proto3" json:"event_timestamp,omitempty"`
+	// Time of the last write.
 	LastSuccessfulSpoolerRun *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=last_successful_spooler_run,json=lastSuccessfulSpoolerRun,proto3" json:"last_successful_spooler_run,omitempty"`
-	Instance                 string                 `protobuf:"bytes,6,opt,name=instance,proto3" json:"instance,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// Id of the instance.
+	Instance      string `protobuf:"bytes,6,opt,name=instance,proto3" json:"instance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *View) Reset() {
@@ -2702,16 +2811,23 @@ func (x *View) GetInstance() string {
 	return ""
 }
 
+// An event that could not be processed. Kept for clients.
 type FailedEvent struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Database       string                 `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
-	ViewName       string                 `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
-	FailedSequence uint64                 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
-	FailureCount   uint64                 `protobuf:"varint,4,opt,name=failure_count,json=failureCount,proto3" json:"failure_count,omitempty"`
-	ErrorMessage   string                 `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
-	LastFailed     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_failed,json=lastFailed,proto3" json:"last_failed,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the database.
+	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
+	// Name of the table.
+	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
+	// Position of the event.
+	FailedSequence uint64 `protobuf:"varint,3,opt,name=failed_sequence,json=failedSequence,proto3" json:"failed_sequence,omitempty"`
+	// How often it was tried.
+	FailureCount uint64 `protobuf:"varint,4,opt,name=failure_count,json=failureCount,proto3" json:"failure_count,omitempty"`
+	// Why it failed.
+	ErrorMessage string `protobuf:"bytes,5,opt,name=error_message,json=errorMessage,proto3" json:"error_message,omitempty"`
+	// When it failed last.
+	LastFailed    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=last_failed,json=lastFailed,proto3" json:"last_failed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *FailedEvent) Reset() {
@@ -2786,10 +2902,13 @@ func (x *FailedEvent) GetLastFailed() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of SetInstanceFeature.
 type SetInstanceFeatureRequest struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	FeatureId  v14.InstanceFeature    `protobuf:"varint,2,opt,name=feature_id,json=featureId,proto3,enum=zitadel.feature.v1.InstanceFeature" json:"feature_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// The feature.
+	FeatureId v14.InstanceFeature `protobuf:"varint,2,opt,name=feature_id,json=featureId,proto3,enum=zitadel.feature.v1.InstanceFeature" json:"feature_id,omitempty"`
 	// Types that are valid to be assigned to Value:
 	//
 	//	*SetInstanceFeatureRequest_Bool
@@ -2863,14 +2982,17 @@ type isSetInstanceFeatureRequest_Value interface {
 }
 
 type SetInstanceFeatureRequest_Bool struct {
+	// The value of a feature that is on or off.
 	Bool bool `protobuf:"varint,3,opt,name=bool,proto3,oneof"`
 }
 
 func (*SetInstanceFeatureRequest_Bool) isSetInstanceFeatureRequest_Value() {}
 
+// The answer to SetInstanceFeature.
 type SetInstanceFeatureResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2912,11 +3034,15 @@ func (x *SetInstanceFeatureResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// Who the owner is.
 type AddInstanceRequest_Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, at most 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, at most 200 characters.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -2972,10 +3098,13 @@ func (x *AddInstanceRequest_Profile) GetPreferredLanguage() string {
 	return ""
 }
 
+// An email address.
 type AddInstanceRequest_Email struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Email           string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, 1 to 200 characters.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True where the caller knows that the address is the owner's. Otherwise a code is mailed.
+	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3024,10 +3153,13 @@ func (x *AddInstanceRequest_Email) GetIsEmailVerified() bool {
 	return false
 }
 
+// A first password.
 type AddInstanceRequest_Password struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	Password               string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	PasswordChangeRequired bool                   `protobuf:"varint,2,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password, at most 200 characters, as the default password complexity policy asks for.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// True asks for another password at the first login.
+	PasswordChangeRequired bool `protobuf:"varint,2,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -3076,11 +3208,15 @@ func (x *AddInstanceRequest_Password) GetPasswordChangeRequired() bool {
 	return false
 }
 
+// Who the owner is.
 type CreateInstanceRequest_Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,3,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, at most 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, at most 200 characters.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,3,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -3136,10 +3272,13 @@ func (x *CreateInstanceRequest_Profile) GetPreferredLanguage() string {
 	return ""
 }
 
+// An email address.
 type CreateInstanceRequest_Email struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Email           string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, 1 to 200 characters.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True where the caller knows that the address is the owner's. Otherwise a code is mailed.
+	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3188,10 +3327,13 @@ func (x *CreateInstanceRequest_Email) GetIsEmailVerified() bool {
 	return false
 }
 
+// A first password.
 type CreateInstanceRequest_Password struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	Password               string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	PasswordChangeRequired bool                   `protobuf:"varint,2,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password, at most 200 characters, as the default password complexity policy asks for.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// True asks for another password at the first login.
+	PasswordChangeRequired bool `protobuf:"varint,2,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
 }
@@ -3240,11 +3382,16 @@ func (x *CreateInstanceRequest_Password) GetPasswordChangeRequired() bool {
 	return false
 }
 
+// A human who owns the instance.
 type CreateInstanceRequest_Human struct {
-	state         protoimpl.MessageState          `protogen:"open.v1"`
-	UserName      string                          `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Email         *CreateInstanceRequest_Email    `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Profile       *CreateInstanceRequest_Profile  `protobuf:"bytes,3,opt,name=profile,proto3" json:"profile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, at most 200 characters. Absent: one is made.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Address of the owner.
+	Email *CreateInstanceRequest_Email `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// Who the owner is.
+	Profile *CreateInstanceRequest_Profile `protobuf:"bytes,3,opt,name=profile,proto3" json:"profile,omitempty"`
+	// First password. Absent: the owner sets one by a code that is mailed.
 	Password      *CreateInstanceRequest_Password `protobuf:"bytes,4,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3308,8 +3455,10 @@ func (x *CreateInstanceRequest_Human) GetPassword() *CreateInstanceRequest_Passw
 	return nil
 }
 
+// A token for the owner.
 type CreateInstanceRequest_PersonalAccessToken struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From then on it is refused. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -3352,9 +3501,12 @@ func (x *CreateInstanceRequest_PersonalAccessToken) GetExpirationDate() *timesta
 	return nil
 }
 
+// A key for the owner.
 type CreateInstanceRequest_MachineKey struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Type           v15.KeyType            `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Form in which the private key is handed over.
+	Type v15.KeyType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	// From then on it proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -3404,14 +3556,19 @@ func (x *CreateInstanceRequest_MachineKey) GetExpirationDate() *timestamppb.Time
 	return nil
 }
 
+// A machine user who owns the instance.
 type CreateInstanceRequest_Machine struct {
-	state               protoimpl.MessageState                     `protogen:"open.v1"`
-	UserName            string                                     `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Name                string                                     `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, at most 200 characters. Absent: one is made.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Name for people, at most 200 characters.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Makes a personal access token for the owner.
 	PersonalAccessToken *CreateInstanceRequest_PersonalAccessToken `protobuf:"bytes,3,opt,name=personal_access_token,json=personalAccessToken,proto3" json:"personal_access_token,omitempty"`
-	MachineKey          *CreateInstanceRequest_MachineKey          `protobuf:"bytes,4,opt,name=machine_key,json=machineKey,proto3" json:"machine_key,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Makes a key for the owner.
+	MachineKey    *CreateInstanceRequest_MachineKey `protobuf:"bytes,4,opt,name=machine_key,json=machineKey,proto3" json:"machine_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateInstanceRequest_Machine) Reset() {

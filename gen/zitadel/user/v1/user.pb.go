@@ -24,16 +24,24 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a user can do at the moment.
 type UserState int32
 
 const (
+	// Not a valid choice.
 	UserState_USER_STATE_UNSPECIFIED UserState = 0
-	UserState_USER_STATE_ACTIVE      UserState = 1
-	UserState_USER_STATE_INACTIVE    UserState = 2
-	UserState_USER_STATE_DELETED     UserState = 3
-	UserState_USER_STATE_LOCKED      UserState = 4
-	UserState_USER_STATE_SUSPEND     UserState = 5
-	UserState_USER_STATE_INITIAL     UserState = 6
+	// Can log in and call.
+	UserState_USER_STATE_ACTIVE UserState = 1
+	// Was deactivated by an administrator.
+	UserState_USER_STATE_INACTIVE UserState = 2
+	// Was removed. Kept for clients; removed users are not found.
+	UserState_USER_STATE_DELETED UserState = 3
+	// Was locked by an administrator or by the lockout policy.
+	UserState_USER_STATE_LOCKED UserState = 4
+	// Kept for clients; no user is in this state.
+	UserState_USER_STATE_SUSPEND UserState = 5
+	// Has not yet set a password or confirmed the address.
+	UserState_USER_STATE_INITIAL UserState = 6
 )
 
 // Enum value maps for UserState.
@@ -85,13 +93,18 @@ func (UserState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{0}
 }
 
+// Gender, as far as a user gives one.
 type Gender int32
 
 const (
+	// Not given.
 	Gender_GENDER_UNSPECIFIED Gender = 0
-	Gender_GENDER_FEMALE      Gender = 1
-	Gender_GENDER_MALE        Gender = 2
-	Gender_GENDER_DIVERSE     Gender = 3
+	// Female.
+	Gender_GENDER_FEMALE Gender = 1
+	// Male.
+	Gender_GENDER_MALE Gender = 2
+	// Diverse.
+	Gender_GENDER_DIVERSE Gender = 3
 )
 
 // Enum value maps for Gender.
@@ -137,11 +150,15 @@ func (Gender) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{1}
 }
 
+// Form of access tokens.
 type AccessTokenType int32
 
 const (
+	// Opaque: only Gatehouse can tell what it stands for.
 	AccessTokenType_ACCESS_TOKEN_TYPE_BEARER AccessTokenType = 0
-	AccessTokenType_ACCESS_TOKEN_TYPE_JWT    AccessTokenType = 1
+	// A signed JWT that anybody can check against the published keys. What it says holds until it
+	// expires.
+	AccessTokenType_ACCESS_TOKEN_TYPE_JWT AccessTokenType = 1
 )
 
 // Enum value maps for AccessTokenType.
@@ -183,12 +200,16 @@ func (AccessTokenType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{2}
 }
 
+// Whether a user is a person.
 type Type int32
 
 const (
+	// Not a valid choice.
 	Type_TYPE_UNSPECIFIED Type = 0
-	Type_TYPE_HUMAN       Type = 1
-	Type_TYPE_MACHINE     Type = 2
+	// A person.
+	Type_TYPE_HUMAN Type = 1
+	// A program.
+	Type_TYPE_MACHINE Type = 2
 )
 
 // Enum value maps for Type.
@@ -232,18 +253,29 @@ func (Type) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{3}
 }
 
+// Columns that lists of users can be sorted by. Names compare in any case.
 type UserFieldName int32
 
 const (
-	UserFieldName_USER_FIELD_NAME_UNSPECIFIED   UserFieldName = 0
-	UserFieldName_USER_FIELD_NAME_USER_NAME     UserFieldName = 1
-	UserFieldName_USER_FIELD_NAME_FIRST_NAME    UserFieldName = 2
-	UserFieldName_USER_FIELD_NAME_LAST_NAME     UserFieldName = 3
-	UserFieldName_USER_FIELD_NAME_NICK_NAME     UserFieldName = 4
-	UserFieldName_USER_FIELD_NAME_DISPLAY_NAME  UserFieldName = 5
-	UserFieldName_USER_FIELD_NAME_EMAIL         UserFieldName = 6
-	UserFieldName_USER_FIELD_NAME_STATE         UserFieldName = 7
-	UserFieldName_USER_FIELD_NAME_TYPE          UserFieldName = 8
+	// The time of creation.
+	UserFieldName_USER_FIELD_NAME_UNSPECIFIED UserFieldName = 0
+	// The user name.
+	UserFieldName_USER_FIELD_NAME_USER_NAME UserFieldName = 1
+	// The given name.
+	UserFieldName_USER_FIELD_NAME_FIRST_NAME UserFieldName = 2
+	// The family name.
+	UserFieldName_USER_FIELD_NAME_LAST_NAME UserFieldName = 3
+	// The nickname.
+	UserFieldName_USER_FIELD_NAME_NICK_NAME UserFieldName = 4
+	// The name that the user is shown with.
+	UserFieldName_USER_FIELD_NAME_DISPLAY_NAME UserFieldName = 5
+	// The address.
+	UserFieldName_USER_FIELD_NAME_EMAIL UserFieldName = 6
+	// The state.
+	UserFieldName_USER_FIELD_NAME_STATE UserFieldName = 7
+	// Human or machine.
+	UserFieldName_USER_FIELD_NAME_TYPE UserFieldName = 8
+	// The time of creation.
 	UserFieldName_USER_FIELD_NAME_CREATION_DATE UserFieldName = 9
 )
 
@@ -452,14 +484,23 @@ func (UserGrantState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{7}
 }
 
+// A human or a machine user of an organization.
 type User struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Id                 string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details            *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	State              UserState              `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
-	UserName           string                 `protobuf:"bytes,4,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	LoginNames         []string               `protobuf:"bytes,5,rep,name=login_names,json=loginNames,proto3" json:"login_names,omitempty"`
-	PreferredLoginName string                 `protobuf:"bytes,6,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the user; resource_owner is the organization that the user belongs
+	// to.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// What the user can do at the moment.
+	State UserState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
+	// Name within the organization.
+	UserName string `protobuf:"bytes,4,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Every name that the user can log in with: where the domain policy asks for domains, the
+	// user name with each verified domain.
+	LoginNames []string `protobuf:"bytes,5,rep,name=login_names,json=loginNames,proto3" json:"login_names,omitempty"`
+	// The login name that the user is shown with: the one with the primary domain.
+	PreferredLoginName string `protobuf:"bytes,6,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
 	// Types that are valid to be assigned to Type:
 	//
 	//	*User_Human
@@ -571,10 +612,12 @@ type isUser_Type interface {
 }
 
 type User_Human struct {
+	// What distinguishes a human.
 	Human *Human `protobuf:"bytes,7,opt,name=human,proto3,oneof"`
 }
 
 type User_Machine struct {
+	// What distinguishes a machine user.
 	Machine *Machine `protobuf:"bytes,8,opt,name=machine,proto3,oneof"`
 }
 
@@ -582,11 +625,16 @@ func (*User_Human) isUser_Type() {}
 
 func (*User_Machine) isUser_Type() {}
 
+// What distinguishes a human.
 type Human struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Profile         *Profile               `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email           *Email                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Phone           *Phone                 `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the user is.
+	Profile *Profile `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *Email `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user; absent: nowhere.
+	Phone *Phone `protobuf:"bytes,3,opt,name=phone,proto3" json:"phone,omitempty"`
+	// When the password was set last; absent: never.
 	PasswordChanged *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=password_changed,json=passwordChanged,proto3" json:"password_changed,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -650,12 +698,17 @@ func (x *Human) GetPasswordChanged() *timestamppb.Timestamp {
 	return nil
 }
 
+// What distinguishes a machine user.
 type Machine struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Name            string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Description     string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	HasSecret       bool                   `protobuf:"varint,3,opt,name=has_secret,json=hasSecret,proto3" json:"has_secret,omitempty"`
-	AccessTokenType AccessTokenType        `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v1.AccessTokenType" json:"access_token_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the user is for.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// True where the user has a secret.
+	HasSecret bool `protobuf:"varint,3,opt,name=has_secret,json=hasSecret,proto3" json:"has_secret,omitempty"`
+	// Form of the access tokens that the user gets at the token endpoint.
+	AccessTokenType AccessTokenType `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v1.AccessTokenType" json:"access_token_type,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -718,17 +771,25 @@ func (x *Machine) GetAccessTokenType() AccessTokenType {
 	return AccessTokenType_ACCESS_TOKEN_TYPE_BEARER
 }
 
+// Who a user is.
 type Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	NickName          string                 `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	DisplayName       string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
-	Gender            Gender                 `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
-	AvatarUrl         string                 `protobuf:"bytes,7,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Nickname.
+	NickName string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// Name that the user is shown with.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Language tag (BCP 47).
+	PreferredLanguage string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
+	// Address of the picture; empty where there is none.
+	AvatarUrl     string `protobuf:"bytes,7,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Profile) Reset() {
@@ -810,10 +871,13 @@ func (x *Profile) GetAvatarUrl() string {
 	return ""
 }
 
+// An email address.
 type Email struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Email           string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True once the user has proved it, or an administrator vouched for it.
+	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -862,10 +926,13 @@ func (x *Email) GetIsEmailVerified() bool {
 	return false
 }
 
+// A phone number.
 type Phone struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Phone           string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
-	IsPhoneVerified bool                   `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in international form.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True once the user has proved it, or an administrator vouched for it.
+	IsPhoneVerified bool `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -914,6 +981,7 @@ func (x *Phone) GetIsPhoneVerified() bool {
 	return false
 }
 
+// One condition on users.
 type SearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -1105,58 +1173,72 @@ type isSearchQuery_Query interface {
 }
 
 type SearchQuery_UserNameQuery struct {
+	// Compares the user name.
 	UserNameQuery *UserNameQuery `protobuf:"bytes,1,opt,name=user_name_query,json=userNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_FirstNameQuery struct {
+	// Compares the given name of humans.
 	FirstNameQuery *FirstNameQuery `protobuf:"bytes,2,opt,name=first_name_query,json=firstNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_LastNameQuery struct {
+	// Compares the family name of humans.
 	LastNameQuery *LastNameQuery `protobuf:"bytes,3,opt,name=last_name_query,json=lastNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_NickNameQuery struct {
+	// Compares the nickname of humans.
 	NickNameQuery *NickNameQuery `protobuf:"bytes,4,opt,name=nick_name_query,json=nickNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_DisplayNameQuery struct {
+	// Compares the name that users are shown with.
 	DisplayNameQuery *DisplayNameQuery `protobuf:"bytes,5,opt,name=display_name_query,json=displayNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_EmailQuery struct {
+	// Compares the address of humans.
 	EmailQuery *EmailQuery `protobuf:"bytes,6,opt,name=email_query,json=emailQuery,proto3,oneof"`
 }
 
 type SearchQuery_StateQuery struct {
+	// Selects a state.
 	StateQuery *StateQuery `protobuf:"bytes,7,opt,name=state_query,json=stateQuery,proto3,oneof"`
 }
 
 type SearchQuery_TypeQuery struct {
+	// Selects humans or machine users.
 	TypeQuery *TypeQuery `protobuf:"bytes,8,opt,name=type_query,json=typeQuery,proto3,oneof"`
 }
 
 type SearchQuery_LoginNameQuery struct {
+	// Compares the login names; one that meets the condition is enough.
 	LoginNameQuery *LoginNameQuery `protobuf:"bytes,9,opt,name=login_name_query,json=loginNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_InUserIdsQuery struct {
+	// Selects users by their ids.
 	InUserIdsQuery *InUserIDQuery `protobuf:"bytes,10,opt,name=in_user_ids_query,json=inUserIdsQuery,proto3,oneof"`
 }
 
 type SearchQuery_OrQuery struct {
+	// Met where one of several conditions is.
 	OrQuery *OrQuery `protobuf:"bytes,11,opt,name=or_query,json=orQuery,proto3,oneof"`
 }
 
 type SearchQuery_AndQuery struct {
+	// Met where all of several conditions are.
 	AndQuery *AndQuery `protobuf:"bytes,12,opt,name=and_query,json=andQuery,proto3,oneof"`
 }
 
 type SearchQuery_NotQuery struct {
+	// Met where another condition is not.
 	NotQuery *NotQuery `protobuf:"bytes,13,opt,name=not_query,json=notQuery,proto3,oneof"`
 }
 
 type SearchQuery_InUserEmailsQuery struct {
+	// Selects humans by their addresses.
 	InUserEmailsQuery *InUserEmailsQuery `protobuf:"bytes,14,opt,name=in_user_emails_query,json=inUserEmailsQuery,proto3,oneof"`
 }
 
@@ -1188,9 +1270,11 @@ func (*SearchQuery_NotQuery) isSearchQuery_Query() {}
 
 func (*SearchQuery_InUserEmailsQuery) isSearchQuery_Query() {}
 
+// Met where one of several conditions is.
 type OrQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queries       []*SearchQuery         `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conditions.
+	Queries       []*SearchQuery `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1232,9 +1316,11 @@ func (x *OrQuery) GetQueries() []*SearchQuery {
 	return nil
 }
 
+// Met where all of several conditions are.
 type AndQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queries       []*SearchQuery         `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conditions.
+	Queries       []*SearchQuery `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1276,9 +1362,11 @@ func (x *AndQuery) GetQueries() []*SearchQuery {
 	return nil
 }
 
+// Met where another condition is not.
 type NotQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *SearchQuery           `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The condition.
+	Query         *SearchQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1320,9 +1408,11 @@ func (x *NotQuery) GetQuery() *SearchQuery {
 	return nil
 }
 
+// Selects users by their ids.
 type InUserIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserIds       []string               `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids; a user whose id is among them meets the condition.
+	UserIds       []string `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1364,9 +1454,11 @@ func (x *InUserIDQuery) GetUserIds() []string {
 	return nil
 }
 
+// Selects humans by their addresses.
 type InUserEmailsQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserEmails    []string               `protobuf:"bytes,1,rep,name=user_emails,json=userEmails,proto3" json:"user_emails,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whole addresses; a human with one of them meets the condition.
+	UserEmails    []string `protobuf:"bytes,1,rep,name=user_emails,json=userEmails,proto3" json:"user_emails,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1408,10 +1500,13 @@ func (x *InUserEmailsQuery) GetUserEmails() []string {
 	return nil
 }
 
+// Compares the user name.
 type UserNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserName      string                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1460,10 +1555,13 @@ func (x *UserNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the given name.
 type FirstNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FirstName     string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1512,10 +1610,13 @@ func (x *FirstNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the family name.
 type LastNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastName      string                 `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	LastName string `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1564,10 +1665,13 @@ func (x *LastNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the nickname.
 type NickNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	NickName      string                 `protobuf:"bytes,1,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	NickName string `protobuf:"bytes,1,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1616,10 +1720,13 @@ func (x *NickNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the name that users are shown with.
 type DisplayNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1668,10 +1775,13 @@ func (x *DisplayNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the address.
 type EmailQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EmailAddress  string                 `protobuf:"bytes,1,opt,name=email_address,json=emailAddress,proto3" json:"email_address,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	EmailAddress string `protobuf:"bytes,1,opt,name=email_address,json=emailAddress,proto3" json:"email_address,omitempty"`
+	// How to compare; by default the whole address, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1720,10 +1830,13 @@ func (x *EmailQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the login names.
 type LoginNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LoginName     string                 `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	LoginName string `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1772,9 +1885,11 @@ func (x *LoginNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Selects a state.
 type StateQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         UserState              `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State         UserState `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1816,9 +1931,11 @@ func (x *StateQuery) GetState() UserState {
 	return UserState_USER_STATE_UNSPECIFIED
 }
 
+// Selects humans or machine users.
 type TypeQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          Type                   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.user.v1.Type" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The type.
+	Type          Type `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.user.v1.Type" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2298,12 +2415,17 @@ func (x *WebAuthNToken) GetName() string {
 	return ""
 }
 
+// A place where a user holds roles.
 type Membership struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	UserId      string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details     *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	Roles       []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
-	DisplayName string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Times and sequence of the membership.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The roles, such as ORG_OWNER.
+	Roles []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Name of the place, such as that of the organization.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Types that are valid to be assigned to Type:
 	//
 	//	*Membership_Iam
@@ -2421,18 +2543,22 @@ type isMembership_Type interface {
 }
 
 type Membership_Iam struct {
+	// True: the place is the instance.
 	Iam bool `protobuf:"varint,5,opt,name=iam,proto3,oneof"`
 }
 
 type Membership_OrgId struct {
+	// The place is this organization.
 	OrgId string `protobuf:"bytes,6,opt,name=org_id,json=orgId,proto3,oneof"`
 }
 
 type Membership_ProjectId struct {
+	// The place is this project.
 	ProjectId string `protobuf:"bytes,7,opt,name=project_id,json=projectId,proto3,oneof"`
 }
 
 type Membership_ProjectGrantId struct {
+	// The place is this grant of a project.
 	ProjectGrantId string `protobuf:"bytes,8,opt,name=project_grant_id,json=projectGrantId,proto3,oneof"`
 }
 
@@ -2444,6 +2570,7 @@ func (*Membership_ProjectId) isMembership_Type() {}
 
 func (*Membership_ProjectGrantId) isMembership_Type() {}
 
+// One condition on memberships.
 type MembershipQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -2535,18 +2662,22 @@ type isMembershipQuery_Query interface {
 }
 
 type MembershipQuery_OrgQuery struct {
+	// Selects an organization.
 	OrgQuery *MembershipOrgQuery `protobuf:"bytes,1,opt,name=org_query,json=orgQuery,proto3,oneof"`
 }
 
 type MembershipQuery_ProjectQuery struct {
+	// Selects a project.
 	ProjectQuery *MembershipProjectQuery `protobuf:"bytes,2,opt,name=project_query,json=projectQuery,proto3,oneof"`
 }
 
 type MembershipQuery_ProjectGrantQuery struct {
+	// Selects a grant of a project.
 	ProjectGrantQuery *MembershipProjectGrantQuery `protobuf:"bytes,3,opt,name=project_grant_query,json=projectGrantQuery,proto3,oneof"`
 }
 
 type MembershipQuery_IamQuery struct {
+	// Selects the instance.
 	IamQuery *MembershipIAMQuery `protobuf:"bytes,4,opt,name=iam_query,json=iamQuery,proto3,oneof"`
 }
 
@@ -2558,9 +2689,11 @@ func (*MembershipQuery_ProjectGrantQuery) isMembershipQuery_Query() {}
 
 func (*MembershipQuery_IamQuery) isMembershipQuery_Query() {}
 
+// Selects an organization.
 type MembershipOrgQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgId         string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, at most 200 characters.
+	OrgId         string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2602,9 +2735,11 @@ func (x *MembershipOrgQuery) GetOrgId() string {
 	return ""
 }
 
+// Selects a project.
 type MembershipProjectQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, at most 200 characters.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2646,9 +2781,11 @@ func (x *MembershipProjectQuery) GetProjectId() string {
 	return ""
 }
 
+// Selects a grant of a project.
 type MembershipProjectGrantQuery struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectGrantId string                 `protobuf:"bytes,1,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the grant, at most 200 characters.
+	ProjectGrantId string `protobuf:"bytes,1,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2690,9 +2827,11 @@ func (x *MembershipProjectGrantQuery) GetProjectGrantId() string {
 	return ""
 }
 
+// Selects the instance.
 type MembershipIAMQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Iam           bool                   `protobuf:"varint,1,opt,name=iam,proto3" json:"iam,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// True selects the memberships in the instance, false all others.
+	Iam           bool `protobuf:"varint,1,opt,name=iam,proto3" json:"iam,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2942,14 +3081,19 @@ func (x *RefreshToken) GetAudience() []string {
 	return nil
 }
 
+// What is known about a token of a machine user, of which Gatehouse keeps a hash only.
 type PersonalAccessToken struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the token. It is not the token.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the token.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// From then on the token is refused. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	Scopes         []string               `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Scopes that calls with the token have.
+	Scopes        []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PersonalAccessToken) Reset() {
