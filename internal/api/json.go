@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
+	"unicode/utf8"
 
 	"connectrpc.com/connect/v2"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -70,6 +72,9 @@ func readJSON(data []byte, m proto.Message) error {
 	// Slow path: either a field is unknown, which is fine, or a value is wrong.
 	if depth(data) > maxDepth {
 		return badJSON(fmt.Errorf("more than %d levels", maxDepth))
+	}
+	if !utf8.Valid(data) { // encoding/json would put something else in its place.
+		return badJSON(errors.New("invalid UTF-8"))
 	}
 	var tree any
 	d := json.NewDecoder(bytes.NewReader(data))

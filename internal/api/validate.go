@@ -51,6 +51,8 @@ func check(m protoreflect.Message) (field, problem string, err error) {
 	}
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
+		case f.Kind() == protoreflect.StringKind && holdsNUL(f, v):
+			problem = "holds the character U+0000, which no text here can have"
 		case f.IsMap():
 			if f.MapValue().Message() != nil {
 				v.Map().Range(func(_ protoreflect.MapKey, e protoreflect.Value) bool {
@@ -58,7 +60,7 @@ func check(m protoreflect.Message) (field, problem string, err error) {
 					return problem == "" && err == nil
 				})
 			}
-		case f.Message() == nil || f.Message().ParentFile().Package() == "google.protobuf":
+		case f.Message() == nil || f.Message().ParentFile().Path() == "google/protobuf/struct.proto":
 		case f.IsList():
 			for i := 0; i < v.List().Len() && problem == "" && err == nil; i++ {
 				field, problem, err = check(v.List().Get(i).Message())
@@ -69,11 +71,24 @@ func check(m protoreflect.Message) (field, problem string, err error) {
 			field, problem, err = check(v.Message())
 		}
 		if problem != "" {
-			field = f.JSONName() + "." + field
+			field = strings.TrimSuffix(f.JSONName()+"."+field, ".")
 		}
 		return problem == "" && err == nil
 	})
 	return field, problem, err
+}
+
+// holdsNUL finds the one character that a database cannot keep.
+func holdsNUL(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	if !f.IsList() {
+		return strings.ContainsRune(v.String(), 0)
+	}
+	for i := range v.List().Len() {
+		if strings.ContainsRune(v.List().Get(i).String(), 0) {
+			return true
+		}
+	}
+	return false
 }
 
 func rulesFor(d protoreflect.MessageDescriptor) ([]rule, error) {
