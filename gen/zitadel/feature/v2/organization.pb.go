@@ -23,9 +23,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of SetOrganizationFeatures.
 type SetOrganizationFeaturesRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -67,9 +69,11 @@ func (x *SetOrganizationFeaturesRequest) GetOrganizationId() string {
 	return ""
 }
 
+// The answer to SetOrganizationFeatures.
 type SetOrganizationFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,9 +115,11 @@ func (x *SetOrganizationFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ResetOrganizationFeatures.
 type ResetOrganizationFeaturesRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -155,9 +161,11 @@ func (x *ResetOrganizationFeaturesRequest) GetOrganizationId() string {
 	return ""
 }
 
+// The answer to ResetOrganizationFeatures.
 type ResetOrganizationFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,12 +207,15 @@ func (x *ResetOrganizationFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of GetOrganizationFeatures.
 type GetOrganizationFeaturesRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Inheritance    bool                   `protobuf:"varint,2,opt,name=inheritance,proto3" json:"inheritance,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// True shows inherited values too.
+	Inheritance   bool `protobuf:"varint,2,opt,name=inheritance,proto3" json:"inheritance,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetOrganizationFeaturesRequest) Reset() {
@@ -251,9 +262,11 @@ func (x *GetOrganizationFeaturesRequest) GetInheritance() bool {
 	return false
 }
 
+// The answer to GetOrganizationFeatures.
 type GetOrganizationFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -23,9 +23,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of SetUserFeatures.
 type SetUserFeatureRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -67,9 +69,11 @@ func (x *SetUserFeatureRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to SetUserFeatures.
 type SetUserFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -111,9 +115,11 @@ func (x *SetUserFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ResetUserFeatures.
 type ResetUserFeaturesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,9 +161,11 @@ func (x *ResetUserFeaturesRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ResetUserFeatures.
 type ResetUserFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,10 +207,13 @@ func (x *ResetUserFeaturesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of GetUserFeatures.
 type GetUserFeaturesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Inheritance   bool                   `protobuf:"varint,2,opt,name=inheritance,proto3" json:"inheritance,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// True shows inherited values too.
+	Inheritance   bool `protobuf:"varint,2,opt,name=inheritance,proto3" json:"inheritance,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -251,9 +262,11 @@ func (x *GetUserFeaturesRequest) GetInheritance() bool {
 	return false
 }
 
+// The answer to GetUserFeatures.
 type GetUserFeaturesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

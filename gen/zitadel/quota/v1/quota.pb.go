@@ -22,12 +22,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a quota counts.
 type Unit int32
 
 const (
-	Unit_UNIT_UNIMPLEMENTED              Unit = 0
+	// Not a valid choice.
+	Unit_UNIT_UNIMPLEMENTED Unit = 0
+	// Requests with a valid token.
 	Unit_UNIT_REQUESTS_ALL_AUTHENTICATED Unit = 1
-	Unit_UNIT_ACTIONS_ALL_RUN_SECONDS    Unit = 2
+	// Seconds that actions run.
+	Unit_UNIT_ACTIONS_ALL_RUN_SECONDS Unit = 2
 )
 
 // Enum value maps for Unit.
@@ -71,11 +75,15 @@ func (Unit) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_quota_v1_quota_proto_rawDescGZIP(), []int{0}
 }
 
+// A webhook that tells when a part of a quota is used.
 type Notification struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Percent       uint32                 `protobuf:"varint,1,opt,name=percent,proto3" json:"percent,omitempty"`
-	Repeat        bool                   `protobuf:"varint,2,opt,name=repeat,proto3" json:"repeat,omitempty"`
-	CallUrl       string                 `protobuf:"bytes,3,opt,name=call_url,json=callUrl,proto3" json:"call_url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Part of the amount, in percent, that triggers it; at least 1.
+	Percent uint32 `protobuf:"varint,1,opt,name=percent,proto3" json:"percent,omitempty"`
+	// True triggers it at each multiple of the part, false once per period.
+	Repeat bool `protobuf:"varint,2,opt,name=repeat,proto3" json:"repeat,omitempty"`
+	// URL to call, 1 to 200 characters.
+	CallUrl       string `protobuf:"bytes,3,opt,name=call_url,json=callUrl,proto3" json:"call_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1496,6 +1496,7 @@ func (x *ListOrganizationSettingsResponse) GetOrganizationSettings() []*Organiza
 	return nil
 }
 
+// The request of GetHostedLoginTranslation.
 type GetHostedLoginTranslationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Level:
@@ -1503,9 +1504,11 @@ type GetHostedLoginTranslationRequest struct {
 	//	*GetHostedLoginTranslationRequest_System
 	//	*GetHostedLoginTranslationRequest_Instance
 	//	*GetHostedLoginTranslationRequest_OrganizationId
-	Level             isGetHostedLoginTranslationRequest_Level `protobuf_oneof:"level"`
-	Locale            string                                   `protobuf:"bytes,4,opt,name=locale,proto3" json:"locale,omitempty"`
-	IgnoreInheritance bool                                     `protobuf:"varint,5,opt,name=ignore_inheritance,json=ignoreInheritance,proto3" json:"ignore_inheritance,omitempty"`
+	Level isGetHostedLoginTranslationRequest_Level `protobuf_oneof:"level"`
+	// Language tag (BCP 47), such as de or de-CH.
+	Locale string `protobuf:"bytes,4,opt,name=locale,proto3" json:"locale,omitempty"`
+	// True returns only the texts of the level itself, false those that hold there.
+	IgnoreInheritance bool `protobuf:"varint,5,opt,name=ignore_inheritance,json=ignoreInheritance,proto3" json:"ignore_inheritance,omitempty"`
 	unknownFields     protoimpl.UnknownFields
 	sizeCache         protoimpl.SizeCache
 }
@@ -1593,14 +1596,17 @@ type isGetHostedLoginTranslationRequest_Level interface {
 }
 
 type GetHostedLoginTranslationRequest_System struct {
+	// The texts that are built in.
 	System bool `protobuf:"varint,1,opt,name=system,proto3,oneof"`
 }
 
 type GetHostedLoginTranslationRequest_Instance struct {
+	// The texts of the instance.
 	Instance bool `protobuf:"varint,2,opt,name=instance,proto3,oneof"`
 }
 
 type GetHostedLoginTranslationRequest_OrganizationId struct {
+	// The texts of this organization.
 	OrganizationId string `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3,oneof"`
 }
 
@@ -1610,10 +1616,13 @@ func (*GetHostedLoginTranslationRequest_Instance) isGetHostedLoginTranslationReq
 
 func (*GetHostedLoginTranslationRequest_OrganizationId) isGetHostedLoginTranslationRequest_Level() {}
 
+// The answer to GetHostedLoginTranslation.
 type GetHostedLoginTranslationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Etag          string                 `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
-	Translations  *structpb.Struct       `protobuf:"bytes,2,opt,name=translations,proto3" json:"translations,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash of the texts, by which a client sees whether they changed; 32 characters.
+	Etag string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The texts by their keys.
+	Translations  *structpb.Struct `protobuf:"bytes,2,opt,name=translations,proto3" json:"translations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1662,15 +1671,18 @@ func (x *GetHostedLoginTranslationResponse) GetTranslations() *structpb.Struct {
 	return nil
 }
 
+// The request of SetHostedLoginTranslation.
 type SetHostedLoginTranslationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Level:
 	//
 	//	*SetHostedLoginTranslationRequest_Instance
 	//	*SetHostedLoginTranslationRequest_OrganizationId
-	Level         isSetHostedLoginTranslationRequest_Level `protobuf_oneof:"level"`
-	Locale        string                                   `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`
-	Translations  *structpb.Struct                         `protobuf:"bytes,4,opt,name=translations,proto3" json:"translations,omitempty"`
+	Level isSetHostedLoginTranslationRequest_Level `protobuf_oneof:"level"`
+	// Language tag (BCP 47), such as de or de-CH.
+	Locale string `protobuf:"bytes,3,opt,name=locale,proto3" json:"locale,omitempty"`
+	// The texts by their keys; all that were set before are replaced.
+	Translations  *structpb.Struct `protobuf:"bytes,4,opt,name=translations,proto3" json:"translations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1749,10 +1761,12 @@ type isSetHostedLoginTranslationRequest_Level interface {
 }
 
 type SetHostedLoginTranslationRequest_Instance struct {
+	// Sets the texts of the instance.
 	Instance bool `protobuf:"varint,1,opt,name=instance,proto3,oneof"`
 }
 
 type SetHostedLoginTranslationRequest_OrganizationId struct {
+	// Sets the texts of this organization.
 	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3,oneof"`
 }
 
@@ -1760,9 +1774,11 @@ func (*SetHostedLoginTranslationRequest_Instance) isSetHostedLoginTranslationReq
 
 func (*SetHostedLoginTranslationRequest_OrganizationId) isSetHostedLoginTranslationRequest_Level() {}
 
+// The answer to SetHostedLoginTranslation.
 type SetHostedLoginTranslationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Etag          string                 `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash of the texts that hold now; 32 characters.
+	Etag          string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

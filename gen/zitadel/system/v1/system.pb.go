@@ -1008,9 +1008,11 @@ func (x *ListIAMMembersResponse) GetResult() []*v12.Member {
 	return nil
 }
 
+// Kept for clients; no call uses it.
 type GetUsageRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId    string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1052,15 +1054,23 @@ func (x *GetUsageRequest) GetInstanceId() string {
 	return ""
 }
 
+// The request of AddQuota.
 type AddQuotaRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Unit          v13.Unit               `protobuf:"varint,2,opt,name=unit,proto3,enum=zitadel.quota.v1.Unit" json:"unit,omitempty"`
-	From          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
-	ResetInterval *durationpb.Duration   `protobuf:"bytes,4,opt,name=reset_interval,json=resetInterval,proto3" json:"reset_interval,omitempty"`
-	Amount        uint64                 `protobuf:"varint,5,opt,name=amount,proto3" json:"amount,omitempty"`
-	Limit         bool                   `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
-	Notifications []*v13.Notification    `protobuf:"bytes,7,rep,name=notifications,proto3" json:"notifications,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// What is counted.
+	Unit v13.Unit `protobuf:"varint,2,opt,name=unit,proto3,enum=zitadel.quota.v1.Unit" json:"unit,omitempty"`
+	// Beginning of the first period.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Length of a period, after which the count begins anew.
+	ResetInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=reset_interval,json=resetInterval,proto3" json:"reset_interval,omitempty"`
+	// How much may be used per period; at least 1.
+	Amount uint64 `protobuf:"varint,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	// True refuses what goes beyond the amount, false only counts.
+	Limit bool `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Whom to tell, and when.
+	Notifications []*v13.Notification `protobuf:"bytes,7,rep,name=notifications,proto3" json:"notifications,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1144,9 +1154,11 @@ func (x *AddQuotaRequest) GetNotifications() []*v13.Notification {
 	return nil
 }
 
+// The answer to AddQuota.
 type AddQuotaResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1188,15 +1200,23 @@ func (x *AddQuotaResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of SetQuota.
 type SetQuotaRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Unit          v13.Unit               `protobuf:"varint,2,opt,name=unit,proto3,enum=zitadel.quota.v1.Unit" json:"unit,omitempty"`
-	From          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
-	ResetInterval *durationpb.Duration   `protobuf:"bytes,4,opt,name=reset_interval,json=resetInterval,proto3" json:"reset_interval,omitempty"`
-	Amount        uint64                 `protobuf:"varint,5,opt,name=amount,proto3" json:"amount,omitempty"`
-	Limit         bool                   `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
-	Notifications []*v13.Notification    `protobuf:"bytes,7,rep,name=notifications,proto3" json:"notifications,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// What is counted.
+	Unit v13.Unit `protobuf:"varint,2,opt,name=unit,proto3,enum=zitadel.quota.v1.Unit" json:"unit,omitempty"`
+	// Beginning of the first period.
+	From *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=from,proto3" json:"from,omitempty"`
+	// Length of a period, after which the count begins anew.
+	ResetInterval *durationpb.Duration `protobuf:"bytes,4,opt,name=reset_interval,json=resetInterval,proto3" json:"reset_interval,omitempty"`
+	// How much may be used per period.
+	Amount uint64 `protobuf:"varint,5,opt,name=amount,proto3" json:"amount,omitempty"`
+	// True refuses what goes beyond the amount, false only counts.
+	Limit bool `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	// Whom to tell, and when.
+	Notifications []*v13.Notification `protobuf:"bytes,7,rep,name=notifications,proto3" json:"notifications,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1280,9 +1300,11 @@ func (x *SetQuotaRequest) GetNotifications() []*v13.Notification {
 	return nil
 }
 
+// The answer to SetQuota.
 type SetQuotaResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1324,10 +1346,13 @@ func (x *SetQuotaResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveQuota.
 type RemoveQuotaRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	Unit          v13.Unit               `protobuf:"varint,2,opt,name=unit,proto3,enum=zitadel.quota.v1.Unit" json:"unit,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// What is counted.
+	Unit          v13.Unit `protobuf:"varint,2,opt,name=unit,proto3,enum=zitadel.quota.v1.Unit" json:"unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1376,9 +1401,11 @@ func (x *RemoveQuotaRequest) GetUnit() v13.Unit {
 	return v13.Unit(0)
 }
 
+// The answer to RemoveQuota.
 type RemoveQuotaResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1420,13 +1447,17 @@ func (x *RemoveQuotaResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of SetLimits.
 type SetLimitsRequest struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId        string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	AuditLogRetention *durationpb.Duration   `protobuf:"bytes,2,opt,name=audit_log_retention,json=auditLogRetention,proto3" json:"audit_log_retention,omitempty"`
-	Block             *bool                  `protobuf:"varint,3,opt,name=block,proto3,oneof" json:"block,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	// How far back events and histories can be read. They are kept all the same.
+	AuditLogRetention *durationpb.Duration `protobuf:"bytes,2,opt,name=audit_log_retention,json=auditLogRetention,proto3" json:"audit_log_retention,omitempty"`
+	// True refuses every request of the instance but those of system users.
+	Block         *bool `protobuf:"varint,3,opt,name=block,proto3,oneof" json:"block,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetLimitsRequest) Reset() {
@@ -1480,9 +1511,11 @@ func (x *SetLimitsRequest) GetBlock() bool {
 	return false
 }
 
+// The answer to SetLimits.
 type SetLimitsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1524,9 +1557,11 @@ func (x *SetLimitsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// The request of BulkSetLimits.
 type BulkSetLimitsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Limits        []*SetLimitsRequest    `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The limits, per instance.
+	Limits        []*SetLimitsRequest `protobuf:"bytes,1,rep,name=limits,proto3" json:"limits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1568,10 +1603,13 @@ func (x *BulkSetLimitsRequest) GetLimits() []*SetLimitsRequest {
 	return nil
 }
 
+// The answer to BulkSetLimits.
 type BulkSetLimitsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	TargetDetails []*v1.ObjectDetails    `protobuf:"bytes,2,rep,name=target_details,json=targetDetails,proto3" json:"target_details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Sequence and times per instance, in the order of the request.
+	TargetDetails []*v1.ObjectDetails `protobuf:"bytes,2,rep,name=target_details,json=targetDetails,proto3" json:"target_details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1620,9 +1658,11 @@ func (x *BulkSetLimitsResponse) GetTargetDetails() []*v1.ObjectDetails {
 	return nil
 }
 
+// The request of ResetLimits.
 type ResetLimitsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InstanceId    string                 `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the instance, 1 to 200 characters.
+	InstanceId    string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1664,9 +1704,11 @@ func (x *ResetLimitsRequest) GetInstanceId() string {
 	return ""
 }
 
+// The answer to ResetLimits.
 type ResetLimitsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2240,14 +2282,19 @@ func (x *SetPrimaryDomainResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// Kept for clients; no call uses it.
 type ChangeSubscriptionRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Domain           string                 `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
-	SubscriptionName string                 `protobuf:"bytes,2,opt,name=subscription_name,json=subscriptionName,proto3" json:"subscription_name,omitempty"`
-	RequestLimit     uint64                 `protobuf:"varint,3,opt,name=request_limit,json=requestLimit,proto3" json:"request_limit,omitempty"`
-	ActionMinsLimit  uint64                 `protobuf:"varint,4,opt,name=action_mins_limit,json=actionMinsLimit,proto3" json:"action_mins_limit,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A domain of the instance, 1 to 200 characters.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// Name of the subscription, 1 to 200 characters.
+	SubscriptionName string `protobuf:"bytes,2,opt,name=subscription_name,json=subscriptionName,proto3" json:"subscription_name,omitempty"`
+	// Most requests.
+	RequestLimit uint64 `protobuf:"varint,3,opt,name=request_limit,json=requestLimit,proto3" json:"request_limit,omitempty"`
+	// Most minutes of actions.
+	ActionMinsLimit uint64 `protobuf:"varint,4,opt,name=action_mins_limit,json=actionMinsLimit,proto3" json:"action_mins_limit,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ChangeSubscriptionRequest) Reset() {
@@ -2308,9 +2355,11 @@ func (x *ChangeSubscriptionRequest) GetActionMinsLimit() uint64 {
 	return 0
 }
 
+// Kept for clients; no call uses it.
 type ChangeSubscriptionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

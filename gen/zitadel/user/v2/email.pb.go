@@ -22,9 +22,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// An email address and how it is verified. Without a choice a code is mailed.
 type SetHumanEmail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Email string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// The address, 1 to 200 characters.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*SetHumanEmail_SendCode
@@ -111,14 +113,17 @@ type isSetHumanEmail_Verification interface {
 }
 
 type SetHumanEmail_SendCode struct {
+	// Mails a code that proves the address.
 	SendCode *SendEmailVerificationCode `protobuf:"bytes,2,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type SetHumanEmail_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnEmailVerificationCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
 type SetHumanEmail_IsVerified struct {
+	// True where the caller knows that the address is the user's.
 	IsVerified bool `protobuf:"varint,4,opt,name=is_verified,json=isVerified,proto3,oneof"`
 }
 
@@ -128,10 +133,13 @@ func (*SetHumanEmail_ReturnCode) isSetHumanEmail_Verification() {}
 
 func (*SetHumanEmail_IsVerified) isSetHumanEmail_Verification() {}
 
+// The email address of a human.
 type HumanEmail struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsVerified    bool                   `protobuf:"varint,2,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True once the user has proved it, or an administrator vouched for it.
+	IsVerified    bool `protobuf:"varint,2,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -180,9 +188,12 @@ func (x *HumanEmail) GetIsVerified() bool {
 	return false
 }
 
+// Mails a code that proves an address.
 type SendEmailVerificationCode struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UrlTemplate   *string                `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Link in the mail, in which user id, organization and code are filled in; 1 to 200
+	// characters. Absent: the page of the login.
+	UrlTemplate   *string `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -224,6 +235,7 @@ func (x *SendEmailVerificationCode) GetUrlTemplate() string {
 	return ""
 }
 
+// Returns a code that proves an address, in place of mailing it.
 type ReturnEmailVerificationCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -71,10 +71,13 @@ func (NotificationType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_password_proto_rawDescGZIP(), []int{0}
 }
 
+// A password in clear.
 type Password struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Password       string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	ChangeRequired bool                   `protobuf:"varint,2,opt,name=change_required,json=changeRequired,proto3" json:"change_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password, 1 to 200 characters, as the password complexity policy asks for.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// True asks for another password at the next login.
+	ChangeRequired bool `protobuf:"varint,2,opt,name=change_required,json=changeRequired,proto3" json:"change_required,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -123,10 +126,13 @@ func (x *Password) GetChangeRequired() bool {
 	return false
 }
 
+// A password as a hash that another system made.
 type HashedPassword struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Hash           string                 `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
-	ChangeRequired bool                   `protobuf:"varint,2,opt,name=change_required,json=changeRequired,proto3" json:"change_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hash in its encoded form, which names the algorithm; 1 to 200 characters.
+	Hash string `protobuf:"bytes,1,opt,name=hash,proto3" json:"hash,omitempty"`
+	// True asks for another password at the next login.
+	ChangeRequired bool `protobuf:"varint,2,opt,name=change_required,json=changeRequired,proto3" json:"change_required,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }

@@ -22,9 +22,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A phone number and how it is verified. Without a choice a code is sent.
 type SetHumanPhone struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	Phone string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// The number in international form, beginning with +, at most 200 characters.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*SetHumanPhone_SendCode
@@ -111,14 +113,17 @@ type isSetHumanPhone_Verification interface {
 }
 
 type SetHumanPhone_SendCode struct {
+	// Sends a code that proves the number.
 	SendCode *SendPhoneVerificationCode `protobuf:"bytes,2,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type SetHumanPhone_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnPhoneVerificationCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
 type SetHumanPhone_IsVerified struct {
+	// True where the caller knows that the number is the user's.
 	IsVerified bool `protobuf:"varint,4,opt,name=is_verified,json=isVerified,proto3,oneof"`
 }
 
@@ -128,10 +133,13 @@ func (*SetHumanPhone_ReturnCode) isSetHumanPhone_Verification() {}
 
 func (*SetHumanPhone_IsVerified) isSetHumanPhone_Verification() {}
 
+// The phone number of a human.
 type HumanPhone struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Phone         string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
-	IsVerified    bool                   `protobuf:"varint,2,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in international form.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True once the user has proved it, or an administrator vouched for it.
+	IsVerified    bool `protobuf:"varint,2,opt,name=is_verified,json=isVerified,proto3" json:"is_verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -180,6 +188,7 @@ func (x *HumanPhone) GetIsVerified() bool {
 	return false
 }
 
+// Sends a code that proves a number.
 type SendPhoneVerificationCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -216,6 +225,7 @@ func (*SendPhoneVerificationCode) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_phone_proto_rawDescGZIP(), []int{2}
 }
 
+// Returns a code that proves a number, in place of sending it.
 type ReturnPhoneVerificationCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

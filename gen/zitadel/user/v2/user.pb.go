@@ -24,13 +24,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Gender, as far as a user gives one.
 type Gender int32
 
 const (
+	// Not given.
 	Gender_GENDER_UNSPECIFIED Gender = 0
-	Gender_GENDER_FEMALE      Gender = 1
-	Gender_GENDER_MALE        Gender = 2
-	Gender_GENDER_DIVERSE     Gender = 3
+	// Female.
+	Gender_GENDER_FEMALE Gender = 1
+	// Male.
+	Gender_GENDER_MALE Gender = 2
+	// Diverse.
+	Gender_GENDER_DIVERSE Gender = 3
 )
 
 // Enum value maps for Gender.
@@ -232,16 +237,23 @@ func (AuthFactorState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{3}
 }
 
+// Who a user is.
 type SetHumanProfile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	GivenName         string                 `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3" json:"given_name,omitempty"`
-	FamilyName        string                 `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3" json:"family_name,omitempty"`
-	NickName          *string                `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
-	DisplayName       *string                `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
-	PreferredLanguage *string                `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3,oneof" json:"preferred_language,omitempty"`
-	Gender            *Gender                `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v2.Gender,oneof" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, 1 to 200 characters.
+	GivenName string `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3" json:"given_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	FamilyName string `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3" json:"family_name,omitempty"`
+	// Nickname, at most 200 characters.
+	NickName *string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
+	// Name that the user is shown with, at most 200 characters. Absent: given and family name.
+	DisplayName *string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage *string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3,oneof" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        *Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v2.Gender,oneof" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetHumanProfile) Reset() {
@@ -408,10 +420,13 @@ func (x *HumanProfile) GetAvatarUrl() string {
 	return ""
 }
 
+// A key and its new value.
 type SetMetadataEntry struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// 1 to 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

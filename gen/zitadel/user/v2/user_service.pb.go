@@ -148,22 +148,33 @@ func (AuthFactors) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_service_proto_rawDescGZIP(), []int{1}
 }
 
+// A human to create.
 type AddHumanUserRequest struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	UserId       *string                `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
-	Username     *string                `protobuf:"bytes,2,opt,name=username,proto3,oneof" json:"username,omitempty"`
-	Organization *v2.Organization       `protobuf:"bytes,11,opt,name=organization,proto3" json:"organization,omitempty"`
-	Profile      *SetHumanProfile       `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email        *SetHumanEmail         `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
-	Phone        *SetHumanPhone         `protobuf:"bytes,10,opt,name=phone,proto3" json:"phone,omitempty"`
-	Metadata     []*SetMetadataEntry    `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Chosen id, 1 to 200 characters. Absent: Gatehouse makes one.
+	UserId *string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
+	// Name to log in with, 1 to 200 characters. Absent: the email address.
+	Username *string `protobuf:"bytes,2,opt,name=username,proto3,oneof" json:"username,omitempty"`
+	// Organization that the user will belong to. Absent: that of the request.
+	Organization *v2.Organization `protobuf:"bytes,11,opt,name=organization,proto3" json:"organization,omitempty"`
+	// Who the user is.
+	Profile *SetHumanProfile `protobuf:"bytes,4,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *SetHumanEmail `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user. Absent: nowhere.
+	Phone *SetHumanPhone `protobuf:"bytes,10,opt,name=phone,proto3" json:"phone,omitempty"`
+	// First metadata of the user.
+	Metadata []*SetMetadataEntry `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	// Types that are valid to be assigned to PasswordType:
 	//
 	//	*AddHumanUserRequest_Password
 	//	*AddHumanUserRequest_HashedPassword
-	PasswordType  isAddHumanUserRequest_PasswordType `protobuf_oneof:"password_type"`
-	IdpLinks      []*IDPLink                         `protobuf:"bytes,9,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	TotpSecret    *string                            `protobuf:"bytes,12,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
+	PasswordType isAddHumanUserRequest_PasswordType `protobuf_oneof:"password_type"`
+	// Accounts of identity providers with which the user can log in.
+	IdpLinks []*IDPLink `protobuf:"bytes,9,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
+	// Secret of an authenticator app that the user has set up elsewhere, in base32, 1 to 200
+	// characters.
+	TotpSecret    *string `protobuf:"bytes,12,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,10 +302,12 @@ type isAddHumanUserRequest_PasswordType interface {
 }
 
 type AddHumanUserRequest_Password struct {
+	// First password, in clear.
 	Password *Password `protobuf:"bytes,7,opt,name=password,proto3,oneof"`
 }
 
 type AddHumanUserRequest_HashedPassword struct {
+	// First password, as a hash that another system made.
 	HashedPassword *HashedPassword `protobuf:"bytes,8,opt,name=hashed_password,json=hashedPassword,proto3,oneof"`
 }
 
