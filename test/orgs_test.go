@@ -15,7 +15,7 @@ func TestOrgs(t *testing.T) {
 		testkit.Call{
 			Name: "add", Do: "POST /management/v1/orgs", Body: `{"name":"Acme"}`,
 			Want: `{"id":"*","details":{"sequence":"*","creationDate":"*","changeDate":null,"resourceOwner":"*"}}`,
-			Keep: map[string]string{"acme": "id"}, Events: []string{"org.added", "org.member.added"},
+			Keep: map[string]string{"acme": "id"}, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"},
 		},
 		testkit.Call{Name: "add without a name", Do: "POST /management/v1/orgs", Body: `{}`, Status: 400},
 		testkit.Call{Name: "rename", Do: "PUT /management/v1/orgs/me", In: "$acme", Body: `{"name":"Acme Ltd"}`, Events: []string{"org.changed"}},

@@ -195,6 +195,17 @@ func (tx *Tx) Lock(a Aggregate, also ...database.Query) (exists bool, err error)
 // it first. Should it exist after all, the transaction fails with taken.
 func (tx *Tx) Create(a Aggregate) { tx.track(a.key(), &head{Aggregate: a, fresh: true}) }
 
+// Start is Create for an id that somebody chose. Where a former bearer of the id
+// is gone, its stream goes on under a's owner: that nobody bears the id now is
+// the caller's to check, after Start, which holds the stream.
+func (tx *Tx) Start(a Aggregate, also ...database.Query) error {
+	if _, err := tx.Lock(a, also...); err != nil {
+		return err
+	}
+	tx.heads[a.key()].Owner = a.Owner
+	return nil
+}
+
 func (tx *Tx) track(key Aggregate, h *head) {
 	tx.heads[key] = h
 	tx.order = append(tx.order, h)
@@ -209,8 +220,8 @@ func (tx *Tx) writeHeads() {
 			continue
 		}
 		st := database.Statement{
-			SQL:  "UPDATE aggregates SET sequence = ?, hash = ?, changed = ? WHERE instance_id = ? AND type = ? AND id = ?",
-			Args: []any{h.sequence, h.hash, h.changed, h.Instance, h.Type, h.ID},
+			SQL:  "UPDATE aggregates SET owner = ?, sequence = ?, hash = ?, changed = ? WHERE instance_id = ? AND type = ? AND id = ?",
+			Args: []any{h.Owner, h.sequence, h.hash, h.changed, h.Instance, h.Type, h.ID},
 		}
 		if h.fresh {
 			st = database.Statement{
@@ -237,6 +248,16 @@ func (tx *Tx) Job(instance, kind string, payload any, due time.Time) error {
 		Args: []any{instance, kind, string(data), due.UnixMicro()},
 	})
 	return nil
+}
+
+// Reader is the transaction for reads that take a context; they see what it
+// emitted.
+func (tx *Tx) Reader() database.Reader { return reader{tx} }
+
+type reader struct{ tx *Tx }
+
+func (r reader) Read(_ context.Context, queries ...database.Query) error {
+	return r.tx.Read(queries...)
 }
 
 // Memo returns what a fold or a verb remembered under key in this transaction.
@@ -276,7 +297,7 @@ func (tx *Tx) append(a Aggregate, kind string, payload []byte) (Event, error) {
 }
 
 func (h *head) advance(e Event) {
-	h.sequence, h.hash, h.changed = e.Sequence, e.Hash, e.Created.UnixMicro()
+	h.Owner, h.sequence, h.hash, h.changed = e.Owner, e.Sequence, e.Hash, e.Created.UnixMicro()
 	if h.created == 0 {
 		h.created = h.changed
 	}

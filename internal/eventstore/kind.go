@@ -122,6 +122,12 @@ func (f *Fold) Release(kind, value string) {
 		f.Instance, kind, value, f.Aggregate.Type, f.ID)
 }
 
+// ReleaseKind frees every value of one kind that the event's aggregate holds.
+func (f *Fold) ReleaseKind(kind string) {
+	f.Exec("DELETE FROM claims WHERE instance_id = ? AND kind = ? AND aggregate_type = ? AND aggregate_id = ?",
+		f.Instance, kind, f.Aggregate.Type, f.ID)
+}
+
 // ReleaseAll frees every value that the event's aggregate holds.
 func (f *Fold) ReleaseAll() {
 	f.Exec("DELETE FROM claims WHERE instance_id = ? AND aggregate_type = ? AND aggregate_id = ?",

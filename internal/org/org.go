@@ -5,12 +5,10 @@
 package org
 
 import (
-	"context"
+	"errors"
 	"strings"
-	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/policy"
@@ -51,7 +49,7 @@ var (
 		return nil
 	})
 	Changed = eventstore.Declare("org.changed", func(f *eventstore.Fold, e named) error {
-		f.Exec("DELETE FROM claims WHERE instance_id = ? AND kind = ? AND aggregate_type = 'org' AND aggregate_id = ?", f.Instance, claimName, f.ID)
+		f.ReleaseKind(claimName)
 		f.Claim(claimName, strings.ToLower(e.Name), errTaken)
 		f.Exec("UPDATE orgs SET name = ?, name_lower = ?, changed = ?, sequence = ? WHERE instance_id = ? AND org_id = ?",
 			e.Name, strings.ToLower(e.Name), f.Micros(), f.Sequence, f.Instance, f.ID)
@@ -65,6 +63,7 @@ var (
 			"DELETE FROM org_domains WHERE instance_id = ? AND org_id = ?",
 			"DELETE FROM members WHERE instance_id = ? AND kind = 'org' AND object_id = ?",
 			"DELETE FROM member_roles WHERE instance_id = ? AND kind = 'org' AND object_id = ?",
+			"DELETE FROM metadata WHERE instance_id = ? AND kind = 'org' AND object_id = ?",
 		} {
 			f.Exec(sql, f.Instance, f.ID)
 		}
@@ -75,10 +74,23 @@ var (
 )
 
 var (
-	errTaken   = fault.AlreadyExists("Org-Org01", "An organization of this name exists already.")
-	errMissing = fault.NotFound("ORG-missing", "There is no such organization.")
-	errName    = fault.Invalid("ORG-name", "An organization needs a name of 1 to 200 characters.")
+	errTaken    = fault.AlreadyExists("Org-Org01", "An organization of this name exists already.")
+	errSameName = fault.Precondition("Org-unchanged", "The organization has this name already.")
+	errInactive = fault.Precondition("Org-inactive", "The organization is inactive already.")
+	errActive   = fault.Precondition("Org-active", "The organization is active already.")
+	errIDTaken  = fault.AlreadyExists("ORG-id", "An organization with this id exists already.")
+	errMissing  = fault.NotFound("ORG-missing", "There is no such organization.")
+	errName     = fault.Invalid("ORG-name", "An organization needs a name of 1 to 200 characters.")
 )
+
+// Unchanged reports whether err says that the organization is already as the call
+// wanted it.
+func Unchanged(err error) bool {
+	return errors.Is(err, errSameName) || errors.Is(err, errInactive) || errors.Is(err, errActive)
+}
+
+// Missing reports whether err says that there is no such organization.
+func Missing(err error) bool { return errors.Is(err, errMissing) }
 
 func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 	return func(f *eventstore.Fold, _ eventstore.None) error {
@@ -92,9 +104,10 @@ func aggregate(instance, id string) eventstore.Aggregate {
 	return eventstore.Scope{Instance: instance, Org: id}.Aggregate()
 }
 
-// Add makes an organization with a new id.
-func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, error) {
-	if err := authz.RequireInstance(tx.Context(), "org.create"); err != nil {
+// Add makes an organization. Where chosen, the id is somebody's wish and not new
+// for certain.
+func Add(tx *eventstore.Tx, instance, id, name string, chosen bool) (eventstore.Details, error) {
+	if err := authz.Require(tx.Context(), "org.create", authz.From(tx.Context()).Org); err != nil {
 		return eventstore.Details{}, err
 	}
 	name, err := cleanName(name)
@@ -102,7 +115,18 @@ func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, erro
 		return eventstore.Details{}, err
 	}
 	a := aggregate(instance, id)
-	tx.Create(a)
+	if !chosen {
+		tx.Create(a)
+		return Added.Emit(tx, a, named{name})
+	}
+	var o Org
+	var found bool
+	switch err := tx.Start(a, query(instance, id, &found, &o)); {
+	case err != nil:
+		return eventstore.Details{}, err
+	case found:
+		return eventstore.Details{}, errIDTaken
+	}
 	return Added.Emit(tx, a, named{name})
 }
 
@@ -140,7 +164,7 @@ func Rename(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, e
 		return eventstore.Details{}, err
 	}
 	if name == o.Name {
-		return eventstore.Details{}, fault.Precondition("Org-unchanged", "The organization has this name already.")
+		return eventstore.Details{}, errSameName
 	}
 	return Changed.Emit(tx, aggregate(instance, id), named{name})
 }
@@ -152,7 +176,7 @@ func Deactivate(tx *eventstore.Tx, instance, id string) (eventstore.Details, err
 		return eventstore.Details{}, err
 	}
 	if o.State == Inactive {
-		return eventstore.Details{}, fault.Precondition("Org-inactive", "The organization is inactive already.")
+		return eventstore.Details{}, errInactive
 	}
 	return Deactivated.Emit(tx, aggregate(instance, id), eventstore.None{})
 }
@@ -164,37 +188,9 @@ func Reactivate(tx *eventstore.Tx, instance, id string) (eventstore.Details, err
 		return eventstore.Details{}, err
 	}
 	if o.State == Active {
-		return eventstore.Details{}, fault.Precondition("Org-active", "The organization is active already.")
+		return eventstore.Details{}, errActive
 	}
 	return Reactivated.Emit(tx, aggregate(instance, id), eventstore.None{})
-}
-
-func query(instance, id string, found *bool, o *Org) database.Query {
-	return database.Query{
-		SQL:  "SELECT name, state, primary_domain, created, changed, sequence FROM orgs WHERE instance_id = ? AND org_id = ?",
-		Args: []any{instance, id},
-		Row: func(scan database.Scan) error {
-			*found = true
-			var created, changed int64
-			err := scan(&o.Name, &o.State, &o.PrimaryDomain, &created, &changed, &o.Details.Sequence)
-			o.ID, o.Details.Owner = id, id
-			o.Details.Created, o.Details.Changed = time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
-			return err
-		},
-	}
-}
-
-// ByID gives an organization.
-func ByID(ctx context.Context, r database.Reader, instance, id string) (Org, error) {
-	var o Org
-	var found bool
-	if err := r.Read(ctx, query(instance, id, &found, &o)); err != nil {
-		return o, err
-	}
-	if !found {
-		return o, errMissing
-	}
-	return o, nil
 }
 
 // Remove ends the organization with its domains, members and policies. Its users

@@ -12,11 +12,14 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
+	"github.com/gatehouse/gatehouse/internal/api/auth"
 	"github.com/gatehouse/gatehouse/internal/api/management"
+	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/outbound"
 )
 
 // The limits of a connection.
@@ -33,7 +36,9 @@ const (
 type Server struct {
 	Store *eventstore.Store
 	API   *api.Server
-	edge  http.Handler
+	// Outbound makes the requests to addresses that users chose.
+	Outbound *outbound.Client
+	edge     http.Handler
 }
 
 // New wires a server on an open, migrated database. clock may be nil.
@@ -43,11 +48,14 @@ func New(db *database.DB, clock func() time.Time) (*Server, error) {
 		return nil, err
 	}
 	store := eventstore.New(db, clock)
-	a, err := api.New(flow.NewGate(store, roles), management.Service(store), admin.Service(store))
+	out := &outbound.Client{}
+	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
+	a, err := api.New(flow.NewGate(store, roles),
+		admin.Service(store), auth.Service(store), management.Service(store, outside), org.Service(store, outside))
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Store: store, API: a, edge: &api.Edge{Next: a, Ready: db.Ping}}, nil
+	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: a, Ready: db.Ping}}, nil
 }
 
 // ServeHTTP answers one request.

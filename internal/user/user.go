@@ -1,12 +1,12 @@
 // Package user is whoever can call: machine users with their personal access
-// tokens.
+// tokens and keys.
 //
 // It may import policy and what is under it, and no other aggregate.
 package user
 
 import (
 	"strings"
-	"time"
+	"unicode"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -20,59 +20,45 @@ func init() {
 	eventstore.DeclareTable("machines", "instance_id, user_id", "name, description, access_token_type")
 	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, expires, scopes, created, sequence")
 	eventstore.DeclareTable("machine_keys", "instance_id, key_id", "user_id, kind, expires, public_key, created, sequence")
-	eventstore.DeclareTable("metadata", "instance_id, kind, object_id, meta_key", "value, created, changed, sequence")
 }
 
-// Active is the state of a user who may call.
-const Active = 1
+// The states of a user, numbered as on the wire. Only active ones may call.
+const (
+	Active   = 1
+	Inactive = 2
+)
 
-// Machine is a user that is a program.
-type Machine struct {
-	UserName        string `json:"userName"`
-	Name            string `json:"name"`
-	Description     string `json:"description,omitempty"`
-	AccessTokenType int32  `json:"accessTokenType,omitempty"` // 0 opaque, 1 JWT
+type removed struct {
+	UserName string `json:"userName"`
 }
 
-type patAdded struct {
-	ID         string   `json:"tokenId"`
-	Expiration string   `json:"expiration,omitempty"` // RFC 3339; empty: never
-	Scopes     []string `json:"scopes"`
-	Hash       string   `json:"hash"`
-}
-
-type patRemoved struct {
-	ID string `json:"tokenId"`
-}
-
-// The events of a machine user.
+// The events that every user can have.
 var (
-	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m Machine) error {
-		f.Claim("user.name", strings.ToLower(m.UserName)+"@"+f.Owner, errTaken)
-		f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
-			VALUES (?, ?, ?, 'machine', ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, Active,
-			m.UserName, strings.ToLower(m.UserName), f.Micros(), f.Micros(), f.Sequence)
-		f.Exec("INSERT INTO machines (instance_id, user_id, name, description, access_token_type) VALUES (?, ?, ?, ?, ?)",
-			f.Instance, f.ID, m.Name, m.Description, int64(m.AccessTokenType))
-		return nil
-	})
-	PATAdded = eventstore.Declare("user.pat.added", func(f *eventstore.Fold, p patAdded) error {
-		var expires int64
-		if t, err := time.Parse(time.RFC3339, p.Expiration); err == nil {
-			expires = t.UnixMicro()
+	Deactivated = eventstore.Declare("user.deactivated", setState(Inactive))
+	Reactivated = eventstore.Declare("user.reactivated", setState(Active))
+	// Removed is the end of a user: nothing that could authenticate them is left.
+	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
+		for _, table := range []string{"users", "machines", "machine_keys", "access_tokens"} {
+			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
-		f.Exec(`INSERT INTO access_tokens (instance_id, token_hash, token_id, user_id, expires, scopes, created, sequence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, p.Hash, p.ID, f.ID, expires, strings.Join(p.Scopes, " "), f.Micros(), f.Sequence)
-		return nil
-	})
-	PATRemoved = eventstore.Declare("user.pat.removed", func(f *eventstore.Fold, p patRemoved) error {
-		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND token_id = ?", f.Instance, f.ID, p.ID)
+		f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
+		f.ReleaseAll()
 		return nil
 	})
 )
 
+func setState(state int) func(*eventstore.Fold, eventstore.None) error {
+	return func(f *eventstore.Fold, _ eventstore.None) error {
+		f.Exec("UPDATE users SET state = ?, changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?",
+			state, f.Micros(), f.Sequence, f.Instance, f.ID)
+		return nil
+	}
+}
+
 var (
 	errTaken   = fault.AlreadyExists("USER-taken", "A user of this name exists already.")
+	errIDTaken = fault.AlreadyExists("USER-id", "A user with this id exists already.")
+	errID      = fault.Invalid("USER-id-form", "An id has 1 to 200 characters, no white space and no slash.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
 )
 
@@ -80,86 +66,91 @@ func aggregate(instance, org, id string) eventstore.Aggregate {
 	return eventstore.Aggregate{Instance: instance, Type: "user", ID: id, Owner: org}
 }
 
-// AddMachine makes a machine user of an organization, with a new id.
-func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventstore.Details, error) {
-	if err := authz.Require(tx.Context(), "user.write", org); err != nil {
-		return eventstore.Details{}, err
+// CheckID refuses chosen ids that a path could not name.
+func CheckID(id string) error {
+	if id == "" || len(id) > 200 || strings.ContainsFunc(id, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return errID
 	}
-	m.UserName = strings.TrimSpace(m.UserName)
-	if m.UserName == "" || len(m.UserName) > 200 || m.Name == "" || len(m.Name) > 200 || len(m.Description) > 500 {
-		return eventstore.Details{}, fault.Invalid("USER-machine",
-			"A machine user needs a user name and a name of at most 200 bytes, and a description of at most 500.")
-	}
-	a := aggregate(instance, org, id)
-	tx.Create(a)
-	return MachineAdded.Emit(tx, a, m)
+	return nil
+}
+
+// stored is what a verb knows of the user that it changes.
+type stored struct {
+	Machine
+	state int
+	kind  string
 }
 
 // lock holds a user of the organization and checks the caller's permission.
-func lock(tx *eventstore.Tx, instance, org, id, permission string) error {
+func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, error) {
+	var s stored
 	var found bool
-	var state int
+	var tokenType int
 	_, err := tx.Lock(aggregate(instance, org, id), database.One(&found,
-		"SELECT state FROM users WHERE instance_id = ? AND user_id = ? AND org_id = ?", []any{instance, id, org}, &state))
+		`SELECT u.state, u.kind, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''), COALESCE(m.access_token_type, 0)
+		FROM users u LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
+		WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?`,
+		[]any{instance, id, org}, &s.state, &s.kind, &s.UserName, &s.Name, &s.Description, &tokenType))
 	if err != nil {
-		return err
+		return s, err
 	}
+	s.AccessTokenType = int32(tokenType) //nolint:gosec // a small number
 	if err := authz.Require(tx.Context(), permission, org); err != nil {
-		return err
+		return s, err
 	}
 	if !found {
-		return errMissing
+		return s, errMissing
 	}
-	return nil
+	return s, nil
 }
 
-// AddPAT gives a user a personal access token, of which only the hash is kept.
-// expires may be zero for a token that does not end.
-func AddPAT(tx *eventstore.Tx, instance, org, userID, hash string, expires time.Time) (string, eventstore.Details, error) {
-	if err := lock(tx, instance, org, userID, "user.write"); err != nil {
-		return "", eventstore.Details{}, err
-	}
-	p := patAdded{ID: tx.NewID(), Scopes: []string{}, Hash: hash}
-	if !expires.IsZero() {
-		if !expires.After(tx.Now()) {
-			return "", eventstore.Details{}, fault.Invalid("USER-expired", "The expiration date has passed already.")
-		}
-		p.Expiration = expires.UTC().Format(time.RFC3339)
-	}
-	d, err := PATAdded.Emit(tx, aggregate(instance, org, userID), p)
-	return p.ID, d, err
-}
-
-// RemovePAT ends a token: the next call with it is refused.
-func RemovePAT(tx *eventstore.Tx, instance, org, userID, tokenID string) (eventstore.Details, error) {
-	if err := lock(tx, instance, org, userID, "user.write"); err != nil {
+// Deactivate stops the user from calling, from the next request on.
+func Deactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	u, err := lock(tx, instance, org, id, "user.write")
+	if err != nil {
 		return eventstore.Details{}, err
 	}
-	var found bool
-	var id string
-	if err := tx.Read(database.One(&found, "SELECT token_id FROM access_tokens WHERE instance_id = ? AND user_id = ? AND token_id = ?",
-		[]any{instance, userID, tokenID}, &id)); err != nil {
+	if u.state == Inactive {
+		return eventstore.Details{}, fault.Precondition("USER-inactive", "The user is inactive already.")
+	}
+	return Deactivated.Emit(tx, aggregate(instance, org, id), eventstore.None{})
+}
+
+// Reactivate ends a deactivation.
+func Reactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	u, err := lock(tx, instance, org, id, "user.write")
+	if err != nil {
 		return eventstore.Details{}, err
 	}
-	if !found {
-		return eventstore.Details{}, fault.NotFound("USER-pat", "The user has no such token.")
+	if u.state != Inactive {
+		return eventstore.Details{}, fault.Precondition("USER-active", "The user is not inactive.")
 	}
-	return PATRemoved.Emit(tx, aggregate(instance, org, userID), patRemoved{tokenID})
+	return Reactivated.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }
 
-type removed struct {
-	UserName string `json:"userName"`
+// Remove ends the user. The memberships are flow's to remove, in the same transaction.
+func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	u, err := lock(tx, instance, org, id, "user.delete")
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	return Removed.Emit(tx, aggregate(instance, org, id), removed{u.UserName})
 }
 
-// Removed is the end of a user: nothing that could authenticate them is left.
-var Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
-	for _, table := range []string{"users", "machines", "machine_keys", "access_tokens"} {
-		f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
-	}
-	f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
-	f.ReleaseAll()
-	return nil
-})
+// IDsOf lists the users of an organization.
+func IDsOf(tx *eventstore.Tx, instance, org string) ([]string, error) {
+	var ids []string
+	err := tx.Read(database.Query{
+		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND org_id = ? ORDER BY user_id", Args: []any{instance, org},
+		Row: func(scan database.Scan) error {
+			var id string
+			err := scan(&id)
+			ids = append(ids, id)
+			return err
+		},
+	})
+	return ids, err
+}
 
 // RemoveAllOf ends every user of an organization that is being removed.
 func RemoveAllOf(tx *eventstore.Tx, instance, org string) error {

@@ -3,6 +3,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -16,7 +17,7 @@ type Handlers struct{ store *eventstore.Store }
 // Service lists what is built of the service.
 func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: h.loginPolicy()}
+	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(h.orgs(), h.members(), h.loginPolicy())}
 }
 
 // scope is the instance that the request is about.

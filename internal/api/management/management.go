@@ -4,20 +4,27 @@ package management
 
 import (
 	"context"
+	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/flow"
 )
 
 // Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+type Handlers struct {
+	store   *eventstore.Store
+	outside flow.Outside
+}
 
-// Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: append(h.orgs(), h.loginPolicy()...)}
+// Service lists what is built of the service. outside is where domains are proved.
+func Service(store *eventstore.Store, outside flow.Outside) api.Service {
+	h := &Handlers{store: store, outside: outside}
+	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.loginPolicy(),
+	)}
 }
 
 // scope is the organization that the request is about.

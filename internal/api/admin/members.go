@@ -1,0 +1,74 @@
+package admin
+
+import (
+	"context"
+
+	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
+	memberpb "github.com/gatehouse/gatehouse/gen/zitadel/member/v1"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/member"
+)
+
+func (h *Handlers) members() []api.RPC {
+	return []api.RPC{
+		api.Unary("ListIAMMemberRoles", h.listIAMMemberRoles),
+		api.Unary("ListIAMMembers", h.listIAMMembers),
+		api.Unary("AddIAMMember", h.addIAMMember),
+		api.Unary("UpdateIAMMember", h.updateIAMMember),
+		api.Unary("RemoveIAMMember", h.removeIAMMember),
+	}
+}
+
+func (h *Handlers) listIAMMemberRoles(ctx context.Context, _ *pb.ListIAMMemberRolesRequest) (*pb.ListIAMMemberRolesResponse, error) {
+	roles := member.RolesOf(scope(ctx), authz.From(ctx).Roles)
+	return &pb.ListIAMMemberRolesResponse{Details: api.Listed(len(roles), h.store.Now()), Roles: roles}, nil
+}
+
+var memberColumns = map[memberpb.MemberFieldColumnName]string{
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_UNSPECIFIED:         flow.SortMemberCreated,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_USER_ID:             flow.SortMemberUser,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_CREATION_DATE:       flow.SortMemberCreated,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_CHANGE_DATE:         flow.SortMemberChanged,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_USER_RESOURCE_OWNER: flow.SortMemberOrg,
+}
+
+func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersRequest) (*pb.ListIAMMembersResponse, error) {
+	p, err := api.PageOf(r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	by, err := api.ColumnOf(memberColumns, r.GetSortingColumn())
+	if err != nil {
+		return nil, err
+	}
+	filters, err := api.Filters(r.GetQueries(), api.MemberFilter)
+	if err != nil {
+		return nil, err
+	}
+	l, err := flow.Members(ctx, h.store, scope(ctx), p, by, filters...)
+	return &pb.ListIAMMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
+}
+
+func (h *Handlers) addIAMMember(ctx context.Context, r *pb.AddIAMMemberRequest) (*pb.AddIAMMemberResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return flow.AddMember(tx, s, r.GetUserId(), r.GetRoles())
+	})
+	return &pb.AddIAMMemberResponse{Details: api.Added(d)}, err
+}
+
+func (h *Handlers) updateIAMMember(ctx context.Context, r *pb.UpdateIAMMemberRequest) (*pb.UpdateIAMMemberResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return flow.ChangeMember(tx, s, r.GetUserId(), r.GetRoles())
+	})
+	return &pb.UpdateIAMMemberResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) removeIAMMember(ctx context.Context, r *pb.RemoveIAMMemberRequest) (*pb.RemoveIAMMemberResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return flow.RemoveMember(tx, s, r.GetUserId())
+	})
+	return &pb.RemoveIAMMemberResponse{Details: api.Changed(d)}, err
+}

@@ -1,0 +1,75 @@
+// Package auth is the v1 service for callers about themselves.
+package auth
+
+import (
+	"context"
+
+	pb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/metadata"
+)
+
+// Handlers answers the service from a store.
+type Handlers struct{ store *eventstore.Store }
+
+// Service lists what is built of the service.
+func Service(store *eventstore.Store) api.Service {
+	h := &Handlers{store: store}
+	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: []api.RPC{
+		api.Unary("Healthz", healthz),
+		api.Unary("GetMyUser", h.getMyUser),
+		api.Unary("ListMyMetadata", h.listMyMetadata),
+		api.Unary("GetMyMetadata", h.getMyMetadata),
+		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
+		api.Unary("ListMyMemberships", h.listMyMemberships),
+	}}
+}
+
+func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
+	return &pb.HealthzResponse{}, nil
+}
+
+func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.GetMyUserResponse, error) {
+	c := authz.From(ctx)
+	p, logins, err := flow.PersonByID(ctx, h.store, eventstore.Scope{Instance: c.Instance, Org: c.HomeOrg}, c.UserID)
+	return &pb.GetMyUserResponse{User: api.User(p, logins)}, err
+}
+
+func (h *Handlers) listMyMetadata(ctx context.Context, r *pb.ListMyMetadataRequest) (*pb.ListMyMetadataResponse, error) {
+	p, err := api.PageOf(r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	filters, err := api.Filters(r.GetQueries(), api.MetadataFilter)
+	if err != nil {
+		return nil, err
+	}
+	l, err := metadata.List(ctx, h.store, metadata.Own(authz.From(ctx)), p, filters...)
+	return &pb.ListMyMetadataResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Metadata)}, err
+}
+
+func (h *Handlers) getMyMetadata(ctx context.Context, r *pb.GetMyMetadataRequest) (*pb.GetMyMetadataResponse, error) {
+	e, err := metadata.One(ctx, h.store, metadata.Own(authz.From(ctx)), r.GetKey())
+	return &pb.GetMyMetadataResponse{Metadata: api.Metadata(e)}, err
+}
+
+func (h *Handlers) listMyPermissions(ctx context.Context, _ *pb.ListMyZitadelPermissionsRequest) (*pb.ListMyZitadelPermissionsResponse, error) {
+	c := authz.From(ctx)
+	return &pb.ListMyZitadelPermissionsResponse{Result: c.Permissions(c.Org)}, nil
+}
+
+func (h *Handlers) listMyMemberships(ctx context.Context, r *pb.ListMyMembershipsRequest) (*pb.ListMyMembershipsResponse, error) {
+	p, err := api.PageOf(r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	filters, err := api.Filters(r.GetQueries(), api.MembershipFilter)
+	if err != nil {
+		return nil, err
+	}
+	l, err := flow.Memberships(ctx, h.store, authz.From(ctx).UserID, p, filters...)
+	return &pb.ListMyMembershipsResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Membership)}, err
+}

@@ -1,0 +1,169 @@
+package api
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	authnpb "github.com/gatehouse/gatehouse/gen/zitadel/authn/v1"
+	memberpb "github.com/gatehouse/gatehouse/gen/zitadel/member/v1"
+	metadatapb "github.com/gatehouse/gatehouse/gen/zitadel/metadata/v1"
+	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v1"
+	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/metadata"
+	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// Org is an organization as v1 shows it.
+func Org(o org.Org) *orgpb.Org {
+	return &orgpb.Org{
+		Id: o.ID, Name: o.Name, PrimaryDomain: o.PrimaryDomain,
+		State: orgpb.OrgState(o.State), Details: View(o.Details), //nolint:gosec // a small number
+	}
+}
+
+// OrgFilter is a filter of v1 for organizations.
+func OrgFilter(instance string) func(*orgpb.OrgQuery) (database.Filter, error) {
+	return func(q *orgpb.OrgQuery) (database.Filter, error) {
+		switch f := q.GetQuery().(type) {
+		case *orgpb.OrgQuery_NameQuery:
+			return org.ByName(database.TextMethod(f.NameQuery.GetMethod()), f.NameQuery.GetName()), nil
+		case *orgpb.OrgQuery_DomainQuery:
+			return org.WithDomain(instance, database.TextMethod(f.DomainQuery.GetMethod()), f.DomainQuery.GetDomain()), nil
+		case *orgpb.OrgQuery_StateQuery:
+			return org.ByState(int(f.StateQuery.GetState())), nil
+		case *orgpb.OrgQuery_IdQuery:
+			return org.WithID(f.IdQuery.GetId()), nil
+		}
+		return nil, ErrFilter
+	}
+}
+
+// OrgDomain is a domain of an organization as v1 shows it.
+func OrgDomain(d org.Domain) *orgpb.Domain {
+	return &orgpb.Domain{
+		OrgId: d.OrgID, DomainName: d.Name, IsVerified: d.Verified, IsPrimary: d.Primary,
+		ValidationType: orgpb.DomainValidationType(d.Validation), Details: View(d.Details), //nolint:gosec // a small number
+	}
+}
+
+// OrgDomainFilter is a filter of v1 for domains of an organization.
+func OrgDomainFilter(q *orgpb.DomainSearchQuery) (database.Filter, error) {
+	if f, ok := q.GetQuery().(*orgpb.DomainSearchQuery_DomainNameQuery); ok {
+		return org.DomainByName(database.TextMethod(f.DomainNameQuery.GetMethod()), f.DomainNameQuery.GetName()), nil
+	}
+	return nil, ErrFilter
+}
+
+// Metadata is a key and its value as v1 shows it.
+func Metadata(e metadata.Entry) *metadatapb.Metadata {
+	return &metadatapb.Metadata{Key: e.Key, Value: e.Value, Details: View(e.Details)}
+}
+
+// MetadataFilter is a filter of v1 for metadata.
+func MetadataFilter(q *metadatapb.MetadataQuery) (database.Filter, error) {
+	if f, ok := q.GetQuery().(*metadatapb.MetadataQuery_KeyQuery); ok {
+		return metadata.ByKey(database.TextMethod(f.KeyQuery.GetMethod()), f.KeyQuery.GetKey()), nil
+	}
+	return nil, ErrFilter
+}
+
+// Entries makes entries of the keys and values of a request.
+func Entries[E interface {
+	GetKey() string
+	GetValue() []byte
+}](in []E,
+) []metadata.Entry {
+	return Each(in, func(e E) metadata.Entry { return metadata.Entry{Key: e.GetKey(), Value: e.GetValue()} })
+}
+
+// Member is a member as v1 shows it.
+func Member(m flow.Member) *memberpb.Member {
+	return &memberpb.Member{
+		UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.Name,
+		UserType: userpb.Type_TYPE_MACHINE, UserResourceOwner: m.OrgID, Details: View(m.Details),
+	}
+}
+
+// MemberFilter is a filter of v1 for members.
+func MemberFilter(q *memberpb.SearchQuery) (database.Filter, error) {
+	switch f := q.GetQuery().(type) {
+	case *memberpb.SearchQuery_UserIdQuery:
+		return flow.MemberWithID(f.UserIdQuery.GetUserId()), nil
+	case *memberpb.SearchQuery_FirstNameQuery:
+		return flow.MemberByPersonalData(database.TextMethod(f.FirstNameQuery.GetMethod()), f.FirstNameQuery.GetFirstName()), nil
+	case *memberpb.SearchQuery_LastNameQuery:
+		return flow.MemberByPersonalData(database.TextMethod(f.LastNameQuery.GetMethod()), f.LastNameQuery.GetLastName()), nil
+	case *memberpb.SearchQuery_EmailQuery:
+		return flow.MemberByPersonalData(database.TextMethod(f.EmailQuery.GetMethod()), f.EmailQuery.GetEmail()), nil
+	}
+	return nil, ErrFilter
+}
+
+// Membership is a membership as v1 shows it to its user.
+func Membership(m flow.Membership) *userpb.Membership {
+	out := &userpb.Membership{UserId: m.UserID, Roles: m.Roles, DisplayName: m.Title, Details: View(m.Details)}
+	if m.OrgID == "" {
+		out.Type = &userpb.Membership_Iam{Iam: true}
+	} else {
+		out.Type = &userpb.Membership_OrgId{OrgId: m.OrgID}
+	}
+	return out
+}
+
+// MembershipFilter is a filter of v1 for memberships.
+func MembershipFilter(q *userpb.MembershipQuery) (database.Filter, error) {
+	switch f := q.GetQuery().(type) {
+	case *userpb.MembershipQuery_OrgQuery:
+		return flow.MembershipIn("org", f.OrgQuery.GetOrgId()), nil
+	case *userpb.MembershipQuery_ProjectQuery:
+		return flow.MembershipIn("project", f.ProjectQuery.GetProjectId()), nil
+	case *userpb.MembershipQuery_ProjectGrantQuery:
+		return flow.MembershipIn("project_grant", f.ProjectGrantQuery.GetProjectGrantId()), nil
+	case *userpb.MembershipQuery_IamQuery:
+		return flow.MembershipOfInstance(f.IamQuery.GetIam()), nil
+	}
+	return nil, ErrFilter
+}
+
+// User is a user as v1 shows it.
+func User(p flow.Person, logins []string) *userpb.User {
+	return &userpb.User{
+		Id: p.ID, State: userpb.UserState(p.State), UserName: p.UserName, LoginNames: logins, PreferredLoginName: p.LoginName, //nolint:gosec // a small number
+		Details: View(p.Details),
+		Type: &userpb.User_Machine{Machine: &userpb.Machine{
+			Name: p.Name, Description: p.Description, AccessTokenType: userpb.AccessTokenType(p.AccessTokenType),
+		}},
+	}
+}
+
+// forever is the date that stands for "never" on the wire.
+var forever = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+
+func expiration(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		t = forever
+	}
+	return timestamppb.New(t)
+}
+
+// Expiration is a requested end; none and "never" are the zero time.
+func Expiration(t *timestamppb.Timestamp) time.Time {
+	if t == nil || !t.AsTime().Before(forever) {
+		return time.Time{}
+	}
+	return t.AsTime()
+}
+
+// PAT is a personal access token as v1 shows it.
+func PAT(c user.Credential) *userpb.PersonalAccessToken {
+	return &userpb.PersonalAccessToken{Id: c.ID, ExpirationDate: expiration(c.Expires), Scopes: c.Scopes, Details: View(c.Details)}
+}
+
+// Key is a machine user's key as v1 shows it.
+func Key(c user.Credential) *authnpb.Key {
+	return &authnpb.Key{Id: c.ID, Type: authnpb.KeyType(c.Kind), ExpirationDate: expiration(c.Expires), Details: View(c.Details)} //nolint:gosec // a small number
+}

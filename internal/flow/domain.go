@@ -1,0 +1,68 @@
+package flow
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/org"
+)
+
+// Outside looks at what the owner of a domain publishes.
+type Outside struct {
+	// TXT gives the TXT records of a DNS name.
+	TXT func(ctx context.Context, name string) ([]string, error)
+	// Text gives the text behind an https URL, of at most limit bytes.
+	Text func(ctx context.Context, url string, limit int64) (string, error)
+}
+
+// maxProof bounds the file that proves a domain.
+const maxProof = 1 << 10
+
+// challenge is where a token that proves the domain has to be published.
+func challenge(orgID, domain string, how int) string {
+	if how == org.ByDNS {
+		return "_gatehouse-challenge." + domain
+	}
+	return "https://" + domain + "/.well-known/gatehouse-challenge/" + orgID + ".txt"
+}
+
+// RequestDomainValidation makes a token and says where to publish it.
+func RequestDomainValidation(tx *eventstore.Tx, s eventstore.Scope, domain string, how int) (token, at string, err error) {
+	token = org.NewDomainToken()
+	_, err = org.RequestValidation(tx, s.Instance, s.Org, domain, how, token)
+	return token, challenge(s.Org, org.CanonicalDomain(domain), how), err
+}
+
+// VerifyDomain looks at what is published and settles whether the domain is the
+// organization's. It looks before the transaction, not in it.
+func VerifyDomain(ctx context.Context, store *eventstore.Store, outside Outside, s eventstore.Scope, domain string) (eventstore.Details, error) {
+	d, err := org.PendingDomain(ctx, store, s.Instance, s.Org, domain)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	at := challenge(s.Org, d.Name, d.Validation)
+	var published []string
+	if d.Validation == org.ByDNS {
+		published, err = outside.TXT(ctx, at)
+	} else {
+		var text string
+		text, err = outside.Text(ctx, at, maxProof)
+		published = []string{text}
+	}
+	if err != nil { // What went wrong out there would tell the caller about our network.
+		slog.InfoContext(ctx, "domain not proved", "at", at, "error", err)
+	}
+	proved := err == nil && slices.ContainsFunc(published, d.ProvedBy)
+	var out eventstore.Details
+	err = store.Write(ctx, func(tx *eventstore.Tx) error {
+		out, err = org.SettleDomain(tx, s.Instance, s.Org, d, proved)
+		return err
+	})
+	if err == nil && !proved {
+		err = fault.Precondition("ORG-domain-unproved", "The token was not found at %s. It may take a while until a change shows; then try again.", at)
+	}
+	return out, err
+}

@@ -1,0 +1,120 @@
+package flow
+
+import (
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/member"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+var (
+	errNoUser    = fault.Precondition("MEMBER-user", "There is no such user.")
+	errLastOwner = fault.Precondition("MEMBER-last", "Nobody would be left who owns this. Name another owner first.")
+)
+
+func userExists(tx *eventstore.Tx, instance, id string) error {
+	found := false
+	err := tx.Read(database.Query{
+		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{instance, id},
+		Row: func(database.Scan) error { found = true; return nil },
+	})
+	if err == nil && !found {
+		err = errNoUser
+	}
+	return err
+}
+
+// AddMember makes a user of the instance a member of the scope.
+func AddMember(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string) (eventstore.Details, error) {
+	d, err := member.Add(tx, s, userID, roles)
+	if err == nil {
+		err = userExists(tx, s.Instance, userID)
+	}
+	return d, err
+}
+
+// ChangeMember gives a member other roles, unless the last owner would go.
+func ChangeMember(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string) (eventstore.Details, error) {
+	return keepOwner(tx, s, func() (eventstore.Details, error) { return member.Change(tx, s, userID, roles) })
+}
+
+// RemoveMember ends a membership, unless the last owner would go.
+func RemoveMember(tx *eventstore.Tx, s eventstore.Scope, userID string) (eventstore.Details, error) {
+	return keepOwner(tx, s, func() (eventstore.Details, error) { return member.Remove(tx, s, userID) })
+}
+
+// keepOwner runs a verb and refuses what it did where the scope had an active
+// owner before and has none after. Who administers the instance needs no owner in
+// an organization and may take the last one away.
+func keepOwner(tx *eventstore.Tx, s eventstore.Scope, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
+	// Under this lock nobody else can take away another owner meanwhile.
+	if _, err := tx.Lock(s.Aggregate()); err != nil {
+		return eventstore.Details{}, err
+	}
+	before, err := owned(tx, s)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	d, err := verb()
+	if err != nil || !before || !s.IsDefault() && authz.From(tx.Context()).Can("org.member.write", "") {
+		return d, err
+	}
+	after, err := owned(tx, s)
+	if err == nil && !after {
+		err = errLastOwner
+	}
+	return d, err
+}
+
+// owned reports whether somebody who can call owns the scope.
+func owned(tx *eventstore.Tx, s eventstore.Scope) (found bool, err error) {
+	a, role := s.Aggregate(), authz.OrgOwner
+	if s.IsDefault() {
+		role = authz.InstanceOwner
+	}
+	err = tx.Read(database.Query{
+		SQL: `SELECT r.user_id FROM member_roles r
+			JOIN users u ON u.instance_id = r.instance_id AND u.user_id = r.user_id AND u.state = ?
+			JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id AND o.state = 1
+			WHERE r.instance_id = ? AND r.kind = ? AND r.object_id = ? AND r.role = ? LIMIT 1`,
+		Args: []any{user.Active, s.Instance, a.Type, a.ID, role},
+		Row:  func(database.Scan) error { found = true; return nil },
+	})
+	return found, err
+}
+
+// RemoveUser ends a user with all memberships.
+func RemoveUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
+	return keepInstanceOwner(tx, s.Instance, id, func() (eventstore.Details, error) {
+		d, err := user.Remove(tx, s.Instance, s.Org, id)
+		if err != nil {
+			return d, err
+		}
+		return d, member.RemoveEverywhere(tx, s.Instance, id)
+	})
+}
+
+// DeactivateUser stops a user from calling.
+func DeactivateUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
+	return keepInstanceOwner(tx, s.Instance, id, func() (eventstore.Details, error) {
+		return user.Deactivate(tx, s.Instance, s.Org, id)
+	})
+}
+
+// keepInstanceOwner is keepOwner of the instance for a verb on one user, which
+// only those who are its members can need.
+func keepInstanceOwner(tx *eventstore.Tx, instance, userID string, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
+	s, found := eventstore.Scope{Instance: instance}, false
+	if err := tx.Read(database.Query{
+		SQL:  "SELECT user_id FROM members WHERE instance_id = ? AND kind = 'instance' AND object_id = ? AND user_id = ?",
+		Args: []any{instance, instance, userID}, Row: func(database.Scan) error { found = true; return nil },
+	}); err != nil {
+		return eventstore.Details{}, err
+	}
+	if !found {
+		return verb()
+	}
+	return keepOwner(tx, s, verb)
+}

@@ -1,0 +1,210 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// Person is what lists show of a user, with the login name that the domain policy
+// of the user's organization makes.
+type Person struct {
+	ID, OrgID, Kind string
+	State           int
+	LoginName       string
+	user.Machine
+	Details eventstore.Details
+}
+
+// personColumns and personJoins go together: they describe the user u.
+const (
+	personColumns = `u.user_id, u.org_id, u.kind, u.state, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
+		COALESCE(m.access_token_type, 0), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
+		u.created, u.changed, u.sequence`
+	personJoins = ` LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
+		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
+		LEFT JOIN policies own ON own.instance_id = u.instance_id AND own.org_id = u.org_id AND own.kind = 'policy.domain'
+		LEFT JOIN policies dflt ON dflt.instance_id = u.instance_id AND dflt.org_id = '' AND dflt.kind = 'policy.domain'`
+)
+
+// personDest gives the destinations of personColumns and a function to call once
+// they are filled in.
+func personDest(p *Person) (dest []any, done func() (domainRequired bool, err error)) {
+	var domain string
+	var document []byte
+	var tokenType int
+	var created, changed int64
+	dest = []any{&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &domain, &document,
+		&created, &changed, &p.Details.Sequence}
+	return dest, func() (bool, error) {
+		var rules policy.DomainPolicy
+		if err := json.Unmarshal(document, &rules); err != nil {
+			return false, err
+		}
+		p.AccessTokenType = int32(tokenType) //nolint:gosec // a small number
+		p.LoginName = p.UserName
+		if rules.UserLoginMustBeDomain && domain != "" {
+			p.LoginName += "@" + domain
+		}
+		p.Details.Owner, p.Details.Created, p.Details.Changed = p.OrgID, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		return rules.UserLoginMustBeDomain, nil
+	}
+}
+
+var errNoPerson = fault.NotFound("USER-missing", "There is no such user.")
+
+// PersonByID gives a user of the organization with all login names.
+func PersonByID(ctx context.Context, r database.Reader, s eventstore.Scope, id string) (p Person, logins []string, err error) {
+	found, required := false, false
+	var domains []string
+	err = r.Read(ctx,
+		database.Query{
+			SQL:  "SELECT " + personColumns + " FROM users u" + personJoins + " WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?",
+			Args: []any{s.Instance, id, s.Org},
+			Row: func(scan database.Scan) error {
+				dest, done := personDest(&p)
+				err := scan(dest...)
+				if err == nil {
+					required, err = done()
+				}
+				found = true
+				return err
+			},
+		},
+		database.Query{
+			SQL:  "SELECT domain FROM org_domains WHERE instance_id = ? AND org_id = ? AND verified = 1 ORDER BY is_primary DESC, domain",
+			Args: []any{s.Instance, s.Org},
+			Row: func(scan database.Scan) error {
+				var domain string
+				err := scan(&domain)
+				domains = append(domains, domain)
+				return err
+			},
+		})
+	switch {
+	case err != nil:
+		return p, nil, err
+	case !found:
+		return p, nil, errNoPerson
+	case !required || len(domains) == 0:
+		return p, []string{p.LoginName}, nil
+	}
+	for _, domain := range domains {
+		logins = append(logins, p.UserName+"@"+domain)
+	}
+	return p, logins, nil
+}
+
+// Member is a user who administers an instance or an organization.
+type Member struct {
+	Person
+	Roles   []string
+	Details eventstore.Details // of the membership
+}
+
+// roleList gives the roles of a membership mb in one column.
+const roleList = `COALESCE((SELECT string_agg(r.role, ' ' ORDER BY r.place) FROM member_roles r WHERE r.instance_id = mb.instance_id
+	AND r.user_id = mb.user_id AND r.kind = mb.kind AND r.object_id = mb.object_id), '')`
+
+// The columns that members are sorted by.
+const (
+	SortMemberCreated = "mb.created"
+	SortMemberChanged = "mb.changed"
+	SortMemberUser    = "mb.user_id"
+	SortMemberOrg     = "u.org_id"
+)
+
+// Members lists the members of the scope.
+func Members(ctx context.Context, r database.Reader, s eventstore.Scope, p database.Page, by string, filters ...database.Filter) (database.Listing[Member], error) {
+	permission := "org.member.read"
+	if s.IsDefault() {
+		permission = "iam.member.read"
+	}
+	if err := authz.Require(ctx, permission, s.Org); err != nil {
+		return database.Listing[Member]{}, err
+	}
+	a := s.Aggregate()
+	q := database.From(personColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
+		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins).
+		Where("mb.instance_id = ? AND mb.kind = ? AND mb.object_id = ?", s.Instance, a.Type, a.ID).Filter(filters...)
+	return database.List(ctx, r, q, p, []string{by, "mb.user_id"}, func(scan database.Scan, m *Member) error {
+		var roles string
+		var created, changed int64
+		dest, done := personDest(&m.Person)
+		if err := scan(append(dest, &roles, &created, &changed, &m.Details.Sequence)...); err != nil {
+			return err
+		}
+		m.Roles = strings.Fields(roles)
+		m.Details.Owner, m.Details.Created, m.Details.Changed = a.Owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		_, err := done()
+		return err
+	})
+}
+
+// MemberWithID is the filter of a list of members for one user.
+func MemberWithID(id string) database.Filter { return database.Is("mb.user_id", id) }
+
+// MemberByPersonalData is the filter by a first name, a last name or an email
+// address. Machine users have none.
+func MemberByPersonalData(m database.TextMethod, value string) database.Filter {
+	return database.Text{Exact: "''", Lower: "''"}.Match(m, value)
+}
+
+// Membership is one of the things that a user administers. OrgID is empty where
+// it is the instance.
+type Membership struct {
+	UserID, OrgID string
+	Title         string // of the organization or the instance
+	Roles         []string
+	Details       eventstore.Details
+}
+
+// MembershipIn is the filter of a list of memberships for one object of a kind,
+// such as "org".
+func MembershipIn(kind, id string) database.Filter {
+	return func(s *database.Select) { s.Where("mb.kind = ? AND mb.object_id = ?", kind, id) }
+}
+
+// MembershipOfInstance is the filter of a list of memberships for the instance.
+func MembershipOfInstance(wanted bool) database.Filter {
+	return func(s *database.Select) {
+		if wanted {
+			s.Where("mb.kind = 'instance'")
+		} else {
+			s.Where("mb.kind <> 'instance'")
+		}
+	}
+}
+
+// Memberships lists what a user administers. Everybody may ask about themselves;
+// about others only what the caller may read.
+func Memberships(ctx context.Context, r database.Reader, userID string, p database.Page, filters ...database.Filter) (database.Listing[Membership], error) {
+	c := authz.From(ctx)
+	q := database.From("mb.user_id, mb.kind, mb.object_id, COALESCE(o.name, i.name), "+roleList+", mb.created, mb.changed, mb.sequence",
+		`members mb JOIN instances i ON i.instance_id = mb.instance_id
+		LEFT JOIN orgs o ON o.instance_id = mb.instance_id AND mb.kind = 'org' AND o.org_id = mb.object_id`).
+		Where("mb.instance_id = ? AND mb.user_id = ?", c.Instance, userID).Filter(filters...)
+	if userID != c.UserID {
+		visible, args := authz.Where(ctx, "user.membership.read", "mb.object_id")
+		q.Where(visible, args...)
+	}
+	return database.List(ctx, r, q, p, []string{"mb.created", "mb.kind", "mb.object_id"}, func(scan database.Scan, m *Membership) error {
+		var kind, object, roles string
+		var created, changed int64
+		err := scan(&m.UserID, &kind, &object, &m.Title, &roles, &created, &changed, &m.Details.Sequence)
+		if kind == "org" {
+			m.OrgID = object
+		}
+		m.Roles = strings.Fields(roles)
+		m.Details.Owner, m.Details.Created, m.Details.Changed = object, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		return err
+	})
+}

@@ -1,0 +1,162 @@
+package user
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+// Machine is a user that is a program.
+type Machine struct {
+	UserName        string `json:"userName"`
+	Name            string `json:"name"`
+	Description     string `json:"description,omitempty"`
+	AccessTokenType int32  `json:"accessTokenType,omitempty"` // 0 opaque, 1 JWT
+}
+
+// machineChange holds the keys that are new.
+type machineChange struct {
+	Name            *string `json:"name,omitempty"`
+	Description     *string `json:"description,omitempty"`
+	AccessTokenType *int32  `json:"accessTokenType,omitempty"`
+}
+
+// The events of a machine user.
+var (
+	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m Machine) error {
+		f.Claim("user.name", strings.ToLower(m.UserName)+"@"+f.Owner, errTaken)
+		f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
+			VALUES (?, ?, ?, 'machine', ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, Active,
+			m.UserName, strings.ToLower(m.UserName), f.Micros(), f.Micros(), f.Sequence)
+		f.Exec("INSERT INTO machines (instance_id, user_id, name, description, access_token_type) VALUES (?, ?, ?, ?, ?)",
+			f.Instance, f.ID, m.Name, m.Description, int64(m.AccessTokenType))
+		return nil
+	})
+	MachineChanged = eventstore.Declare("user.machine.changed", func(f *eventstore.Fold, c machineChange) error {
+		set := func(column string, value any) {
+			f.Exec("UPDATE machines SET "+column+" = ? WHERE instance_id = ? AND user_id = ?", value, f.Instance, f.ID)
+		}
+		if c.Name != nil {
+			set("name", *c.Name)
+		}
+		if c.Description != nil {
+			set("description", *c.Description)
+		}
+		if c.AccessTokenType != nil {
+			set("access_token_type", int64(*c.AccessTokenType))
+		}
+		f.Exec("UPDATE users SET changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?", f.Micros(), f.Sequence, f.Instance, f.ID)
+		return nil
+	})
+)
+
+var errMachine = fault.Invalid("USER-machine",
+	"A machine user needs a user name and a name of at most 200 bytes, and a description of at most 500.")
+
+func (m Machine) check() error {
+	if m.UserName == "" || len(m.UserName) > 200 || m.Name == "" || len(m.Name) > 200 || len(m.Description) > 500 {
+		return errMachine
+	}
+	return nil
+}
+
+// AddMachine makes a machine user of an organization. Where chosen, the id is
+// somebody's wish and not new for certain.
+func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine, chosen bool) (eventstore.Details, error) {
+	if err := authz.Require(tx.Context(), "user.write", org); err != nil {
+		return eventstore.Details{}, err
+	}
+	m.UserName = strings.TrimSpace(m.UserName)
+	if err := m.check(); err != nil {
+		return eventstore.Details{}, err
+	}
+	a := aggregate(instance, org, id)
+	if !chosen {
+		tx.Create(a)
+		return MachineAdded.Emit(tx, a, m)
+	}
+	if err := CheckID(id); err != nil {
+		return eventstore.Details{}, err
+	}
+	taken := false
+	if err := tx.Start(a, database.Query{
+		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{instance, id},
+		Row: func(database.Scan) error { taken = true; return nil },
+	}); err != nil {
+		return eventstore.Details{}, err
+	}
+	if taken {
+		return eventstore.Details{}, errIDTaken
+	}
+	return MachineAdded.Emit(tx, a, m)
+}
+
+// ChangeMachine gives a machine user another name, description and token type.
+func ChangeMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventstore.Details, error) {
+	old, err := lockMachine(tx, instance, org, id)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	if m.UserName = old.UserName; m.check() != nil {
+		return eventstore.Details{}, errMachine
+	}
+	var c machineChange
+	if m.Name != old.Name {
+		c.Name = &m.Name
+	}
+	if m.Description != old.Description {
+		c.Description = &m.Description
+	}
+	if m.AccessTokenType != old.AccessTokenType {
+		c.AccessTokenType = &m.AccessTokenType
+	}
+	if c == (machineChange{}) {
+		return eventstore.Details{}, fault.Precondition("USER-unchanged", "The machine user is like this already.")
+	}
+	return MachineChanged.Emit(tx, aggregate(instance, org, id), c)
+}
+
+// lockMachine is lock for verbs that only machine users can be used with.
+func lockMachine(tx *eventstore.Tx, instance, org, id string) (stored, error) {
+	u, err := lock(tx, instance, org, id, "user.write")
+	if err == nil && u.kind != "machine" {
+		err = fault.Precondition("USER-no-machine", "This is not a machine user.")
+	}
+	return u, err
+}
+
+// KeyFile is the form in which a key that Gatehouse made is handed out, once.
+// Where it made none there is no file.
+func KeyFile(keyID, userID, private string) []byte {
+	if private == "" {
+		return nil
+	}
+	file, err := json.Marshal(map[string]string{"type": "serviceaccount", "keyId": keyID, "key": private, "userId": userID})
+	if err != nil { // Texts always have a JSON form.
+		panic(err)
+	}
+	return file
+}
+
+// expiry is a date as events and tables keep it; zero means never.
+func expiry(tx *eventstore.Tx, t time.Time) (string, error) {
+	if t.IsZero() {
+		return "", nil
+	}
+	if !t.After(tx.Now()) {
+		return "", fault.Invalid("USER-expired", "The expiration date has passed already.")
+	}
+	return t.UTC().Format(time.RFC3339), nil
+}
+
+func expiryMicros(text string) int64 {
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UnixMicro()
+	}
+	return 0
+}
