@@ -195,7 +195,7 @@ func (tx *Tx) Lock(a Aggregate, also ...database.Query) (exists bool, err error)
 // it first. Should it exist after all, the transaction fails with taken.
 func (tx *Tx) Create(a Aggregate) { tx.track(a.key(), &head{Aggregate: a, fresh: true}) }
 
-// Start is Create for an id that somebody chose. Where a former bearer of the id
+// Start is Create for an id that somebody may have chosen. Where a former bearer of the id
 // is gone, its stream goes on under a's owner: that nobody bears the id now is
 // the caller's to check, after Start, which holds the stream.
 func (tx *Tx) Start(a Aggregate, also ...database.Query) error {

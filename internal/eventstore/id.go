@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -122,3 +124,11 @@ func (s *idSource) next() string {
 }
 
 func microTime(us int64) time.Time { return time.UnixMicro(us).UTC() }
+
+// CheckID refuses ids, chosen by somebody, that a path could not name.
+func CheckID(id string) error {
+	if id == "" || len(id) > 200 || strings.ContainsFunc(id, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		return fault.Invalid("ID-form", "An id has 1 to 200 bytes, no white space and no slash.")
+	}
+	return nil
+}

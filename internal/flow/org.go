@@ -32,13 +32,10 @@ func AddOrg(tx *eventstore.Tx, instance string, n NewOrg) (id string, d eventsto
 	if len(n.Admins) > maxAdmins {
 		return "", d, fault.Invalid("ORG-admins", "An organization can start with %d admins at most.", maxAdmins)
 	}
-	id = n.ID
-	if id == "" {
+	if id = n.ID; id == "" {
 		id = tx.NewID()
-	} else if err := user.CheckID(id); err != nil {
-		return "", d, err
 	}
-	if d, err = addOrg(tx, instance, id, n.Name, n.ID != ""); err != nil {
+	if d, err = addOrg(tx, instance, id, n.Name); err != nil {
 		return id, d, err
 	}
 	s := eventstore.Scope{Instance: instance, Org: id}
@@ -60,8 +57,8 @@ func AddOrg(tx *eventstore.Tx, instance string, n NewOrg) (id string, d eventsto
 }
 
 // addOrg makes an organization with its domain below the instance's.
-func addOrg(tx *eventstore.Tx, instance, id, name string, chosen bool) (eventstore.Details, error) {
-	d, err := org.Add(tx, instance, id, name, chosen)
+func addOrg(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, error) {
+	d, err := org.Add(tx, instance, id, name)
 	if err != nil {
 		return d, err
 	}

@@ -36,14 +36,14 @@ func Setup(ctx context.Context, store *eventstore.Store, n NewInstance) (Created
 		if err := policy.SetDefaults(tx, out.InstanceID); err != nil {
 			return err
 		}
-		if _, err := addOrg(tx, out.InstanceID, out.OrgID, n.OrgName, false); err != nil {
+		if _, err := addOrg(tx, out.InstanceID, out.OrgID, n.OrgName); err != nil {
 			return err
 		}
 		if _, err := instance.SetDefaultOrg(tx, out.InstanceID, out.OrgID); err != nil {
 			return err
 		}
 		owner := user.Machine{UserName: n.OwnerName, Name: n.OwnerName, Description: "The first administrator."}
-		if _, err := user.AddMachine(tx, out.InstanceID, out.OrgID, out.OwnerID, owner, false); err != nil {
+		if _, err := user.AddMachine(tx, out.InstanceID, out.OrgID, out.OwnerID, owner); err != nil {
 			return err
 		}
 		if _, _, err := user.AddPAT(tx, out.InstanceID, out.OrgID, out.OwnerID, hash, time.Time{}); err != nil {

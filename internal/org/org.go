@@ -104,9 +104,8 @@ func aggregate(instance, id string) eventstore.Aggregate {
 	return eventstore.Scope{Instance: instance, Org: id}.Aggregate()
 }
 
-// Add makes an organization. Where chosen, the id is somebody's wish and not new
-// for certain.
-func Add(tx *eventstore.Tx, instance, id, name string, chosen bool) (eventstore.Details, error) {
+// Add makes an organization, whose id may be somebody's wish.
+func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, error) {
 	if err := authz.Require(tx.Context(), "org.create", authz.From(tx.Context()).Org); err != nil {
 		return eventstore.Details{}, err
 	}
@@ -114,13 +113,12 @@ func Add(tx *eventstore.Tx, instance, id, name string, chosen bool) (eventstore.
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	a := aggregate(instance, id)
-	if !chosen {
-		tx.Create(a)
-		return Added.Emit(tx, a, named{name})
+	if err := eventstore.CheckID(id); err != nil {
+		return eventstore.Details{}, err
 	}
 	var o Org
 	var found bool
+	a := aggregate(instance, id)
 	switch err := tx.Start(a, query(instance, id, &found, &o)); {
 	case err != nil:
 		return eventstore.Details{}, err

@@ -65,9 +65,9 @@ func (m Machine) check() error {
 	return nil
 }
 
-// AddMachine makes a machine user of an organization. Where chosen, the id is
-// somebody's wish and not new for certain.
-func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine, chosen bool) (eventstore.Details, error) {
+// AddMachine makes a machine user of an organization, whose id may be somebody's
+// wish.
+func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventstore.Details, error) {
 	if err := authz.Require(tx.Context(), "user.write", org); err != nil {
 		return eventstore.Details{}, err
 	}
@@ -76,11 +76,7 @@ func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine, chosen b
 		return eventstore.Details{}, err
 	}
 	a := aggregate(instance, org, id)
-	if !chosen {
-		tx.Create(a)
-		return MachineAdded.Emit(tx, a, m)
-	}
-	if err := CheckID(id); err != nil {
+	if err := eventstore.CheckID(id); err != nil {
 		return eventstore.Details{}, err
 	}
 	taken := false

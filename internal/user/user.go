@@ -5,9 +5,6 @@
 package user
 
 import (
-	"strings"
-	"unicode"
-
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -58,20 +55,11 @@ func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 var (
 	errTaken   = fault.AlreadyExists("USER-taken", "A user of this name exists already.")
 	errIDTaken = fault.AlreadyExists("USER-id", "A user with this id exists already.")
-	errID      = fault.Invalid("USER-id-form", "An id has 1 to 200 characters, no white space and no slash.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
 )
 
 func aggregate(instance, org, id string) eventstore.Aggregate {
 	return eventstore.Aggregate{Instance: instance, Type: "user", ID: id, Owner: org}
-}
-
-// CheckID refuses chosen ids that a path could not name.
-func CheckID(id string) error {
-	if id == "" || len(id) > 200 || strings.ContainsFunc(id, func(r rune) bool { return r == '/' || unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return errID
-	}
-	return nil
 }
 
 // stored is what a verb knows of the user that it changes.

@@ -41,7 +41,7 @@ func (h *Handlers) addMachineUser(ctx context.Context, r *pb.AddMachineUserReque
 		if r.UserId == nil {
 			id = tx.NewID()
 		}
-		return user.AddMachine(tx, s.Instance, s.Org, id, m, r.UserId != nil)
+		return user.AddMachine(tx, s.Instance, s.Org, id, m)
 	})
 	// Creations of users answer with the date of a change.
 	return &pb.AddMachineUserResponse{UserId: id, Details: api.Changed(d)}, err
