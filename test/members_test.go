@@ -14,10 +14,10 @@ func TestOrgMembers(t *testing.T) {
 		testkit.Call{Name: "add", Do: "POST /management/v1/orgs", Body: `{"name":"Acme"}`, Keep: map[string]string{"acme": "id"}, Events: orgAdded},
 		testkit.Call{Name: "another", Do: "POST /management/v1/orgs", Body: `{"name":"Other"}`, Keep: map[string]string{"other": "id"}, Events: orgAdded},
 	)
-	machine(t, s, "$acme", "boss", "ORG_OWNER")
-	machine(t, s, "$acme", "clerk", "ORG_USER_MANAGER")
-	machine(t, s, "$acme", "helper", "")
-	machine(t, s, "$other", "guest", "")
+	addMachine(t, s, "$acme", "boss", "ORG_OWNER")
+	addMachine(t, s, "$acme", "clerk", "ORG_USER_MANAGER")
+	addMachine(t, s, "$acme", "helper", "")
+	addMachine(t, s, "$other", "guest", "")
 	const path = "/management/v1/orgs/me/members"
 	s.Run(t,
 		testkit.Call{Name: "roles to choose from", As: "boss", Do: "POST /management/v1/orgs/members/roles/_search", Want: `{"result":[
@@ -74,8 +74,8 @@ func TestOrgMembers(t *testing.T) {
 func TestInstanceMembers(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
-	machine(t, s, "$org", "second", "")
-	machine(t, s, "$org", "manager", "")
+	addMachine(t, s, "$org", "second", "")
+	addMachine(t, s, "$org", "manager", "")
 	const path = "/admin/v1/members"
 	s.Run(t,
 		testkit.Call{Name: "roles to choose from", Do: "POST " + path + "/roles/_search", Want: `{"details":{"totalResult":"7"},"roles":["IAM_ADMIN_IMPERSONATOR",

@@ -13,8 +13,8 @@ func TestMetadata(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	s.Run(t, testkit.Call{Name: "add", Do: "POST /management/v1/orgs", Body: `{"name":"Acme"}`, Keep: map[string]string{"acme": "id"}, Events: orgAdded})
-	machine(t, s, "$acme", "robot", "")
-	machine(t, s, "$acme", "viewer", "ORG_OWNER_VIEWER")
+	addMachine(t, s, "$acme", "robot", "")
+	addMachine(t, s, "$acme", "viewer", "ORG_OWNER_VIEWER")
 	for _, o := range []struct{ kind, path string }{
 		{"org", "/management/v1/metadata"},
 		{"user", "/management/v1/users/$robot/metadata"},

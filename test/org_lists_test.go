@@ -117,8 +117,8 @@ func TestOrgLists(t *testing.T) {
 		testkit.Call{Name: "the name is taken indeed", Do: "POST /management/v1/orgs", Body: `{"name":"acme"}`, Status: 409},
 	)
 	t.Run("who sees what", func(t *testing.T) {
-		machine(t, s, "$o0", "viewer", "ORG_OWNER_VIEWER")
-		machine(t, s, "$o1", "stranger", "")
+		addMachine(t, s, "$o0", "viewer", "ORG_OWNER_VIEWER")
+		addMachine(t, s, "$o1", "stranger", "")
 		s.Run(t,
 			testkit.Call{
 				Name: "a member sees theirs", As: "viewer", Do: "POST /v2/organizations/_search", Body: `{}`,
@@ -130,9 +130,9 @@ func TestOrgLists(t *testing.T) {
 	})
 }
 
-// machine adds a machine user with a token, kept under its name, and roles in its
+// addMachine adds a machine user with a token, kept under its name, and roles in its
 // organization.
-func machine(t *testing.T, s *testkit.Server, org, name, role string) {
+func addMachine(t *testing.T, s *testkit.Server, org, name, role string) {
 	t.Helper()
 	s.Run(t,
 		testkit.Call{

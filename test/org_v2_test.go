@@ -9,8 +9,8 @@ import (
 func TestOrganizationsV2(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
-	machine(t, s, "$org", "boss", "")
-	machine(t, s, "$org", "creator", "SELF_MANAGEMENT_GLOBAL")
+	addMachine(t, s, "$org", "boss", "")
+	addMachine(t, s, "$org", "creator", "SELF_MANAGEMENT_GLOBAL")
 	const path = "/v2/organizations"
 	s.Run(t,
 		testkit.Call{

@@ -70,7 +70,7 @@ func TestMachineUsers(t *testing.T) {
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
-	machine(t, s, "$org", "robot", "")
+	addMachine(t, s, "$org", "robot", "")
 	const path = "/management/v1/users/$robot"
 	s.Set("soon", time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
 	s.Run(t,

@@ -32,7 +32,7 @@ func View(d eventstore.Details) *objectpb.ObjectDetails {
 
 // Listed is the details of a list.
 func Listed[N int | uint64](total N, at time.Time) *objectpb.ListDetails {
-	return &objectpb.ListDetails{TotalResult: uint64(total), ViewTimestamp: timestamppb.New(at)} //nolint:gosec // a length
+	return &objectpb.ListDetails{TotalResult: uint64(total), ViewTimestamp: timestamppb.New(at)}
 }
 
 // LoginPolicy is a login policy as v1 shows it.

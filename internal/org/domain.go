@@ -341,7 +341,7 @@ func domainByName(ctx context.Context, r database.Reader, instance, id, name str
 }
 
 // domainName is the text of a domain, which has only one case.
-var domainName = database.Text{Exact: "d.domain", Lower: "d.domain"}
+var domainName = database.Text{Exact: string(SortDomainName), Lower: string(SortDomainName)}
 
 // DomainByName is the filter of a list of domains by name.
 func DomainByName(m database.TextMethod, name string) database.Filter {

@@ -10,7 +10,7 @@
 //	s := testkit.Start(t)
 //	s.Run(t,
 //		testkit.Call{Name: "add an organization", Do: "POST /management/v1/orgs", Body: `{"name":"Acme"}`,
-//			Want: `{"id":"*"}`, Keep: map[string]string{"acme": "id"}, Events: []string{"org.added", "org.member.added"}},
+//			Want: `{"id":"*"}`, Keep: map[string]string{"acme": "id"}, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}},
 //		testkit.Call{Name: "its policy is the default", Do: "GET /management/v1/policies/login", In: "$acme",
 //			Want: `{"isDefault":true}`},
 //		testkit.Call{Name: "nobody may read it", Do: "GET /management/v1/policies/login", As: "nobody", Status: 401},
