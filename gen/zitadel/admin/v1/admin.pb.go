@@ -719,7 +719,7 @@ type ListInstanceDomainsRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v12.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v12.DomainSearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -847,7 +847,7 @@ type ListInstanceTrustedDomainsRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v12.DomainFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v12.TrustedDomainSearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1157,7 +1157,7 @@ type ListSecretGeneratorsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Page and direction, see ListQuery.
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// The types to list; none: all.
 	Queries       []*v13.SecretGeneratorQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6285,7 +6285,7 @@ type ListOrgsRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v11.OrgFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v11.OrgQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -21726,7 +21726,7 @@ type ListIAMMembersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Page and direction, see ListQuery.
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries []*v17.SearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	// Column to sort by.
 	SortingColumn v17.MemberFieldColumnName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.member.v1.MemberFieldColumnName" json:"sorting_column,omitempty"`
@@ -24194,7 +24194,7 @@ type ListMilestonesRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v111.MilestoneFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.milestone.v1.MilestoneFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v111.MilestoneQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -33,6 +33,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of Healthz has no fields.
 type HealthzRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -69,6 +70,7 @@ func (*HealthzRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{0}
 }
 
+// The answer to Healthz.
 type HealthzResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -105,6 +107,7 @@ func (*HealthzResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{1}
 }
 
+// The request of GetSupportedLanguages has no fields.
 type GetSupportedLanguagesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -141,9 +144,11 @@ func (*GetSupportedLanguagesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{2}
 }
 
+// The answer to GetSupportedLanguages.
 type GetSupportedLanguagesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Languages     []string               `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tags (BCP 47), such as en and de.
+	Languages     []string `protobuf:"bytes,1,rep,name=languages,proto3" json:"languages,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +190,7 @@ func (x *GetSupportedLanguagesResponse) GetLanguages() []string {
 	return nil
 }
 
+// The request of GetMyUser has no fields.
 type GetMyUserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -221,9 +227,12 @@ func (*GetMyUserRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{4}
 }
 
+// The answer to GetMyUser.
 type GetMyUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *v1.User               `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller.
+	User *v1.User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// When the caller logged in last; absent: never, or a machine user.
 	LastLogin     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=last_login,json=lastLogin,proto3" json:"last_login,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -353,9 +362,11 @@ func (x *RemoveMyUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyUserChanges.
 type ListMyUserChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ChangeQuery.
+	Query         *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,9 +408,11 @@ func (x *ListMyUserChangesRequest) GetQuery() *v12.ChangeQuery {
 	return nil
 }
 
+// The answer to ListMyUserChanges.
 type ListMyUserChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries; without a direction of its own the newest first.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -521,10 +534,13 @@ func (x *ListMyUserSessionsResponse) GetResult() []*v1.Session {
 	return nil
 }
 
+// The request of ListMyMetadata.
 type ListMyMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v13.MetadataQuery   `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v13.MetadataQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,10 +589,13 @@ func (x *ListMyMetadataRequest) GetQueries() []*v13.MetadataQuery {
 	return nil
 }
 
+// The answer to ListMyMetadata.
 type ListMyMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.Metadata        `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The keys with their values.
+	Result        []*v13.Metadata `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -625,9 +644,11 @@ func (x *ListMyMetadataResponse) GetResult() []*v13.Metadata {
 	return nil
 }
 
+// The request of GetMyMetadata.
 type GetMyMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The whole key, 1 to 200 characters.
+	Key           string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,9 +690,11 @@ func (x *GetMyMetadataRequest) GetKey() string {
 	return ""
 }
 
+// The answer to GetMyMetadata.
 type GetMyMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Metadata      *v13.Metadata          `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key with its value.
+	Metadata      *v13.Metadata `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1409,6 +1432,7 @@ func (x *UpdateMyUserNameResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetMyPasswordComplexityPolicy has no fields.
 type GetMyPasswordComplexityPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1445,8 +1469,10 @@ func (*GetMyPasswordComplexityPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{32}
 }
 
+// The answer to GetMyPasswordComplexityPolicy.
 type GetMyPasswordComplexityPolicyResponse struct {
-	state         protoimpl.MessageState        `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
 	Policy        *v14.PasswordComplexityPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4525,11 +4551,15 @@ func (x *UserGrant) GetState() v1.UserGrantState {
 	return v1.UserGrantState(0)
 }
 
+// The request of ListMyProjectOrgs.
 type ListMyProjectOrgsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v16.OrgQuery        `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
-	SortingColumn v16.OrgFieldName       `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries []*v16.OrgQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	// Column to sort by.
+	SortingColumn v16.OrgFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v1.OrgFieldName" json:"sorting_column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4585,10 +4615,13 @@ func (x *ListMyProjectOrgsRequest) GetSortingColumn() v16.OrgFieldName {
 	return v16.OrgFieldName(0)
 }
 
+// The answer to ListMyProjectOrgs.
 type ListMyProjectOrgsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v16.Org             `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The organizations.
+	Result        []*v16.Org `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4637,6 +4670,7 @@ func (x *ListMyProjectOrgsResponse) GetResult() []*v16.Org {
 	return nil
 }
 
+// The request of ListMyZitadelPermissions has no fields.
 type ListMyZitadelPermissionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4673,9 +4707,11 @@ func (*ListMyZitadelPermissionsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{103}
 }
 
+// The answer to ListMyZitadelPermissions.
 type ListMyZitadelPermissionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []string               `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Names of permissions, such as policy.read.
+	Result        []string `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4797,10 +4833,13 @@ func (x *ListMyProjectPermissionsResponse) GetResult() []string {
 	return nil
 }
 
+// The request of ListMyMemberships.
 type ListMyMembershipsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v1.MembershipQuery  `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v1.MembershipQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4849,10 +4888,13 @@ func (x *ListMyMembershipsRequest) GetQueries() []*v1.MembershipQuery {
 	return nil
 }
 
+// The answer to ListMyMemberships.
 type ListMyMembershipsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v1.Membership       `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The memberships.
+	Result        []*v1.Membership `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4901,6 +4943,7 @@ func (x *ListMyMembershipsResponse) GetResult() []*v1.Membership {
 	return nil
 }
 
+// The request of GetMyLabelPolicy has no fields.
 type GetMyLabelPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4937,9 +4980,11 @@ func (*GetMyLabelPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{109}
 }
 
+// The answer to GetMyLabelPolicy.
 type GetMyLabelPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v14.LabelPolicy       `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy        *v14.LabelPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4981,6 +5026,7 @@ func (x *GetMyLabelPolicyResponse) GetPolicy() *v14.LabelPolicy {
 	return nil
 }
 
+// The request of GetMyPrivacyPolicy has no fields.
 type GetMyPrivacyPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5017,9 +5063,11 @@ func (*GetMyPrivacyPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{111}
 }
 
+// The answer to GetMyPrivacyPolicy.
 type GetMyPrivacyPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v14.PrivacyPolicy     `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy        *v14.PrivacyPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5061,6 +5109,7 @@ func (x *GetMyPrivacyPolicyResponse) GetPolicy() *v14.PrivacyPolicy {
 	return nil
 }
 
+// The request of GetMyLoginPolicy has no fields.
 type GetMyLoginPolicyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -5097,9 +5146,11 @@ func (*GetMyLoginPolicyRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{113}
 }
 
+// The answer to GetMyLoginPolicy.
 type GetMyLoginPolicyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Policy        *v14.LoginPolicy       `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy that holds.
+	Policy        *v14.LoginPolicy `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

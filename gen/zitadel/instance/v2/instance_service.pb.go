@@ -317,7 +317,7 @@ type ListInstancesRequest struct {
 	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	// Column to sort by.
 	SortingColumn FieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.FieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*Filter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -640,7 +640,7 @@ type ListCustomDomainsRequest struct {
 	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	// Column to sort by.
 	SortingColumn DomainFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.DomainFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*CustomDomainFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -970,7 +970,7 @@ type ListTrustedDomainsRequest struct {
 	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	// Column to sort by.
 	SortingColumn TrustedDomainFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v2.TrustedDomainFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*TrustedDomainFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

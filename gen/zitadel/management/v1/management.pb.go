@@ -627,7 +627,7 @@ type ListUsersRequest struct {
 	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v1.UserFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v1.UserFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v1.SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1350,7 +1350,7 @@ type AddMachineUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the new user.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// Sequence and times of what was written, see ObjectDetails.
+	// Sequence and time of the creation. Unlike other creations it gives the time as change_date.
 	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1968,7 +1968,7 @@ type ListUserMetadataRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Page and direction, see ListQuery.
 	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v13.MetadataQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6222,7 +6222,7 @@ type ListUserMembershipsRequest struct {
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Page and direction, see ListQuery.
 	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v1.MembershipQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7048,7 +7048,7 @@ type ListOrgDomainsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Page and direction, see ListQuery.
 	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v16.DomainSearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7719,7 +7719,7 @@ type ListOrgMembersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Page and direction, see ListQuery.
 	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v17.SearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -8123,7 +8123,7 @@ type ListOrgMetadataRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Page and direction, see ListQuery.
 	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v13.MetadataQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -112,7 +112,8 @@ type AddOrganizationResponse struct {
 	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	// Id of the new organization.
 	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	// The humans that were created with it, in the order of the request.
+	// The administrators that the request names, in its order, whether they existed or were
+	// created.
 	CreatedAdmins []*AddOrganizationResponse_CreatedAdmin `protobuf:"bytes,3,rep,name=created_admins,json=createdAdmins,proto3" json:"created_admins,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -277,7 +278,7 @@ type ListOrganizationsRequest struct {
 	Query *v2.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn OrganizationFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.OrganizationFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -447,7 +448,7 @@ func (x *DeleteOrganizationRequest) GetOrganizationId() string {
 // The answer to DeleteOrganization.
 type DeleteOrganizationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When it was removed.
+	// When it was removed; absent where there was none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -539,7 +540,7 @@ func (x *DeactivateOrganizationRequest) GetOrganizationId() string {
 // The answer to DeactivateOrganization.
 type DeactivateOrganizationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When it was deactivated.
+	// When the organization changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -631,7 +632,7 @@ func (x *ActivateOrganizationRequest) GetOrganizationId() string {
 // The answer to ActivateOrganization.
 type ActivateOrganizationResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When it was activated.
+	// When the organization changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -782,7 +783,7 @@ type ListOrganizationDomainsRequest struct {
 	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	// Page and direction, see PaginationRequest.
 	Pagination *v21.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters []*DomainSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	// Column to sort by.
 	SortingColumn DomainFieldName `protobuf:"varint,4,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.org.v2.DomainFieldName" json:"sorting_column,omitempty"`
@@ -1387,7 +1388,7 @@ type ListOrganizationMetadataRequest struct {
 	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	// Page and direction, see PaginationRequest.
 	Pagination *v21.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*v22.MetadataSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1694,7 +1695,7 @@ func (*AddOrganizationRequest_Admin_UserId) isAddOrganizationRequest_Admin_UserT
 
 func (*AddOrganizationRequest_Admin_Human) isAddOrganizationRequest_Admin_UserType() {}
 
-// A human that was created with the organization.
+// An administrator that the request names.
 type AddOrganizationResponse_CreatedAdmin struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the user.

@@ -1384,7 +1384,7 @@ type ListOrganizationSettingsRequest struct {
 	Pagination *v21.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
 	// Column to sort by.
 	SortingColumn *OrganizationSettingsFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.settings.v2.OrganizationSettingsFieldName,oneof" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*OrganizationSettingsSearchFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -113,7 +113,7 @@ type ListInstancesRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v11.FieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.FieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v11.Query `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -887,7 +887,7 @@ type ListIAMMembersRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// Id of the instance.
 	InstanceId string `protobuf:"bytes,2,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries []*v12.SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	// Column to sort by.
 	SortingColumn v12.MemberFieldColumnName `protobuf:"varint,4,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.member.v1.MemberFieldColumnName" json:"sorting_column,omitempty"`
@@ -1851,7 +1851,7 @@ type ListDomainsRequest struct {
 	Query *v1.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	// Column to sort by.
 	SortingColumn v11.DomainFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.instance.v1.DomainFieldName" json:"sorting_column,omitempty"`
-	// Conditions; an entry must meet all of them.
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v11.DomainSearchQuery `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
