@@ -12651,7 +12651,8 @@ func (x *GetCustomOrgIAMPolicyResponse) GetIsDefault() bool {
 	return false
 }
 
-// The part of the domain policy that its first form has; the rest is false.
+// The part of the domain policy that its first form has; the rest is taken from the default
+// policy.
 type AddCustomOrgIAMPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the organization, 1 to 200 characters.
