@@ -34,7 +34,7 @@ func TestMain(m *testing.M) {
 }
 
 func withoutScenario() (out []string) {
-	s, err := server.New(&database.DB{}, nil)
+	s, err := server.New(&database.DB{}, server.Options{})
 	if err != nil {
 		return []string{err.Error()}
 	}

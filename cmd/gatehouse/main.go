@@ -100,7 +100,7 @@ func start(ctx context.Context, out io.Writer, o *options) error {
 	if _, err := db.Migrate(ctx); err != nil {
 		return err
 	}
-	s, err := server.New(db, nil)
+	s, err := server.New(db, server.Options{ExternalURL: o.external})
 	if err != nil {
 		return err
 	}

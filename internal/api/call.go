@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -118,7 +119,7 @@ func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Messag
 func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (context.Context, error) {
 	instance, caller, err := s.gate.Enter(ctx, flow.Credentials{
 		Host: call.Host, Authorization: call.Header.Get("Authorization"), Org: call.Header.Get(headerOrg),
-		Anonymous: m.Permission == Public,
+		Anonymous: m.Permission == Public, System: strings.HasPrefix(m.Procedure, systemService),
 	})
 	if err != nil {
 		return ctx, err
@@ -133,8 +134,11 @@ func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (conte
 	if call.Header.Get(headerGuard) == "true" {
 		ctx = policy.WithGuards(ctx)
 	}
-	if m.Permission == Public || m.Permission == Authenticated {
+	switch {
+	case m.Permission == Public || m.Permission == Authenticated:
 		return ctx, nil
+	case strings.HasPrefix(m.Procedure, systemService):
+		return ctx, authz.Require(ctx, m.Permission, "")
 	}
 	return ctx, authz.Require(ctx, m.Permission, caller.Org)
 }

@@ -49,6 +49,10 @@ const (
 	Public        = ""
 )
 
+// systemService is where the procedures begin that are about the installation
+// and not about one instance.
+const systemService = "/zitadel.system."
+
 // Method is an RPC of the contract.
 type Method struct {
 	Procedure  string // "/package.Service/Method"

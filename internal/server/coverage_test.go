@@ -23,7 +23,7 @@ const coveragePage = "../../docs/coverage.md"
 // TestCoverage holds docs/coverage.md against the server as it is wired, so that
 // the page never promises an RPC that does not answer, nor hides one that does.
 func TestCoverage(t *testing.T) {
-	s, err := server.New(testdb.Open(t), nil)
+	s, err := server.New(testdb.Open(t), server.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,7 @@ type description struct {
 // with the permission that it really asks for, and so is every message, field and
 // enum that it takes and gives.
 func TestDocumentation(t *testing.T) {
-	s, err := server.New(testdb.Open(t), nil)
+	s, err := server.New(testdb.Open(t), server.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -41,21 +42,35 @@ type Server struct {
 	edge     http.Handler
 }
 
-// New wires a server on an open, migrated database. clock may be nil.
-func New(db *database.DB, clock func() time.Time) (*Server, error) {
-	roles, err := authz.Builtin(nil)
+// Options are what differs between installations. The zero value trusts no proxy
+// and knows no system user.
+type Options struct {
+	// ExternalURL is under which clients reach the server: the audience of the
+	// tokens of system users.
+	ExternalURL    string
+	SystemUsers    []flow.SystemUser
+	TrustedProxies []netip.Prefix
+	// Roles replaces the permissions of roles, or adds roles.
+	Roles map[string][]string
+	// Clock is the time; nil for the system's.
+	Clock func() time.Time
+}
+
+// New wires a server on an open, migrated database.
+func New(db *database.DB, o Options) (*Server, error) {
+	roles, err := authz.Builtin(o.Roles)
 	if err != nil {
 		return nil, err
 	}
-	store := eventstore.New(db, clock)
+	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{}
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
-	a, err := api.New(flow.NewGate(store, roles),
+	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store), auth.Service(store), management.Service(store, outside), org.Service(store, outside))
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: a, Ready: db.Ping}}, nil
+	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: a, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
 }
 
 // ServeHTTP answers one request.

@@ -52,17 +52,10 @@ type Server struct {
 	tokens  map[string]string
 }
 
-// Start starts a server on a database of its own.
-func Start(t testing.TB) *Server {
+// Start starts a server on a database of its own, with options as edited.
+func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
-	return StartOn(t, testdb.Open(t))
-}
-
-// StartOn starts a server on a migrated database. Several servers may share one;
-// the first makes the instance.
-func StartOn(t testing.TB, db *database.DB) *Server {
-	t.Helper()
-	s := Join(t, db)
+	s := join(t, testdb.Open(t), edits)
 	created, err := flow.Setup(context.Background(), s.Store,
 		flow.NewInstance{Name: "Gatehouse", Domain: "localhost", OrgName: "Gatehouse", OwnerName: "admin"})
 	if err != nil {
@@ -73,11 +66,14 @@ func StartOn(t testing.TB, db *database.DB) *Server {
 	return s
 }
 
-// Join starts one more server on a database whose instance is there already.
-func Join(t testing.TB, db *database.DB) *Server {
+func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server {
 	t.Helper()
 	clock := &Clock{}
-	inner, err := server.New(db, clock.Now)
+	o := server.Options{ExternalURL: "http://localhost", Clock: clock.Now}
+	for _, edit := range edits {
+		edit(&o)
+	}
+	inner, err := server.New(db, o)
 	if err != nil {
 		t.Fatalf("server: %v", err)
 	}
@@ -105,9 +101,9 @@ func Join(t testing.TB, db *database.DB) *Server {
 }
 
 // Sibling starts one more server on the same database: a second node.
-func (s *Server) Sibling(t testing.TB) *Server {
+func (s *Server) Sibling(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
-	other := Join(t, s.DB)
+	other := join(t, s.DB, edits)
 	other.know(s.Created)
 	return other
 }

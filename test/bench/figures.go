@@ -86,7 +86,7 @@ func startOn(l *lab, c database.Config) (*node, error) {
 	if _, err := db.Migrate(ctx); err != nil {
 		return nil, err
 	}
-	s, err := server.New(db, nil)
+	s, err := server.New(db, server.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -175,14 +175,14 @@ func policyOverPgx(l *lab) (ours, floor func(int) error, err error) {
 
 // factors makes a server where every client has an organization of its own with
 // a login policy, so that clients share the database and nothing else.
-func factors(l *lab) (*node, func(int) error, error) {
+func factors(l *lab) (func(int) error, error) {
 	dir, err := folder(l)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	n, err := startOn(l, database.Config{URL: filepath.Join(dir, "bench.db")})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	ctx := authz.AsSystem(context.Background(), n.instance)
 	for i := range 64 {
@@ -196,11 +196,11 @@ func factors(l *lab) (*node, func(int) error, error) {
 			return err
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
 	there := make([]bool, 64)
-	return n, func(client int) error {
+	return func(client int) error {
 		var err error
 		if there[client] {
 			_, err = n.send(http.MethodDelete, policyPath+"/second_factors/1", n.orgs[client], "")
@@ -215,7 +215,7 @@ func factors(l *lab) (*node, func(int) error, error) {
 // factorsOverInsert holds a change against a bare handler that inserts one row
 // through the same group commit.
 func factorsOverInsert(l *lab) (ours, floor func(int) error, err error) {
-	_, ours, err = factors(l)
+	ours, err = factors(l)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -250,7 +250,7 @@ func factorsOverInsert(l *lab) (ours, floor func(int) error, err error) {
 }
 
 func factorsOverFsync(l *lab) (ours, floor func(int) error, err error) {
-	_, ours, err = factors(l)
+	ours, err = factors(l)
 	if err != nil {
 		return nil, nil, err
 	}
