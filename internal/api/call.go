@@ -9,6 +9,7 @@ import (
 	"connectrpc.com/connect/v2"
 	"golang.org/x/text/language"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -57,6 +58,8 @@ type RPC struct {
 	message func() proto.Message
 	result  proto.Message
 	run     func(context.Context, proto.Message) (proto.Message, error)
+	// shape, where it is not nil, fills in the fields above from the contract.
+	shape func(*RPC, protoreflect.MethodDescriptor) error
 }
 
 // Unary makes an RPC of the named method from a typed function.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	idppb "github.com/gatehouse/gatehouse/gen/zitadel/idp/v1"
+	objectv2pb "github.com/gatehouse/gatehouse/gen/zitadel/object/v2"
 	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
 	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -26,8 +27,29 @@ func Changed(d eventstore.Details) *objectpb.ObjectDetails {
 // View is the details of an object that is shown.
 func View(d eventstore.Details) *objectpb.ObjectDetails {
 	return &objectpb.ObjectDetails{
-		Sequence: d.Sequence, CreationDate: timestamppb.New(d.Created), ChangeDate: timestamppb.New(d.Changed), ResourceOwner: d.Owner,
+		Sequence: d.Sequence, CreationDate: timestamp(d.Created), ChangeDate: timestamp(d.Changed), ResourceOwner: d.Owner,
 	}
+}
+
+// ChangedV2 is the details that answer any change in the v2 services.
+func ChangedV2(d eventstore.Details) *objectv2pb.Details {
+	return &objectv2pb.Details{Sequence: d.Sequence, ChangeDate: timestamp(d.Changed), ResourceOwner: d.Owner}
+}
+
+// ViewV2 is the details of an object that the v2 services show.
+func ViewV2(d eventstore.Details) *objectv2pb.Details {
+	v := ChangedV2(d)
+	v.CreationDate = timestamp(d.Created)
+	return v
+}
+
+// timestamp leaves out a time that never was, such as the change of something
+// that nobody has set yet.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
 }
 
 // Listed is the details of a list.

@@ -90,8 +90,14 @@ func (s *Server) bind(service string, rpc *RPC) error {
 		return fmt.Errorf("%s is not in the contract", procedure)
 	case h.rpc != nil:
 		return fmt.Errorf("%s is registered twice", procedure)
-	case h.Descriptor.Input().FullName() != rpc.message().ProtoReflect().Descriptor().FullName(),
-		h.Descriptor.Output().FullName() != rpc.result.ProtoReflect().Descriptor().FullName():
+	}
+	if rpc.shape != nil {
+		if err := rpc.shape(rpc, h.Descriptor); err != nil {
+			return err
+		}
+	}
+	if h.Descriptor.Input().FullName() != rpc.message().ProtoReflect().Descriptor().FullName() ||
+		h.Descriptor.Output().FullName() != rpc.result.ProtoReflect().Descriptor().FullName() {
 		return fmt.Errorf("%s is registered with another request or response", procedure)
 	}
 	h.rpc = rpc

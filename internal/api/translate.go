@@ -3,6 +3,8 @@ package api
 import (
 	"embed"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -10,6 +12,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 //go:embed locales/*.yaml
@@ -48,4 +51,23 @@ func translate(langs []language.Tag, f *fault.Error) string {
 		}
 	}
 	return f.Message()
+}
+
+// SupportedLanguages lists the languages that there are texts in, sorted.
+func SupportedLanguages() []string {
+	return slices.Sorted(func(yield func(string) bool) {
+		if !yield("en") {
+			return
+		}
+		maps.Keys(locales())(yield)
+	})
+}
+
+// AllowedLanguages lists the languages that an instance with these restrictions
+// offers.
+func AllowedLanguages(r policy.RestrictionsDoc) []string {
+	if len(r.AllowedLanguages) > 0 {
+		return r.AllowedLanguages
+	}
+	return SupportedLanguages()
 }

@@ -35,6 +35,7 @@ type FeatureChange func(tx *eventstore.Tx, s Scope, now featureValues) (Details,
 // Features are the values that are set for an instance and for the system.
 type Features struct {
 	instance, system featureValues
+	own              bool // what is not set has no value
 	// Details are those of the level that was read.
 	Details Details
 }
@@ -132,16 +133,30 @@ func (f *Feature[T]) To(value *T) FeatureChange {
 	}
 }
 
-// In gives the feature's value among fs, and where it comes from.
-func (f *Feature[T]) In(fs Features) (T, FeatureSource) {
-	var value T
+// In gives the feature's value among fs, and where it comes from. ok is false
+// where it has none, which happens only among an instance's own.
+func (f *Feature[T]) In(fs Features) (value T, source FeatureSource, ok bool) {
 	if raw, ok := fs.instance[f.name]; ok && json.Unmarshal(raw, &value) == nil {
-		return value, FeatureFromInstance
+		return value, FeatureFromInstance, true
 	}
 	if raw, ok := fs.system[f.name]; ok && json.Unmarshal(raw, &value) == nil {
-		return value, FeatureFromSystem
+		return value, FeatureFromSystem, true
 	}
-	return f.builtin, FeatureBuiltIn
+	return f.builtin, FeatureBuiltIn, !fs.own
+}
+
+// Own leaves out what the instance inherits.
+func (fs Features) Own() Features {
+	return Features{instance: fs.instance, own: true, Details: fs.Details}
+}
+
+// RetiredFeature is the change that a value for a feature makes which is always
+// on by now: none, but a request that names only such features is a valid one.
+func RetiredFeature[T any](value *T) FeatureChange {
+	if value == nil {
+		return nil
+	}
+	return func(*eventstore.Tx, Scope, featureValues) (Details, error) { return Details{}, nil }
 }
 
 // SetInstanceFeatures changes features of an instance. At least one must be

@@ -167,16 +167,22 @@ func (k *Kind[D]) query(s Scope, r *row[D]) database.Query {
 	}}
 }
 
-// lock holds the scope and reads its own policy.
-func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string) (*row[D], error) {
+// lock holds the scope and reads its own policy; also are queries that travel
+// along.
+func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string, also ...database.Query) (*row[D], error) {
 	if !s.IsDefault() && k.removed == nil {
 		return nil, fmt.Errorf("%s: only instances have this, not organization %s", k.name, s.Org)
 	}
 	r := &row[D]{}
 	if known, ok := tx.Memo(memoKey{s, k.name}).(*row[D]); ok {
 		r = known
+		if len(also) > 0 {
+			if err := tx.Read(also...); err != nil {
+				return nil, err
+			}
+		}
 	} else {
-		if _, err := tx.Lock(k.aggregate(s), k.query(s, r)); err != nil {
+		if _, err := tx.Lock(k.aggregate(s), append(also, k.query(s, r))...); err != nil {
 			return nil, err
 		}
 		tx.Remember(memoKey{s, k.name}, r)
@@ -186,9 +192,17 @@ func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string) (*row[D], error)
 
 // Add gives the scope a policy of its own.
 func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
-	r, err := k.lock(tx, s, "write")
+	var also []database.Query
+	there := s.IsDefault() // An instance that is not there has no callers.
+	if !there {
+		also = append(also, database.One(&there, "SELECT 1 FROM orgs WHERE instance_id = ? AND org_id = ?", []any{s.Instance, s.Org}, new(int)))
+	}
+	r, err := k.lock(tx, s, "write", also...)
 	if err != nil {
 		return Details{}, err
+	}
+	if !there {
+		return Details{}, fault.NotFound("ORG-missing", "There is no such organization.")
 	}
 	if r.exists {
 		return Details{}, fault.AlreadyExists(k.id(s, k.ids.Exists, "exists"), "There is a "+k.title+" already. Change it instead.")

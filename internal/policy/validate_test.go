@@ -173,13 +173,13 @@ func TestFeatureIn(t *testing.T) {
 	t.Parallel()
 	system := featureValues{"login_v2": []byte(`{"required":true,"baseURI":"https://s.example"}`), "user_schema": []byte("true")}
 	fs := Features{system: system, instance: featureValues{"user_schema": []byte("false")}}
-	if v, source := FeatureUserSchema.In(fs); v || source != FeatureFromInstance {
+	if v, source, _ := FeatureUserSchema.In(fs); v || source != FeatureFromInstance {
 		t.Errorf("user_schema: %v from %d", v, source)
 	}
-	if v, source := FeatureLoginV2.In(fs); v != (LoginV2{true, "https://s.example"}) || source != FeatureFromSystem {
+	if v, source, _ := FeatureLoginV2.In(fs); v != (LoginV2{true, "https://s.example"}) || source != FeatureFromSystem {
 		t.Errorf("login_v2: %v from %d", v, source)
 	}
-	if v, source := FeaturePermissionCheckV2.In(fs); v || source != FeatureBuiltIn {
+	if v, source, _ := FeaturePermissionCheckV2.In(fs); v || source != FeatureBuiltIn {
 		t.Errorf("permission_check_v2: %v from %d", v, source)
 	}
 }

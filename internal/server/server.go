@@ -14,8 +14,10 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
 	"github.com/gatehouse/gatehouse/internal/api/auth"
+	"github.com/gatehouse/gatehouse/internal/api/feature"
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
+	"github.com/gatehouse/gatehouse/internal/api/settings"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -66,7 +68,8 @@ func New(db *database.DB, o Options) (*Server, error) {
 	out := &outbound.Client{}
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
-		admin.Service(store), auth.Service(store), management.Service(store, outside), org.Service(store, outside))
+		admin.Service(store), auth.Service(store), feature.Service(store),
+		management.Service(store, outside), org.Service(store, outside), settings.Service(store))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,103 @@
+// Package settings is the v2 service that shows how an organization or the
+// instance is set up, to login pages above all.
+package settings
+
+import (
+	"context"
+
+	"google.golang.org/protobuf/proto"
+
+	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/object/v2"
+	pb "github.com/gatehouse/gatehouse/gen/zitadel/settings/v2"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+// Handlers answers the service from a store.
+type Handlers struct{ store *eventstore.Store }
+
+// Service lists what is built of the service.
+func Service(store *eventstore.Store) api.Service {
+	h := &Handlers{store: store}
+	return api.Service{Name: "zitadel.settings.v2.SettingsService", RPCs: []api.RPC{
+		read(store, "GetLoginSettings", policy.Login.Resolve, login),
+		read(store, "GetPasswordComplexitySettings", policy.PasswordComplexity.Resolve, passwordComplexity),
+		read(store, "GetPasswordExpirySettings", policy.PasswordAge.Resolve, passwordExpiry),
+		read(store, "GetBrandingSettings", policy.ResolveActiveLabel, branding),
+		read(store, "GetDomainSettings", policy.Domain.Resolve, domain),
+		read(store, "GetLegalAndSupportSettings", policy.Privacy.Resolve, legalAndSupport),
+		read(store, "GetLockoutSettings", policy.Lockout.Resolve, lockout),
+		api.Unary("GetGeneralSettings", h.general),
+		api.Unary("GetSecuritySettings", h.security),
+		api.Unary("SetSecuritySettings", h.setSecurity),
+	}}
+}
+
+// read makes an RPC that shows the policy that holds where the request says.
+func read[D any](store *eventstore.Store, rpc string,
+	resolve func(context.Context, database.Reader, policy.Scope) (policy.State[D], error),
+	show func(D, pb.ResourceOwnerType) proto.Message,
+) api.RPC {
+	return api.Shaped(rpc, func(ctx context.Context, r interface {
+		GetCtx() *objectpb.RequestContext
+	}) (api.Fields, error) {
+		scope, err := scopeOf(ctx, r.GetCtx())
+		if err != nil {
+			return nil, err
+		}
+		s, err := resolve(ctx, store, scope)
+		return api.Fields{"details": api.ViewV2(s.Details), "settings": show(s.Doc, owner(s.IsDefault))}, err
+	})
+}
+
+// scopeOf is what the request's context names, else the organization of the
+// header, else the caller's own. To name an organization takes the permission to
+// read its policies; what the instance has by default, all may read who may read
+// policies at all, since every organization shows it.
+func scopeOf(ctx context.Context, r *objectpb.RequestContext) (policy.Scope, error) {
+	caller := authz.From(ctx)
+	switch {
+	case r.GetInstance():
+		return policy.Scope{Instance: caller.Instance}, nil
+	case r.GetOrgId() != "":
+		return policy.Scope{Instance: caller.Instance, Org: r.GetOrgId()}, authz.Require(ctx, "policy.read", r.GetOrgId())
+	}
+	return policy.Scope{Instance: caller.Instance, Org: caller.Org}, nil
+}
+
+func owner(isDefault bool) pb.ResourceOwnerType {
+	if isDefault {
+		return pb.ResourceOwnerType_RESOURCE_OWNER_TYPE_INSTANCE
+	}
+	return pb.ResourceOwnerType_RESOURCE_OWNER_TYPE_ORG
+}
+
+func (h *Handlers) general(ctx context.Context, _ *pb.GetGeneralSettingsRequest) (*pb.GetGeneralSettingsResponse, error) {
+	instance := api.CallOf(ctx).Instance
+	s, err := policy.Restrictions.Resolve(ctx, h.store, instance.ID)
+	return &pb.GetGeneralSettingsResponse{
+		DefaultOrgId: instance.DefaultOrg, DefaultOrganizationId: instance.DefaultOrg, DefaultLanguage: instance.DefaultLanguage,
+		SupportedLanguages: api.SupportedLanguages(), AllowedLanguages: api.AllowedLanguages(s.Doc),
+	}, err
+}
+
+func (h *Handlers) security(ctx context.Context, _ *pb.GetSecuritySettingsRequest) (*pb.GetSecuritySettingsResponse, error) {
+	s, err := policy.Security.Resolve(ctx, h.store, authz.From(ctx).Instance)
+	return &pb.GetSecuritySettingsResponse{Details: api.ViewV2(s.Details), Settings: &pb.SecuritySettings{
+		EmbeddedIframe:      &pb.EmbeddedIframeSettings{Enabled: s.Doc.EnableIframeEmbedding, AllowedOrigins: s.Doc.AllowedOrigins},
+		EnableImpersonation: s.Doc.EnableImpersonation,
+	}}, err
+}
+
+func (h *Handlers) setSecurity(ctx context.Context, r *pb.SetSecuritySettingsRequest) (*pb.SetSecuritySettingsResponse, error) {
+	d, err := api.Write(ctx, h.store, func(tx *eventstore.Tx) (eventstore.Details, error) {
+		return policy.Security.Set(tx, authz.From(ctx).Instance, func(p *policy.SecurityPolicy) {
+			p.EnableIframeEmbedding, p.AllowedOrigins = r.GetEmbeddedIframe().GetEnabled(), r.GetEmbeddedIframe().GetAllowedOrigins()
+			p.EnableImpersonation = r.GetEnableImpersonation()
+		})
+	})
+	return &pb.SetSecuritySettingsResponse{Details: api.ChangedV2(d)}, err
+}
