@@ -154,7 +154,7 @@ var Notification = Policy[policy.NotificationPolicy, NotificationRequest]{
 }
 
 // LabelRequest tells how pages look.
-type LabelRequest interface {
+type LabelRequest interface { //nolint:interfacebloat // as many getters as the contract has fields
 	GetPrimaryColor() string
 	GetBackgroundColor() string
 	GetWarnColor() string
