@@ -25,10 +25,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of ListAdministrators.
 type ListAdministratorsRequest struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest        `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn AdministratorFieldName       `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.internal_permission.v2.AdministratorFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn AdministratorFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.internal_permission.v2.AdministratorFieldName" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*AdministratorSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -85,10 +89,13 @@ func (x *ListAdministratorsRequest) GetFilters() []*AdministratorSearchFilter {
 	return nil
 }
 
+// The answer to ListAdministrators.
 type ListAdministratorsResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Pagination     *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Administrators []*Administrator       `protobuf:"bytes,2,rep,name=administrators,proto3" json:"administrators,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The administrators, an entry per user and resource.
+	Administrators []*Administrator `protobuf:"bytes,2,rep,name=administrators,proto3" json:"administrators,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -137,11 +144,15 @@ func (x *ListAdministratorsResponse) GetAdministrators() []*Administrator {
 	return nil
 }
 
+// The request of CreateAdministrator.
 type CreateAdministratorRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Resource      *ResourceType          `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	Roles         []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What the user will administer.
+	Resource *ResourceType `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// At least one role, each named once.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +208,7 @@ func (x *CreateAdministratorRequest) GetRoles() []string {
 	return nil
 }
 
+// What can be administered.
 type ResourceType struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Resource:
@@ -288,18 +300,22 @@ type isResourceType_Resource interface {
 }
 
 type ResourceType_Instance struct {
+	// The instance. The only valid value is true.
 	Instance bool `protobuf:"varint,1,opt,name=instance,proto3,oneof"`
 }
 
 type ResourceType_OrganizationId struct {
+	// The organization of this id.
 	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3,oneof"`
 }
 
 type ResourceType_ProjectId struct {
+	// The project of this id.
 	ProjectId string `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3,oneof"`
 }
 
 type ResourceType_ProjectGrant_ struct {
+	// The grant of a project to an organization.
 	ProjectGrant *ResourceType_ProjectGrant `protobuf:"bytes,4,opt,name=project_grant,json=projectGrant,proto3,oneof"`
 }
 
@@ -311,8 +327,10 @@ func (*ResourceType_ProjectId) isResourceType_Resource() {}
 
 func (*ResourceType_ProjectGrant_) isResourceType_Resource() {}
 
+// The answer to CreateAdministrator.
 type CreateAdministratorResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the user became an administrator.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -355,11 +373,15 @@ func (x *CreateAdministratorResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of UpdateAdministrator.
 type UpdateAdministratorRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Resource      *ResourceType          `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
-	Roles         []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What the user administers.
+	Resource *ResourceType `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// All roles that the user has from now on: at least one, each named once.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -415,8 +437,10 @@ func (x *UpdateAdministratorRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to UpdateAdministrator.
 type UpdateAdministratorResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the roles changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -459,10 +483,13 @@ func (x *UpdateAdministratorResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeleteAdministrator.
 type DeleteAdministratorRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Resource      *ResourceType          `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What the user administers.
+	Resource      *ResourceType `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -511,8 +538,10 @@ func (x *DeleteAdministratorRequest) GetResource() *ResourceType {
 	return nil
 }
 
+// The answer to DeleteAdministrator.
 type DeleteAdministratorResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the roles were taken; absent where there were none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -555,10 +584,13 @@ func (x *DeleteAdministratorResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The grant of a project to an organization.
 type ResourceType_ProjectGrant struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId      string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }

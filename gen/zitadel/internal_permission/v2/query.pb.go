@@ -24,13 +24,18 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Columns that lists of administrators can be sorted by.
 type AdministratorFieldName int32
 
 const (
-	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_UNSPECIFIED   AdministratorFieldName = 0
-	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_USER_ID       AdministratorFieldName = 1
+	// The time of creation.
+	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_UNSPECIFIED AdministratorFieldName = 0
+	// The id of the user.
+	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_USER_ID AdministratorFieldName = 1
+	// The time of creation.
 	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_CREATION_DATE AdministratorFieldName = 2
-	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_CHANGE_DATE   AdministratorFieldName = 3
+	// The time of the last change.
+	AdministratorFieldName_ADMINISTRATOR_FIELD_NAME_CHANGE_DATE AdministratorFieldName = 3
 )
 
 // Enum value maps for AdministratorFieldName.
@@ -76,19 +81,24 @@ func (AdministratorFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_internal_permission_v2_query_proto_rawDescGZIP(), []int{0}
 }
 
+// A user with roles on a resource.
 type Administrator struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the user became an administrator.
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	User         *User                  `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// When the roles changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// The user.
+	User *User `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
 	// Types that are valid to be assigned to Resource:
 	//
 	//	*Administrator_Instance
 	//	*Administrator_Organization
 	//	*Administrator_Project
 	//	*Administrator_ProjectGrant
-	Resource      isAdministrator_Resource `protobuf_oneof:"resource"`
-	Roles         []string                 `protobuf:"bytes,8,rep,name=roles,proto3" json:"roles,omitempty"`
+	Resource isAdministrator_Resource `protobuf_oneof:"resource"`
+	// The roles in the order in which they were given, such as ORG_OWNER.
+	Roles         []string `protobuf:"bytes,8,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -199,18 +209,22 @@ type isAdministrator_Resource interface {
 }
 
 type Administrator_Instance struct {
+	// True: the resource is the instance.
 	Instance bool `protobuf:"varint,4,opt,name=instance,proto3,oneof"`
 }
 
 type Administrator_Organization struct {
+	// The resource is this organization.
 	Organization *Organization `protobuf:"bytes,5,opt,name=organization,proto3,oneof"`
 }
 
 type Administrator_Project struct {
+	// The resource is this project.
 	Project *Project `protobuf:"bytes,6,opt,name=project,proto3,oneof"`
 }
 
 type Administrator_ProjectGrant struct {
+	// The resource is this grant of a project.
 	ProjectGrant *ProjectGrant `protobuf:"bytes,7,opt,name=project_grant,json=projectGrant,proto3,oneof"`
 }
 
@@ -222,14 +236,19 @@ func (*Administrator_Project) isAdministrator_Resource() {}
 
 func (*Administrator_ProjectGrant) isAdministrator_Resource() {}
 
+// A user who administers something.
 type User struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Id                 string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	PreferredLoginName string                 `protobuf:"bytes,2,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
-	DisplayName        string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	OrganizationId     string                 `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The login name that the user is shown with.
+	PreferredLoginName string `protobuf:"bytes,2,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	// Name that the user is shown with.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Id of the organization that the user belongs to.
+	OrganizationId string `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
@@ -290,10 +309,13 @@ func (x *User) GetOrganizationId() string {
 	return ""
 }
 
+// An organization that is administered.
 type Organization struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the organization.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -342,11 +364,15 @@ func (x *Organization) GetName() string {
 	return ""
 }
 
+// A project that is administered.
 type Project struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the project.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Id of the organization that the project belongs to.
+	OrganizationId string `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -402,13 +428,19 @@ func (x *Project) GetOrganizationId() string {
 	return ""
 }
 
+// A grant of a project that is administered.
 type ProjectGrant struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	Id                    string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ProjectId             string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ProjectName           string                 `protobuf:"bytes,3,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	OrganizationId        string                 `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	GrantedOrganizationId string                 `protobuf:"bytes,5,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the grant.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the project.
+	ProjectName string `protobuf:"bytes,3,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// Id of the organization that the project belongs to.
+	OrganizationId string `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,5,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -478,6 +510,7 @@ func (x *ProjectGrant) GetGrantedOrganizationId() string {
 	return ""
 }
 
+// One condition on administrators.
 type AdministratorSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -639,46 +672,57 @@ type isAdministratorSearchFilter_Filter interface {
 }
 
 type AdministratorSearchFilter_CreationDate struct {
+	// Compares the time of creation.
 	CreationDate *v2.TimestampFilter `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_ChangeDate struct {
+	// Compares the time of the last change.
 	ChangeDate *v2.TimestampFilter `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_InUserIdsFilter struct {
+	// Selects users by their ids.
 	InUserIdsFilter *v2.InIDsFilter `protobuf:"bytes,3,opt,name=in_user_ids_filter,json=inUserIdsFilter,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_UserOrganizationId struct {
+	// Selects users by the organization that they belong to.
 	UserOrganizationId *v2.IDFilter `protobuf:"bytes,4,opt,name=user_organization_id,json=userOrganizationId,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_UserPreferredLoginName struct {
+	// Compares the preferred login name.
 	UserPreferredLoginName *UserPreferredLoginNameFilter `protobuf:"bytes,5,opt,name=user_preferred_login_name,json=userPreferredLoginName,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_UserDisplayName struct {
+	// Compares the name that users are shown with.
 	UserDisplayName *UserDisplayNameFilter `protobuf:"bytes,6,opt,name=user_display_name,json=userDisplayName,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_Resource struct {
+	// Selects a resource.
 	Resource *ResourceFilter `protobuf:"bytes,7,opt,name=resource,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_Role struct {
+	// Selects those who have a role.
 	Role *RoleFilter `protobuf:"bytes,8,opt,name=role,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_And struct {
+	// Met where all of several conditions are.
 	And *AndFilter `protobuf:"bytes,9,opt,name=and,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_Or struct {
+	// Met where one of several conditions is.
 	Or *OrFilter `protobuf:"bytes,10,opt,name=or,proto3,oneof"`
 }
 
 type AdministratorSearchFilter_Not struct {
+	// Met where another condition is not.
 	Not *NotFilter `protobuf:"bytes,11,opt,name=not,proto3,oneof"`
 }
 
@@ -704,12 +748,15 @@ func (*AdministratorSearchFilter_Or) isAdministratorSearchFilter_Filter() {}
 
 func (*AdministratorSearchFilter_Not) isAdministratorSearchFilter_Filter() {}
 
+// Compares the preferred login name.
 type UserPreferredLoginNameFilter struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	PreferredLoginName string                 `protobuf:"bytes,1,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
-	Method             v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	PreferredLoginName string `protobuf:"bytes,1,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UserPreferredLoginNameFilter) Reset() {
@@ -756,10 +803,13 @@ func (x *UserPreferredLoginNameFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Compares the name that users are shown with.
 type UserDisplayNameFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -808,6 +858,7 @@ func (x *UserDisplayNameFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Selects a resource.
 type ResourceFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Resource:
@@ -899,18 +950,22 @@ type isResourceFilter_Resource interface {
 }
 
 type ResourceFilter_Instance struct {
+	// The instance. The only valid value is true.
 	Instance bool `protobuf:"varint,1,opt,name=instance,proto3,oneof"`
 }
 
 type ResourceFilter_OrganizationId struct {
+	// The organization of this id.
 	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3,oneof"`
 }
 
 type ResourceFilter_ProjectId struct {
+	// The project of this id.
 	ProjectId string `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3,oneof"`
 }
 
 type ResourceFilter_ProjectGrant_ struct {
+	// The grant of a project to an organization.
 	ProjectGrant *ResourceFilter_ProjectGrant `protobuf:"bytes,4,opt,name=project_grant,json=projectGrant,proto3,oneof"`
 }
 
@@ -922,9 +977,11 @@ func (*ResourceFilter_ProjectId) isResourceFilter_Resource() {}
 
 func (*ResourceFilter_ProjectGrant_) isResourceFilter_Resource() {}
 
+// Selects those who have a role.
 type RoleFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RoleKey       string                 `protobuf:"bytes,1,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the role, 1 to 200 characters.
+	RoleKey       string `protobuf:"bytes,1,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -966,8 +1023,10 @@ func (x *RoleFilter) GetRoleKey() string {
 	return ""
 }
 
+// Met where all of several conditions are.
 type AndFilter struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conditions.
 	Queries       []*AdministratorSearchFilter `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1010,8 +1069,10 @@ func (x *AndFilter) GetQueries() []*AdministratorSearchFilter {
 	return nil
 }
 
+// Met where one of several conditions is.
 type OrFilter struct {
-	state         protoimpl.MessageState       `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conditions.
 	Queries       []*AdministratorSearchFilter `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1054,8 +1115,10 @@ func (x *OrFilter) GetQueries() []*AdministratorSearchFilter {
 	return nil
 }
 
+// Met where another condition is not.
 type NotFilter struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The condition.
 	Query         *AdministratorSearchFilter `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1098,10 +1161,13 @@ func (x *NotFilter) GetQuery() *AdministratorSearchFilter {
 	return nil
 }
 
+// The grant of a project to an organization.
 type ResourceFilter_ProjectGrant struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId      string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }

@@ -24,14 +24,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Columns that lists of keys can be sorted by.
 type KeyFieldName int32
 
 const (
-	KeyFieldName_KEY_FIELD_NAME_UNSPECIFIED         KeyFieldName = 0
-	KeyFieldName_KEY_FIELD_NAME_CREATED_DATE        KeyFieldName = 1
-	KeyFieldName_KEY_FIELD_NAME_ID                  KeyFieldName = 2
-	KeyFieldName_KEY_FIELD_NAME_USER_ID             KeyFieldName = 3
-	KeyFieldName_KEY_FIELD_NAME_ORGANIZATION_ID     KeyFieldName = 4
+	// The time of creation.
+	KeyFieldName_KEY_FIELD_NAME_UNSPECIFIED KeyFieldName = 0
+	// The time of creation.
+	KeyFieldName_KEY_FIELD_NAME_CREATED_DATE KeyFieldName = 1
+	// The id of the key.
+	KeyFieldName_KEY_FIELD_NAME_ID KeyFieldName = 2
+	// The id of the user.
+	KeyFieldName_KEY_FIELD_NAME_USER_ID KeyFieldName = 3
+	// The id of the organization of the user.
+	KeyFieldName_KEY_FIELD_NAME_ORGANIZATION_ID KeyFieldName = 4
+	// The time at which the key ends.
 	KeyFieldName_KEY_FIELD_NAME_KEY_EXPIRATION_DATE KeyFieldName = 5
 )
 
@@ -82,13 +89,20 @@ func (KeyFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_key_proto_rawDescGZIP(), []int{0}
 }
 
+// A key pair by which a machine user proves who it is. Gatehouse keeps the public half only.
 type Key struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Id             string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	UserId         string                 `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Id of the key: the kid in the header of the assertions that it signs.
+	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	// Id of the machine user.
+	UserId string `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the organization of the user.
+	OrganizationId string `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// From then on the key proves nothing.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -166,6 +180,7 @@ func (x *Key) GetExpirationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// One condition on keys.
 type KeysSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -267,22 +282,27 @@ type isKeysSearchFilter_Filter interface {
 }
 
 type KeysSearchFilter_KeyIdFilter struct {
+	// Selects one key.
 	KeyIdFilter *v2.IDFilter `protobuf:"bytes,1,opt,name=key_id_filter,json=keyIdFilter,proto3,oneof"`
 }
 
 type KeysSearchFilter_UserIdFilter struct {
+	// Selects the keys of one user.
 	UserIdFilter *v2.IDFilter `protobuf:"bytes,2,opt,name=user_id_filter,json=userIdFilter,proto3,oneof"`
 }
 
 type KeysSearchFilter_OrganizationIdFilter struct {
+	// Selects the keys of the users of one organization.
 	OrganizationIdFilter *v2.IDFilter `protobuf:"bytes,3,opt,name=organization_id_filter,json=organizationIdFilter,proto3,oneof"`
 }
 
 type KeysSearchFilter_CreatedDateFilter struct {
+	// Compares the time of creation.
 	CreatedDateFilter *v2.TimestampFilter `protobuf:"bytes,4,opt,name=created_date_filter,json=createdDateFilter,proto3,oneof"`
 }
 
 type KeysSearchFilter_ExpirationDateFilter struct {
+	// Compares the time at which the key ends.
 	ExpirationDateFilter *v2.TimestampFilter `protobuf:"bytes,5,opt,name=expiration_date_filter,json=expirationDateFilter,proto3,oneof"`
 }
 

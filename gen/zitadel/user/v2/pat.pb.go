@@ -24,14 +24,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Columns that lists of personal access tokens can be sorted by.
 type PersonalAccessTokenFieldName int32
 
 const (
-	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_UNSPECIFIED     PersonalAccessTokenFieldName = 0
-	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_CREATED_DATE    PersonalAccessTokenFieldName = 1
-	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_ID              PersonalAccessTokenFieldName = 2
-	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_USER_ID         PersonalAccessTokenFieldName = 3
+	// The time of creation.
+	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_UNSPECIFIED PersonalAccessTokenFieldName = 0
+	// The time of creation.
+	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_CREATED_DATE PersonalAccessTokenFieldName = 1
+	// The id of the token.
+	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_ID PersonalAccessTokenFieldName = 2
+	// The id of the user.
+	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_USER_ID PersonalAccessTokenFieldName = 3
+	// The id of the organization of the user.
 	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_ORGANIZATION_ID PersonalAccessTokenFieldName = 4
+	// The time at which the token ends.
 	PersonalAccessTokenFieldName_PERSONAL_ACCESS_TOKEN_FIELD_NAME_EXPIRATION_DATE PersonalAccessTokenFieldName = 5
 )
 
@@ -82,13 +89,20 @@ func (PersonalAccessTokenFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_pat_proto_rawDescGZIP(), []int{0}
 }
 
+// What is known about a token of a machine user, of which Gatehouse keeps a hash only.
 type PersonalAccessToken struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate     *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Id             string                 `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
-	UserId         string                 `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Id of the token. It is not the token.
+	Id string `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
+	// Id of the machine user.
+	UserId string `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the organization of the user.
+	OrganizationId string `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// From then on the token is refused. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -166,6 +180,7 @@ func (x *PersonalAccessToken) GetExpirationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// One condition on personal access tokens.
 type PersonalAccessTokensSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -267,22 +282,27 @@ type isPersonalAccessTokensSearchFilter_Filter interface {
 }
 
 type PersonalAccessTokensSearchFilter_TokenIdFilter struct {
+	// Selects one token.
 	TokenIdFilter *v2.IDFilter `protobuf:"bytes,1,opt,name=token_id_filter,json=tokenIdFilter,proto3,oneof"`
 }
 
 type PersonalAccessTokensSearchFilter_UserIdFilter struct {
+	// Selects the tokens of one user.
 	UserIdFilter *v2.IDFilter `protobuf:"bytes,2,opt,name=user_id_filter,json=userIdFilter,proto3,oneof"`
 }
 
 type PersonalAccessTokensSearchFilter_OrganizationIdFilter struct {
+	// Selects the tokens of the users of one organization.
 	OrganizationIdFilter *v2.IDFilter `protobuf:"bytes,3,opt,name=organization_id_filter,json=organizationIdFilter,proto3,oneof"`
 }
 
 type PersonalAccessTokensSearchFilter_CreatedDateFilter struct {
+	// Compares the time of creation.
 	CreatedDateFilter *v2.TimestampFilter `protobuf:"bytes,4,opt,name=created_date_filter,json=createdDateFilter,proto3,oneof"`
 }
 
 type PersonalAccessTokensSearchFilter_ExpirationDateFilter struct {
+	// Compares the time at which the token ends.
 	ExpirationDateFilter *v2.TimestampFilter `protobuf:"bytes,5,opt,name=expiration_date_filter,json=expirationDateFilter,proto3,oneof"`
 }
 

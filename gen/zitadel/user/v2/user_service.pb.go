@@ -1819,9 +1819,11 @@ func (x *VerifyPhoneResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of DeleteUser.
 type DeleteUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1863,9 +1865,11 @@ func (x *DeleteUserRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to DeleteUser.
 type DeleteUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2217,9 +2221,11 @@ func (x *UpdateHumanUserResponse) GetPhoneCode() string {
 	return ""
 }
 
+// The request of DeactivateUser.
 type DeactivateUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2261,9 +2267,11 @@ func (x *DeactivateUserRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to DeactivateUser.
 type DeactivateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2305,9 +2313,11 @@ func (x *DeactivateUserResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ReactivateUser.
 type ReactivateUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2349,9 +2359,11 @@ func (x *ReactivateUserRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ReactivateUser.
 type ReactivateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2393,9 +2405,11 @@ func (x *ReactivateUserResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of LockUser.
 type LockUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2437,9 +2451,11 @@ func (x *LockUserRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to LockUser.
 type LockUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2481,9 +2497,11 @@ func (x *LockUserResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of UnlockUser.
 type UnlockUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2525,9 +2543,11 @@ func (x *UnlockUserRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to UnlockUser.
 type UnlockUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5955,9 +5975,11 @@ func (x *HumanMFAInitSkippedResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of AddSecret.
 type AddSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5999,10 +6021,13 @@ func (x *AddSecretRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to AddSecret.
 type AddSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ClientSecret  string                 `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// The secret. It cannot be read again.
+	ClientSecret  string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6051,9 +6076,11 @@ func (x *AddSecretResponse) GetClientSecret() string {
 	return ""
 }
 
+// The request of RemoveSecret.
 type RemoveSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6095,8 +6122,10 @@ func (x *RemoveSecretRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveSecret.
 type RemoveSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was voided.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6139,13 +6168,18 @@ func (x *RemoveSecretResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of AddKey.
 type AddKeyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// From then on the key proves nothing.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	PublicKey      []byte                 `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// An RSA public key in PEM, for a pair that the caller made. Absent: Gatehouse makes the
+	// pair.
+	PublicKey     []byte `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddKeyRequest) Reset() {
@@ -6199,11 +6233,16 @@ func (x *AddKeyRequest) GetPublicKey() []byte {
 	return nil
 }
 
+// The answer to AddKey.
 type AddKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	KeyContent    []byte                 `protobuf:"bytes,3,opt,name=key_content,json=keyContent,proto3" json:"key_content,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// Id of the new key.
+	KeyId string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// JSON document with the type serviceaccount, the ids and the private key in PEM, where
+	// Gatehouse made the pair; base64 in JSON. It cannot be read again.
+	KeyContent    []byte `protobuf:"bytes,3,opt,name=key_content,json=keyContent,proto3" json:"key_content,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6259,10 +6298,13 @@ func (x *AddKeyResponse) GetKeyContent() []byte {
 	return nil
 }
 
+// The request of RemoveKey.
 type RemoveKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	KeyId         string                 `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the key, 1 to 200 characters.
+	KeyId         string `protobuf:"bytes,2,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6311,8 +6353,10 @@ func (x *RemoveKeyRequest) GetKeyId() string {
 	return ""
 }
 
+// The answer to RemoveKey.
 type RemoveKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6355,11 +6399,15 @@ func (x *RemoveKeyResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListKeys.
 type ListKeysRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pagination    *v21.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn *KeyFieldName          `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.KeyFieldName,oneof" json:"sorting_column,omitempty"`
-	Filters       []*KeysSearchFilter    `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v21.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn *KeyFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.KeyFieldName,oneof" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Filters       []*KeysSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6415,10 +6463,13 @@ func (x *ListKeysRequest) GetFilters() []*KeysSearchFilter {
 	return nil
 }
 
+// The answer to ListKeys.
 type ListKeysResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Pagination    *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Result        []*Key                  `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The keys.
+	Result        []*Key `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6467,9 +6518,12 @@ func (x *ListKeysResponse) GetResult() []*Key {
 	return nil
 }
 
+// The request of AddPersonalAccessToken.
 type AddPersonalAccessTokenRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// From then on the token is refused.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -6519,11 +6573,16 @@ func (x *AddPersonalAccessTokenRequest) GetExpirationDate() *timestamppb.Timesta
 	return nil
 }
 
+// The answer to AddPersonalAccessToken.
 type AddPersonalAccessTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	TokenId       string                 `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
-	Token         string                 `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// Id of the token, by which it can be listed and removed.
+	TokenId string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	// The token, which begins with gatehouse_pat_ so that secret scanners find it. It cannot be
+	// read again.
+	Token         string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6579,10 +6638,13 @@ func (x *AddPersonalAccessTokenResponse) GetToken() string {
 	return ""
 }
 
+// The request of RemovePersonalAccessToken.
 type RemovePersonalAccessTokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	TokenId       string                 `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the machine user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the token, 1 to 200 characters. It is not the token.
+	TokenId       string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6631,8 +6693,10 @@ func (x *RemovePersonalAccessTokenRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to RemovePersonalAccessToken.
 type RemovePersonalAccessTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6675,10 +6739,14 @@ func (x *RemovePersonalAccessTokenResponse) GetDeletionDate() *timestamppb.Times
 	return nil
 }
 
+// The request of ListPersonalAccessTokens.
 type ListPersonalAccessTokensRequest struct {
-	state         protoimpl.MessageState              `protogen:"open.v1"`
-	Pagination    *v21.PaginationRequest              `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn *PersonalAccessTokenFieldName       `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.PersonalAccessTokenFieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v21.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn *PersonalAccessTokenFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.PersonalAccessTokenFieldName,oneof" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*PersonalAccessTokensSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6735,10 +6803,13 @@ func (x *ListPersonalAccessTokensRequest) GetFilters() []*PersonalAccessTokensSe
 	return nil
 }
 
+// The answer to ListPersonalAccessTokens.
 type ListPersonalAccessTokensResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Pagination    *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Result        []*PersonalAccessToken  `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The tokens' ids and times.
+	Result        []*PersonalAccessToken `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6787,10 +6858,13 @@ func (x *ListPersonalAccessTokensResponse) GetResult() []*PersonalAccessToken {
 	return nil
 }
 
+// A key and its new value.
 type Metadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Value         []byte                 `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 200 characters; case distinguishes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// At most 500,000 bytes; base64 in JSON.
+	Value         []byte `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6839,10 +6913,13 @@ func (x *Metadata) GetValue() []byte {
 	return nil
 }
 
+// The request of SetUserMetadata.
 type SetUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Metadata      []*Metadata            `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// 1 to 200 keys with their values.
+	Metadata      []*Metadata `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6891,8 +6968,10 @@ func (x *SetUserMetadataRequest) GetMetadata() []*Metadata {
 	return nil
 }
 
+// The answer to SetUserMetadata.
 type SetUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were set.
 	SetDate       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=set_date,json=setDate,proto3" json:"set_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6935,10 +7014,14 @@ func (x *SetUserMetadataResponse) GetSetDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListUserMetadata.
 type ListUserMetadataRequest struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	UserId        string                      `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Pagination    *v21.PaginationRequest      `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v21.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*v22.MetadataSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6995,10 +7078,13 @@ func (x *ListUserMetadataRequest) GetFilters() []*v22.MetadataSearchFilter {
 	return nil
 }
 
+// The answer to ListUserMetadata.
 type ListUserMetadataResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	Pagination    *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Metadata      []*v22.Metadata         `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v21.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The keys with their values.
+	Metadata      []*v22.Metadata `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7047,10 +7133,13 @@ func (x *ListUserMetadataResponse) GetMetadata() []*v22.Metadata {
 	return nil
 }
 
+// The request of DeleteUserMetadata.
 type DeleteUserMetadataRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Keys          []string               `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// 1 to 200 whole keys, of 1 to 200 characters each.
+	Keys          []string `protobuf:"bytes,2,rep,name=keys,proto3" json:"keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7099,8 +7188,10 @@ func (x *DeleteUserMetadataRequest) GetKeys() []string {
 	return nil
 }
 
+// The answer to DeleteUserMetadata.
 type DeleteUserMetadataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When they were removed.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
