@@ -113,7 +113,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	switch {
 	case err != nil:
 		return in, nil, err
-	case in.ID == "" && !(c.System && c.Anonymous):
+	case in.ID == "" && (!c.System || !c.Anonymous):
 		return in, nil, errHost
 	case c.Anonymous:
 		return in, nil, nil

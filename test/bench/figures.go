@@ -267,7 +267,7 @@ func factorsOverFsync(l *lab) (ours, floor func(int) error, err error) {
 	floor = func(int) error {
 		one.Lock()
 		defer one.Unlock()
-		if _, err := f.Write([]byte("x")); err != nil {
+		if _, err := f.WriteString("x"); err != nil {
 			return err
 		}
 		return f.Sync()
