@@ -50,7 +50,8 @@ func (s *Select) Filter(filters ...Filter) *Select {
 
 // InSelect adds the condition that expr is one of the values that sub selects.
 func (s *Select) InSelect(expr string, sub *Select) *Select {
-	return s.Where(expr+" IN (SELECT "+sub.columns+" FROM "+sub.from+sub.conditions()+")", sub.args...)
+	text, args := sub.text()
+	return s.Where(expr+" IN ("+text+")", args...)
 }
 
 // Is is the filter that expr has a value.

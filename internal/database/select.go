@@ -57,8 +57,13 @@ func (s *Select) conditions() string {
 
 // Rows is the query for the page.
 func (s *Select) Rows(row func(Scan) error) Query {
-	sql := "SELECT " + s.columns + " FROM " + s.from + s.conditions()
-	args := append([]any(nil), s.args...)
+	sql, args := s.text()
+	return Query{SQL: sql, Args: args, Row: row}
+}
+
+func (s *Select) text() (sql string, args []any) {
+	sql = "SELECT " + s.columns + " FROM " + s.from + s.conditions()
+	args = append([]any(nil), s.args...)
 	if s.order != "" {
 		sql += " ORDER BY " + s.order
 	}
@@ -70,7 +75,7 @@ func (s *Select) Rows(row func(Scan) error) Query {
 			args = append(args, s.offset)
 		}
 	}
-	return Query{SQL: sql, Args: args, Row: row}
+	return sql, args
 }
 
 // Count is the query for the number of rows on all pages.

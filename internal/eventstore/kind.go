@@ -15,13 +15,15 @@ type None struct{}
 // Kind is a sort of event: its wire name, its payload and its fold. Kinds are
 // declared once, as package variables.
 type Kind[P any] struct {
-	name string
-	fold func(*Fold, P) error
+	name   string
+	fold   func(*Fold, P) error
+	secret []string
 }
 
 // kind is a Kind whose payload type is forgotten, for replay.
 type kind interface {
 	replay(f *Fold) error
+	secrets() []string
 }
 
 var kinds = map[string]kind{}
@@ -29,11 +31,12 @@ var kinds = map[string]kind{}
 // Declare makes a kind of event. The fold writes what the event means to the
 // tables, for rows of the event's own aggregate only; it runs when the event is
 // emitted and again on replay, and must accept everything that history holds.
-func Declare[P any](name string, fold func(*Fold, P) error) *Kind[P] {
+// secret names the keys of the payload that no reader of the log may see.
+func Declare[P any](name string, fold func(*Fold, P) error, secret ...string) *Kind[P] {
 	if _, dup := kinds[name]; dup {
 		panic("eventstore: event " + name + " is declared twice")
 	}
-	k := &Kind[P]{name: name, fold: fold}
+	k := &Kind[P]{name: name, fold: fold, secret: secret}
 	kinds[name] = k
 	return k
 }
@@ -63,6 +66,8 @@ func (k *Kind[P]) Emit(tx *Tx, a Aggregate, p P) (Details, error) {
 	h := tx.heads[a.key()]
 	return Details{Sequence: e.Sequence, Created: microTime(h.created), Changed: e.Created, Owner: e.Owner}, nil
 }
+
+func (k *Kind[P]) secrets() []string { return k.secret }
 
 func (k *Kind[P]) replay(f *Fold) error {
 	var p P

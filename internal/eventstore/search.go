@@ -1,14 +1,14 @@
 package eventstore
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
-	"github.com/gatehouse/gatehouse/internal/fault"
 )
 
-// Filter selects events. Zero fields do not filter.
+// Filter selects events of one instance. Other zero fields do not filter.
 type Filter struct {
 	Instance       string
 	AggregateTypes []string
@@ -16,69 +16,63 @@ type Filter struct {
 	Owner          string
 	Creator        string
 	Types          []string
-	// FromSequence and From bound from below or, with Desc, from above; both are
-	// exclusive. Until bounds the time from the other side, inclusive.
-	FromSequence uint64
-	From, Until  time.Time
-	Desc         bool
-	Offset       uint64
-	Limit        uint64
+	// AfterSequence and AfterTime are where an earlier page ended, in the order
+	// that Asc gives: what they name is not part of the result.
+	AfterSequence uint64
+	AfterTime     time.Time
+	// Since and Until bound the time, inclusively.
+	Since, Until time.Time
+	// Asc lists the oldest event first, not the newest.
+	Asc   bool
+	Limit uint64 // 1 to MaxEvents
 }
 
 // MaxEvents is the most events that one search returns.
 const MaxEvents = 1000
 
-// Search lists the events that f selects, in the order of their positions.
-func (s *Store) Search(ctx context.Context, f Filter) ([]Event, error) {
-	if f.Limit == 0 || f.Limit > MaxEvents {
-		return nil, fault.Invalid("EVENT-limit", "Ask for 1 to %d events at a time.", MaxEvents)
-	}
-	events, rows := collect(f)
-	if err := s.Read(ctx, rows); err != nil {
-		return nil, err
-	}
-	return *events, nil
-}
-
-func collect(f Filter) (*[]Event, database.Query) {
-	var out []Event
-	q := database.From(eventColumns, "events")
-	if f.Instance != "" {
-		q.Where("instance_id = ?", f.Instance)
-	}
-	if len(f.AggregateTypes) > 0 {
-		q.In("aggregate_type", f.AggregateTypes)
-	}
-	if f.AggregateID != "" {
-		q.Where("aggregate_id = ?", f.AggregateID)
-	}
-	if f.Owner != "" {
-		q.Where("owner = ?", f.Owner)
-	}
-	if f.Creator != "" {
-		q.Where("creator = ?", f.Creator)
-	}
-	if len(f.Types) > 0 {
-		q.In("type", f.Types)
-	}
-	after, before, order := " > ?", " <= ?", "position"
-	if f.Desc {
-		after, before, order = " < ?", " >= ?", "position DESC"
-	}
-	if f.FromSequence > 0 {
-		q.Where("sequence"+after, f.FromSequence)
-	}
-	if !f.From.IsZero() {
-		q.Where("created"+after, f.From.UnixMicro())
-	}
-	if !f.Until.IsZero() {
-		q.Where("created"+before, f.Until.UnixMicro())
-	}
-	return &out, q.Order(order).Page(f.Offset, f.Limit).Rows(func(scan database.Scan) error {
+// Search is the query for the events that f selects, in the order of their
+// positions.
+func (f Filter) Search(events *[]Event) database.Query {
+	return f.Select(eventColumns).Rows(func(scan database.Scan) error {
 		e, err := scanEvent(scan)
-		out = append(out, e)
+		*events = append(*events, e)
 		return err
 	})
+}
+
+// Select is the list of the columns of the events that f selects.
+func (f Filter) Select(columns string) *database.Select {
+	q := database.From(columns, "events").Where("instance_id = ?", f.Instance)
+	for _, equal := range []struct{ column, value string }{{"aggregate_id", f.AggregateID}, {"owner", f.Owner}, {"creator", f.Creator}} {
+		if equal.value != "" {
+			q.Where(equal.column+" = ?", equal.value)
+		}
+	}
+	for _, one := range []struct {
+		column string
+		of     []string
+	}{{"aggregate_type", f.AggregateTypes}, {"type", f.Types}} {
+		if len(one.of) > 0 {
+			q.In(one.column, one.of)
+		}
+	}
+	after, order := " < ?", "position DESC"
+	if f.Asc {
+		after, order = " > ?", "position"
+	}
+	if f.AfterSequence > 0 {
+		q.Where("sequence"+after, f.AfterSequence)
+	}
+	if !f.AfterTime.IsZero() {
+		q.Where("created"+after, f.AfterTime.UnixMicro())
+	}
+	if !f.Since.IsZero() {
+		q.Where("created >= ?", f.Since.UnixMicro())
+	}
+	if !f.Until.IsZero() {
+		q.Where("created <= ?", f.Until.UnixMicro())
+	}
+	return q.Order(order).Page(0, f.Limit)
 }
 
 const eventColumns = "position, instance_id, aggregate_type, aggregate_id, sequence, type, owner, creator, created, payload, digest, hash"
@@ -91,4 +85,22 @@ func scanEvent(scan database.Scan) (Event, error) {
 		&e.Owner, &e.Creator, &created, &payload, &e.digest, &e.Hash)
 	e.Created, e.Payload = microTime(created), []byte(payload)
 	return e, err
+}
+
+// Visible is the event's payload as readers of the log may see it: without the
+// values that its kind declares to be secret.
+func (e *Event) Visible() (map[string]any, error) {
+	if len(e.Payload) == 0 {
+		return nil, nil
+	}
+	var out map[string]any
+	if err := json.Unmarshal(e.Payload, &out); err != nil {
+		return nil, fmt.Errorf("payload of event %d: %w", e.Position, err)
+	}
+	if k, ok := kinds[e.Type]; ok {
+		for _, key := range k.secrets() {
+			delete(out, key)
+		}
+	}
+	return out, nil
 }

@@ -46,7 +46,7 @@ var (
 		f.Exec(`INSERT INTO access_tokens (instance_id, token_hash, token_id, user_id, expires, scopes, created, sequence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, p.Hash, p.ID, f.ID, expiryMicros(p.Expiration), strings.Join(p.Scopes, " "), f.Micros(), f.Sequence)
 		return nil
-	})
+	}, "hash")
 	PATRemoved = eventstore.Declare("user.pat.removed", func(f *eventstore.Fold, p patRemoved) error {
 		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND token_id = ?", f.Instance, f.ID, p.ID)
 		return nil

@@ -25,6 +25,7 @@ func Service(store *eventstore.Store) api.Service {
 		api.Unary("GetMyMetadata", h.getMyMetadata),
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
 		api.Unary("ListMyMemberships", h.listMyMemberships),
+		api.Unary("ListMyUserChanges", h.listMyChanges),
 	}}
 }
 
@@ -72,4 +73,14 @@ func (h *Handlers) listMyMemberships(ctx context.Context, r *pb.ListMyMembership
 	}
 	l, err := flow.Memberships(ctx, h.store, authz.From(ctx).UserID, p, filters...)
 	return &pb.ListMyMembershipsResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Membership)}, err
+}
+
+func (h *Handlers) listMyChanges(ctx context.Context, r *pb.ListMyUserChangesRequest) (*pb.ListMyUserChangesResponse, error) {
+	c := authz.From(ctx)
+	f, err := api.Changes(eventstore.Aggregate{Instance: c.Instance, Type: "user", ID: c.UserID, Owner: c.HomeOrg}, r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	entries, err := flow.History(ctx, h.store, f)
+	return &pb.ListMyUserChangesResponse{Result: api.Each(entries, api.Change)}, err
 }
