@@ -31,10 +31,11 @@ func (m Migration) Digest() string {
 }
 
 // statements gives the step's SQL for dialect d. Two words differ: IDENTITY
-// stands for a key that the database counts up, and a table may end in
-// CLUSTERED to be stored in the order of its primary key where that exists.
+// stands for a key that the database counts up, where the key of the newest row
+// may come again once that is deleted, and a table may end in CLUSTERED to be
+// stored in the order of its primary key where that exists.
 func (m Migration) statements(d Dialect) []string {
-	identity, clustered := "INTEGER PRIMARY KEY AUTOINCREMENT", "WITHOUT ROWID"
+	identity, clustered := "INTEGER PRIMARY KEY", "WITHOUT ROWID"
 	if d == PostgreSQL {
 		identity, clustered = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY", ""
 	}

@@ -281,6 +281,9 @@ func openConn(path string, readOnly bool) (*sqliteConn, error) {
 	pragmas := url.Values{"_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
 		"foreign_keys(OFF)", "temp_store(MEMORY)", "cache_size(-4000)",
+		// Pages of the log, 16 MB, after which a commit copies them into the
+		// database: many commits change the same pages, and one copy serves all.
+		"wal_autocheckpoint(4000)",
 	}}
 	if readOnly {
 		pragmas.Add("_pragma", "query_only(ON)")
