@@ -1,7 +1,10 @@
 package test
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
@@ -173,4 +176,60 @@ func TestDefaultOrg(t *testing.T) {
 		testkit.Call{Name: "again", Do: "DELETE /admin/v1/orgs/$third", Status: 404},
 		testkit.Call{Name: "its name is free", Do: "POST /management/v1/orgs", Body: `{"name":"Third"}`, Events: orgAdded},
 	)
+}
+
+// TestPagingByKey goes through a list by the tokens of its pages, while it
+// changes, over REST and over Connect.
+func TestPagingByKey(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	ids := make([]string, 7)
+	for i := range ids {
+		ids[i] = newOrg(t, s, fmt.Sprintf("Org %d", i%3)+strings.Repeat("+", i)) // Sorts by the first digit.
+	}
+	for _, do := range []string{"POST /admin/v1/orgs/_search", "POST /zitadel.admin.v1.AdminService/ListOrgs"} {
+		for _, order := range []string{`"sortingColumn":"ORG_FIELD_NAME_NAME"`, `"sortingColumn":"ORG_FIELD_NAME_UNSPECIFIED"`} {
+			for _, asc := range []string{"true", "false"} {
+				body := func(limit int) string { return fmt.Sprintf(`{"query":{"limit":%d,"asc":%s},%s}`, limit, asc, order) }
+				call := testkit.Call{Do: do, Body: body(100), Header: map[string]string{"Content-Type": "application/json"}}
+				want := idsOf(s.Send(t, call).JSON(t))
+				if len(want) != len(ids)+1 {
+					t.Fatalf("%d organizations", len(want))
+				}
+				var got []string
+				for call.Body = body(3); ; {
+					r := s.Send(t, call)
+					got = append(got, idsOf(r.JSON(t))...)
+					next := r.Header.Get("X-Gatehouse-Next-Page")
+					if next == "" {
+						break
+					}
+					call.Header["X-Gatehouse-Page"] = next
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("%s %s asc %s: pages give %q, want %q", do, order, asc, got, want)
+				}
+			}
+		}
+	}
+	token := s.Send(t, testkit.Call{Do: "POST /admin/v1/orgs/_search", Body: `{"query":{"limit":1}}`}).Header.Get("X-Gatehouse-Next-Page")
+	for name, c := range map[string]testkit.Call{
+		"no token at all":       {Header: map[string]string{"X-Gatehouse-Page": "nonsense"}},
+		"of another order":      {Header: map[string]string{"X-Gatehouse-Page": token}, Body: `{"query":{"limit":1,"asc":true}}`},
+		"of another list":       {Header: map[string]string{"X-Gatehouse-Page": token}, Do: "POST /management/v1/orgs/me/members/_search"},
+		"longer than it can be": {Header: map[string]string{"X-Gatehouse-Page": strings.Repeat("a", 5000)}},
+	} {
+		c.Name, c.Do, c.Status, c.Want = name, cmp.Or(c.Do, "POST /admin/v1/orgs/_search"), 400, `{"code":3,"details":[{"id":"LIST-page"}]}`
+		s.Run(t, c)
+	}
+}
+
+func idsOf(list any) (ids []string) {
+	object, _ := list.(map[string]any)
+	rows, _ := object["result"].([]any)
+	for _, row := range rows {
+		entry, _ := row.(map[string]any)
+		ids = append(ids, fmt.Sprint(entry["id"]))
+	}
+	return ids
 }

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -23,7 +24,11 @@ const (
 	headerOrg    = "X-Zitadel-Orgid"
 	headerDryRun = "X-Gatehouse-Dry-Run" // "true": run the call, then roll it back
 	headerGuard  = "X-Gatehouse-Guard"   // "true": refuse what would lock people out
+	headerPage   = "X-Gatehouse-Page"    // the page of a list behind this token
 )
+
+// headerNextPage is what a full page of a list is answered with.
+const headerNextPage = "X-Gatehouse-Next-Page"
 
 // Call is what is known about a request before anybody has looked into it.
 type Call struct {
@@ -36,6 +41,7 @@ type Call struct {
 	Languages []language.Tag
 	// Instance is filled in by the authentication.
 	Instance flow.Instance
+	cursor   database.Cursor // of the list that the call asks for
 	started  time.Time
 }
 
@@ -163,6 +169,11 @@ func (s *Server) connectMethod(h *handler) connect.Method {
 					info.ResponseHeader().Set("WWW-Authenticate", r.message)
 				}
 				return r.connectError()
+			}
+			if next := callOf(ctx).cursor.Next; next != "" {
+				if info, ok := connect.CallInfoForServerContext(ctx); ok {
+					info.ResponseHeader().Set(headerNextPage, next)
+				}
 			}
 			return stream.Send(res)
 		},

@@ -125,10 +125,10 @@ func allowOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", strings.Join(verbs, ", "))
 	h.Set("Access-Control-Allow-Headers", strings.Join([]string{
-		"Authorization", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun, headerGuard,
+		"Authorization", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun, headerGuard, headerPage,
 		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
 	}, ", "))
-	h.Set("Access-Control-Expose-Headers", "X-Request-Id, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
+	h.Set("Access-Control-Expose-Headers", "X-Request-Id, "+headerNextPage+", Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
 	h.Set("Access-Control-Max-Age", "7200")
 }
 

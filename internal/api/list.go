@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -17,20 +18,30 @@ const (
 	maxLimit     = 1000
 )
 
-// PageOf is the page that a list request asks for, in any version of the contract.
-func PageOf(q interface {
+// maxPageToken bounds a page token, in bytes: two texts of 200 characters fit.
+const maxPageToken = 4 << 10
+
+// PageOf is the page that a list request asks for, in any version of the
+// contract. Beside the contract's offset, which a database has to count up to,
+// a client can page by key: a full page comes with a token in the header
+// X-Gatehouse-Next-Page, which the same request with it in X-Gatehouse-Page
+// goes on from.
+func PageOf(ctx context.Context, q interface {
 	GetOffset() uint64
 	GetLimit() uint32
 	GetAsc() bool
 },
 ) (database.Page, error) {
-	p := database.Page{Offset: q.GetOffset(), Limit: uint64(q.GetLimit()), Asc: q.GetAsc()}
+	p := database.Page{Offset: q.GetOffset(), Limit: uint64(q.GetLimit()), Asc: q.GetAsc(), Cursor: &callOf(ctx).cursor}
+	p.Cursor.After = callOf(ctx).Header.Get(headerPage)
 	if p.Limit == 0 {
 		p.Limit = defaultLimit
 	}
 	switch {
 	case p.Limit > maxLimit:
 		return p, fault.Invalid("LIST-limit", "Ask for %d results at most.", maxLimit)
+	case len(p.Cursor.After) > maxPageToken:
+		return p, fault.Invalid("LIST-page", "The page token has more than %d bytes.", maxPageToken)
 	case p.Offset >= 1<<62:
 		return p, fault.Invalid("LIST-offset", "The offset is too large.")
 	}

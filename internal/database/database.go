@@ -37,8 +37,8 @@ func (d Dialect) String() string {
 }
 
 // Scan copies the current row's columns. Destinations are *string, *[]byte,
-// *bool, *int, *int64, *uint64 and, for columns that may be NULL, **string and
-// **int64.
+// *bool, *int, *int64, *uint64, for columns that may be NULL **string and
+// **int64, and *any, which gets an int64, a string or nil.
 type Scan func(dest ...any) error
 
 // Query is one SELECT and what to do with each of its rows.

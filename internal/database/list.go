@@ -1,15 +1,32 @@
 package database
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
+	"encoding/json"
+	"hash/crc32"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
 )
 
 // Page is the part of a list that a caller asks for.
 type Page struct {
 	Offset, Limit uint64
 	Asc           bool
+	// Cursor, if not nil, lets the caller go on where a page ended.
+	Cursor *Cursor
+}
+
+// Cursor pages through a list by key: the database goes straight to where the
+// page before ended, so the last page costs what the first does.
+type Cursor struct {
+	// After is the Next of the page before; empty for the first page.
+	After string
+	// Next is set by List where the page is full; empty where the list has ended.
+	Next string
 }
 
 // Listing is one page of a list and the number of rows on all its pages.
@@ -28,14 +45,90 @@ func List[T any](ctx context.Context, r Reader, s *Select, p Page, columns []str
 		direction = ""
 	}
 	s.Order(strings.Join(columns, direction+", ")+direction).Page(p.Offset, p.Limit)
-	err := r.Read(ctx, s.Count(&out.Total), s.Rows(func(scan Scan) error {
+	count := s.Count(&out.Total)
+	cursor := p.Cursor
+	if cursor == nil {
+		cursor = &Cursor{}
+	}
+	key := make([]any, len(columns))
+	if err := s.after(cursor, columns, p.Asc); err != nil {
+		return out, err
+	}
+	err := r.Read(ctx, count, s.Rows(func(scan Scan) error {
 		var t T
-		err := row(scan, &t)
+		err := row(func(dest ...any) error {
+			for i := range key {
+				dest = append(dest, &key[i])
+			}
+			return scan(dest...)
+		}, &t)
 		out.Rows = append(out.Rows, t)
 		return err
 	}))
+	if n := uint64(len(out.Rows)); n > 0 && n == p.Limit {
+		cursor.Next = s.mark(key)
+	}
 	return out, err
 }
+
+var errCursor = fault.Invalid("LIST-page", "The page token is not one of this list: take the one that the page before gave.")
+
+// bookmark is what a cursor holds: which list it is of, and the key of a row.
+type bookmark struct {
+	List uint32 `json:"l"`
+	Key  []any  `json:"k"`
+}
+
+// after selects the columns of the key too, and what follows the cursor.
+func (s *Select) after(c *Cursor, columns []string, asc bool) error {
+	s.columns += ", " + strings.Join(columns, ", ")
+	if c.After == "" {
+		return nil
+	}
+	data, err := base64.RawURLEncoding.DecodeString(c.After)
+	if err != nil {
+		return errCursor
+	}
+	var b bookmark
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if decoder.Decode(&b) != nil || b.List != s.list() || len(b.Key) != len(columns) {
+		return errCursor
+	}
+	for i, v := range b.Key {
+		if n, ok := v.(json.Number); ok {
+			if b.Key[i], err = n.Int64(); err != nil {
+				return errCursor
+			}
+		} else if _, ok := v.(string); !ok {
+			return errCursor
+		}
+	}
+	compare := " < "
+	if asc {
+		compare = " > "
+	}
+	s.Where("("+strings.Join(columns, ", ")+")"+compare+"("+placeholders(len(columns))+")", b.Key...)
+	return nil
+}
+
+// mark is the cursor behind the row with the key; none where a column is NULL.
+func (s *Select) mark(key []any) string {
+	for _, v := range key {
+		if v == nil {
+			return ""
+		}
+	}
+	data, err := json.Marshal(bookmark{List: s.list(), Key: key})
+	if err != nil {
+		return ""
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
+}
+
+// list identifies the table and the order, so that a cursor of another list is
+// noticed. It protects nothing: a caller sees the same rows without a cursor.
+func (s *Select) list() uint32 { return crc32.ChecksumIEEE([]byte(s.from + s.order)) }
 
 // Filter is a condition that a caller puts on a list.
 type Filter func(*Select)

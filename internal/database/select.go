@@ -32,8 +32,10 @@ func (s *Select) In(expr string, values []string) *Select {
 	for i, v := range values {
 		args[i] = v
 	}
-	return s.Where(expr+" IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(values)), ", ")+")", args...)
+	return s.Where(expr+" IN ("+placeholders(len(values))+")", args...)
 }
+
+func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // Order sets the ORDER BY. It should end in a unique column, so that pages
 // neither repeat nor skip rows.

@@ -404,6 +404,15 @@ func scanSQLite(s *sqlite3.Stmt, dest []any) error {
 			*d = s.ColumnInt64(i)
 		case *uint64:
 			*d = uint64(s.ColumnInt64(i)) //nolint:gosec // sequences stay below 2^63
+		case *any:
+			*d = nil
+			switch s.ColumnType(i) {
+			case sqlite3.NULL:
+			case sqlite3.INTEGER:
+				*d = s.ColumnInt64(i)
+			default:
+				*d = s.ColumnText(i)
+			}
 		case **string:
 			*d = nil
 			if s.ColumnType(i) != sqlite3.NULL {

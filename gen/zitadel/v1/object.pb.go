@@ -278,6 +278,11 @@ func (x *ObjectDetails) GetResourceOwner() string {
 }
 
 // The page of a list.
+//
+// An offset costs the more the greater it is. To go through a long list, take the token that a
+// full page is answered with in the header x-gatehouse-next-page, and send the same request with
+// it in x-gatehouse-page and no offset: every page costs the same, and none repeats or skips an
+// entry because others came or went meanwhile. The last page has no token.
 type ListQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many entries to skip. Default 0.

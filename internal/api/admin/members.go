@@ -36,7 +36,7 @@ var memberColumns = map[memberpb.MemberFieldColumnName]string{
 }
 
 func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersRequest) (*pb.ListIAMMembersResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

@@ -50,7 +50,7 @@ var orgColumns = map[orgpb.OrgFieldName]org.Column{
 }
 
 func (h *Handlers) listOrgs(ctx context.Context, r *pb.ListOrgsRequest) (*pb.ListOrgsResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

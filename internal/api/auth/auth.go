@@ -40,7 +40,7 @@ func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.G
 }
 
 func (h *Handlers) listMyMetadata(ctx context.Context, r *pb.ListMyMetadataRequest) (*pb.ListMyMetadataResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (h *Handlers) listMyPermissions(ctx context.Context, _ *pb.ListMyZitadelPer
 }
 
 func (h *Handlers) listMyMemberships(ctx context.Context, r *pb.ListMyMembershipsRequest) (*pb.ListMyMembershipsResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

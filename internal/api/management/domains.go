@@ -29,7 +29,7 @@ func (h *Handlers) addOrgDomain(ctx context.Context, r *pb.AddOrgDomainRequest) 
 }
 
 func (h *Handlers) listOrgDomains(ctx context.Context, r *pb.ListOrgDomainsRequest) (*pb.ListOrgDomainsResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

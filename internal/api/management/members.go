@@ -27,7 +27,7 @@ func (h *Handlers) listOrgMemberRoles(ctx context.Context, _ *pb.ListOrgMemberRo
 }
 
 func (h *Handlers) listOrgMembers(ctx context.Context, r *pb.ListOrgMembersRequest) (*pb.ListOrgMembersResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func (h *Handlers) removeOrgMember(ctx context.Context, r *pb.RemoveOrgMemberReq
 }
 
 func (h *Handlers) listUserMemberships(ctx context.Context, r *pb.ListUserMembershipsRequest) (*pb.ListUserMembershipsResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

@@ -41,7 +41,7 @@ func (h *Handlers) bulkSetOrgMetadata(ctx context.Context, r *pb.BulkSetOrgMetad
 }
 
 func (h *Handlers) listOrgMetadata(ctx context.Context, r *pb.ListOrgMetadataRequest) (*pb.ListOrgMetadataResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (h *Handlers) bulkSetUserMetadata(ctx context.Context, r *pb.BulkSetUserMet
 }
 
 func (h *Handlers) listUserMetadata(ctx context.Context, r *pb.ListUserMetadataRequest) (*pb.ListUserMetadataResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

@@ -83,7 +83,7 @@ func (h *Handlers) getPersonalAccessTokenByIDs(ctx context.Context, r *pb.GetPer
 }
 
 func (h *Handlers) listPersonalAccessTokens(ctx context.Context, r *pb.ListPersonalAccessTokensRequest) (*pb.ListPersonalAccessTokensResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}
@@ -116,7 +116,7 @@ func (h *Handlers) getMachineKeyByIDs(ctx context.Context, r *pb.GetMachineKeyBy
 }
 
 func (h *Handlers) listMachineKeys(ctx context.Context, r *pb.ListMachineKeysRequest) (*pb.ListMachineKeysResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

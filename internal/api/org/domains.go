@@ -59,7 +59,7 @@ var domainColumns = map[pb.DomainFieldName]org.Column{
 }
 
 func (h *Handlers) listDomains(ctx context.Context, r *pb.ListOrganizationDomainsRequest) (*pb.ListOrganizationDomainsResponse, error) {
-	p, err := api.PageOf(r.GetPagination())
+	p, err := api.PageOf(ctx, r.GetPagination())
 	if err != nil {
 		return nil, err
 	}

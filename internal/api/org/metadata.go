@@ -39,7 +39,7 @@ func (h *Handlers) deleteMetadata(ctx context.Context, r *pb.DeleteOrganizationM
 }
 
 func (h *Handlers) listMetadata(ctx context.Context, r *pb.ListOrganizationMetadataRequest) (*pb.ListOrganizationMetadataResponse, error) {
-	p, err := api.PageOf(r.GetPagination())
+	p, err := api.PageOf(ctx, r.GetPagination())
 	if err != nil {
 		return nil, err
 	}

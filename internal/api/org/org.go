@@ -129,7 +129,7 @@ var columns = map[pb.OrganizationFieldName]org.Column{
 }
 
 func (h *Handlers) listOrganizations(ctx context.Context, r *pb.ListOrganizationsRequest) (*pb.ListOrganizationsResponse, error) {
-	p, err := api.PageOf(r.GetQuery())
+	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}

@@ -252,6 +252,11 @@ func (ByteFilterMethod) EnumDescriptor() ([]byte, []int) {
 }
 
 // The page of a list.
+//
+// An offset costs the more the greater it is. To go through a long list, take the token that a
+// full page is answered with in the header x-gatehouse-next-page, and send the same request with
+// it in x-gatehouse-page and no offset: every page costs the same, and none repeats or skips an
+// entry because others came or went meanwhile. The last page has no token.
 type PaginationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many entries to skip.
