@@ -98,7 +98,29 @@ func run(write bool, only string, span time.Duration) error {
 			verdict, failed = "  BELOW", true
 		}
 		fmt.Printf("%-44s %12.0f %12.0f %8.2f %8.2f %9.2f%s\n", f.name, ours, floor, ratio, f.least, baseline[f.name], verdict)
-		baseline[f.name] = float64(int(ratio*100)) / 100
+		baseline[f.name] = round(ratio)
+	}
+	fmt.Printf("\n%-52s %10s %10s %9s\n", "limit", "is", "most", "baseline")
+	for _, f := range limits {
+		if !strings.Contains(f.name, only) {
+			continue
+		}
+		l := &lab{}
+		is, err := f.read(l)
+		l.close()
+		if errors.Is(err, errSkip) {
+			fmt.Printf("%-52s skipped: %v\n", f.name, err)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		verdict := ""
+		if is > f.most {
+			verdict, failed = "  ABOVE", true
+		}
+		fmt.Printf("%-52s %7.1f %-2s %10.1f %9.2f%s\n", f.name, is, f.unit, f.most, baseline[f.name], verdict)
+		baseline[f.name] = round(is / f.most)
 	}
 	if write {
 		data, err := json.MarshalIndent(baseline, "", "  ")
@@ -112,6 +134,9 @@ func run(write bool, only string, span time.Duration) error {
 	}
 	return nil
 }
+
+// round keeps two places.
+func round(x float64) float64 { return float64(int(x*100)) / 100 }
 
 var errSkip = errors.New("not available here")
 
