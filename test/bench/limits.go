@@ -305,13 +305,15 @@ func lastPage(l *lab) (float64, error) {
 		return 0, err
 	}
 	last := ""
-	for next := ""; ; last = next {
-		if next, _, err = n.list(last); err != nil {
+	for {
+		next, _, err := n.list(last)
+		if err != nil {
 			return 0, err
 		}
 		if next == "" {
 			break
 		}
+		last = next
 	}
 	there, err := n.median(last)
 	if err != nil {
