@@ -129,7 +129,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 			switch {
 			case m == nil:
 			case m[1] == "make":
-				for _, target := range strings.Fields(m[2]) {
+				for target := range strings.FieldsSeq(m[2]) {
 					if !slices.Contains(targets, target) {
 						t.Errorf("%s names make %s, which the Makefile does not have", p.path, target)
 					}
