@@ -29,7 +29,7 @@ var floors = [][]string{
 	{"internal/flow"},
 	{"internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/job"},
 	{"internal/policy"},
-	{"internal/authz", "internal/eventstore"},
+	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},
 	{"internal/config"},
 	{"internal/fault"},

@@ -34,6 +34,7 @@ var tables = map[string]Table{
 var transient = map[string]string{
 	"events":     "the log itself",
 	"migrations": "the schema's own book",
+	"vault":      "keys, which no event may hold",
 	"nodes":      "leases of running processes",
 	"jobs":       "work to do, not state",
 }
