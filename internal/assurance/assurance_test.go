@@ -1,0 +1,218 @@
+package assurance_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// world is one row of the truth table, in plain flags.
+type world struct {
+	force, localOnly, password, external, passwordless, multi bool
+	listU2F, listTOTP, listEmail                              bool
+	readyPasskey, readyU2F, readyTOTP, readyEmail             bool
+	// What was checked: 0 never, 1 a moment ago, 2 too long ago.
+	didPassword, didExternal, didPasskey, didTOTP int
+}
+
+// oracle says in its own way what must come out.
+func (w world) oracle() (enough bool, need assurance.Need, factors int, weakened bool) {
+	fresh := func(did int) bool { return did == 1 }
+	solo := w.passwordless && w.multi // A passkey alone is everything.
+	byPassword := w.password && fresh(w.didPassword)
+	byExternal := w.external && fresh(w.didExternal)
+	byPasskey := solo && fresh(w.didPasskey)
+	if byPasskey {
+		return true, assurance.Nothing, 2, false
+	}
+	if !byPassword && !byExternal {
+		return false, assurance.FirstFactor, 0, false
+	}
+	if w.listTOTP && fresh(w.didTOTP) || w.listU2F && fresh(w.didPasskey) {
+		return true, assurance.Nothing, 2, false
+	}
+	ready := w.readyPasskey || w.readyU2F || w.readyTOTP || w.readyEmail
+	usable := w.readyPasskey && (solo || w.listU2F) || w.readyU2F && w.listU2F || w.readyTOTP && w.listTOTP || w.readyEmail && w.listEmail
+	afterExternal := w.force && !w.localOnly
+	afterPassword := w.force || w.localOnly || usable
+	switch {
+	case byExternal && !afterExternal:
+		return true, assurance.Nothing, 1, false
+	case byPassword && !afterPassword:
+		return true, assurance.Nothing, 1, ready
+	case usable:
+		return false, assurance.SecondFactor, 1, false
+	case solo || w.listU2F || w.listTOTP || w.listEmail:
+		return false, assurance.Enrolment, 1, false
+	}
+	return false, assurance.Impossible, 1, false
+}
+
+const (
+	passwordLifetime = 10 * time.Hour
+	externalLifetime = 9 * time.Hour
+	secondLifetime   = 2 * time.Hour
+	multiLifetime    = time.Hour
+)
+
+func (w world) policy() policy.LoginPolicy {
+	p := policy.LoginPolicy{
+		ForceMFA: w.force, ForceMFALocalOnly: w.localOnly, AllowUsernamePassword: w.password, AllowExternalIDP: w.external,
+		PasswordCheckLifetime: passwordLifetime, ExternalLoginCheckLifetime: externalLifetime,
+		SecondFactorCheckLifetime: secondLifetime, MultiFactorCheckLifetime: multiLifetime,
+		IDPs: []policy.LoginIDP{{ID: "idp"}},
+	}
+	if w.passwordless {
+		p.PasswordlessAllowed = 1
+	}
+	if w.multi {
+		p.MultiFactors = []policy.MultiFactor{policy.U2FWithVerification}
+	}
+	for factor, listed := range map[policy.SecondFactor]bool{policy.U2F: w.listU2F, policy.TOTP: w.listTOTP, policy.OTPEmail: w.listEmail} {
+		if listed {
+			p.SecondFactors = append(p.SecondFactors, factor)
+		}
+	}
+	return p
+}
+
+func (w world) subject() (s assurance.Subject) {
+	for _, r := range []struct {
+		ready  bool
+		method assurance.Method
+	}{{w.readyPasskey, assurance.Passkey}, {w.readyU2F, assurance.U2F}, {w.readyTOTP, assurance.TOTP}, {w.readyEmail, assurance.OTPEmail}} {
+		if r.ready {
+			s.Ready = append(s.Ready, r.method)
+		}
+	}
+	return s
+}
+
+func (w world) checks() (out []assurance.Check) {
+	add := func(did int, m assurance.Method, stale time.Duration) {
+		switch did {
+		case 1:
+			out = append(out, assurance.Check{Method: m, At: now.Add(-time.Second), IDP: "idp"})
+		case 2:
+			out = append(out, assurance.Check{Method: m, At: now.Add(-stale), IDP: "idp"})
+		}
+	}
+	add(w.didPassword, assurance.Password, passwordLifetime)
+	add(w.didExternal, assurance.External, externalLifetime)
+	stale := secondLifetime
+	if w.passwordless && w.multi {
+		stale = multiLifetime
+	}
+	add(w.didPasskey, assurance.Passkey, stale)
+	add(w.didTOTP, assurance.TOTP, secondLifetime)
+	return out
+}
+
+// TestTruthTable holds every combination of policy, factors and checks against
+// the oracle.
+func TestTruthTable(t *testing.T) {
+	t.Parallel()
+	var w world
+	flags := []*bool{
+		&w.force, &w.localOnly, &w.password, &w.external, &w.passwordless, &w.multi, &w.listU2F, &w.listTOTP, &w.listEmail,
+		&w.readyPasskey, &w.readyU2F, &w.readyTOTP, &w.readyEmail,
+	}
+	counters := []*int{&w.didPassword, &w.didExternal, &w.didPasskey, &w.didTOTP}
+	rows, wrong := 0, 0
+	for bits := range 1 << len(flags) {
+		for i, f := range flags {
+			*f = bits>>i&1 == 1
+		}
+		p, s := w.policy(), w.subject()
+		for combination := range 3 * 3 * 3 * 3 {
+			for i, n := 0, combination; i < len(counters); i, n = i+1, n/3 {
+				*counters[i] = n % 3
+			}
+			rows++
+			got := assurance.Judge(p, s, w.checks(), now)
+			enough, need, factors, weakened := w.oracle()
+			if got.Enough != enough || got.Need != need || got.Factors != factors || got.Weakened != weakened {
+				t.Errorf("%+v:\n got %+v\nwant enough %v, need %d, factors %d, weakened %v", w, got, enough, need, factors, weakened)
+				if wrong++; wrong == 5 {
+					t.FailNow()
+				}
+			}
+			if got.Enough && !got.Until.After(now) {
+				t.Fatalf("%+v is enough until %s", w, got.Until)
+			}
+		}
+	}
+	if rows != 1<<13*81 {
+		t.Errorf("only %d rows", rows)
+	}
+}
+
+// TestRemovedFactor is the promise: from the removal on, nothing that was proved
+// with the factor counts.
+func TestRemovedFactor(t *testing.T) {
+	t.Parallel()
+	p := policy.DefaultLogin()
+	p.ForceMFA = true
+	user := assurance.Subject{Ready: []assurance.Method{assurance.TOTP}}
+	checks := []assurance.Check{{Method: assurance.Password, At: now.Add(-time.Minute)}, {Method: assurance.TOTP, At: now.Add(-time.Second)}}
+	if v := assurance.Judge(p, user, checks, now); !v.Enough || v.Factors != 2 || len(v.Counted) != 2 {
+		t.Fatalf("before: %+v", v)
+	}
+	p.SecondFactors = []policy.SecondFactor{policy.U2F}
+	v := assurance.Judge(p, user, checks, now)
+	if v.Enough || v.Need != assurance.Enrolment || len(v.Counted) != 1 || !slices.Equal(v.Options, []assurance.Method{assurance.Passkey, assurance.U2F}) {
+		t.Errorf("after, demanded: %+v", v)
+	}
+	p.ForceMFA = false
+	if v := assurance.Judge(p, user, checks, now); !v.Enough || !v.Weakened || v.Factors != 1 {
+		t.Errorf("after, not demanded: %+v", v)
+	}
+	p.ForceMFA, p.SecondFactors, p.MultiFactors = true, nil, nil
+	if v := assurance.Judge(p, user, checks, now); v.Enough || v.Need != assurance.Impossible {
+		t.Errorf("with no factor left: %+v", v)
+	}
+	p.SecondFactors = []policy.SecondFactor{policy.TOTP}
+	if v := assurance.Judge(p, user, checks, now); !v.Enough {
+		t.Errorf("listed again: %+v", v)
+	}
+}
+
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	p := policy.DefaultLogin()
+	check := func(m assurance.Method, age time.Duration) assurance.Check {
+		return assurance.Check{Method: m, At: now.Add(-age)}
+	}
+	for name, c := range map[string]struct {
+		checks []assurance.Check
+		want   time.Time
+	}{
+		"a password":                {[]assurance.Check{check(assurance.Password, time.Hour)}, now.Add(239 * time.Hour)},
+		"the newer of two":          {[]assurance.Check{check(assurance.Password, time.Hour), check(assurance.Password, 2*time.Hour)}, now.Add(239 * time.Hour)},
+		"password and second":       {[]assurance.Check{check(assurance.Password, time.Hour), check(assurance.TOTP, time.Hour)}, now.Add(17 * time.Hour)},
+		"a passkey alone":           {[]assurance.Check{check(assurance.Passkey, time.Hour)}, now.Add(11 * time.Hour)},
+		"a program rests on itself": {[]assurance.Check{check(assurance.Machine, time.Hour)}, time.Time{}},
+	} {
+		if v := assurance.Judge(p, assurance.Subject{}, c.checks, now); !v.Enough || !v.Until.Equal(c.want) {
+			t.Errorf("%s: %+v, want until %s", name, v, c.want)
+		}
+	}
+}
+
+// TestUnlinkedProvider: an external login counts while the policy has its provider.
+func TestUnlinkedProvider(t *testing.T) {
+	t.Parallel()
+	p := policy.DefaultLogin()
+	p.IDPs = []policy.LoginIDP{{ID: "one"}}
+	for idp, enough := range map[string]bool{"one": true, "two": false, "": false} {
+		v := assurance.Judge(p, assurance.Subject{}, []assurance.Check{{Method: assurance.External, At: now, IDP: idp}}, now)
+		if v.Enough != enough {
+			t.Errorf("%q: %+v", idp, v)
+		}
+	}
+}
