@@ -28,7 +28,7 @@ var floors = [][]string{
 	{"internal/api", "internal/outbound"},
 	{"internal/flow"},
 	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/job"},
-	{"internal/policy"},
+	{"internal/message", "internal/policy"},
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},
 	{"internal/config"},

@@ -51,9 +51,6 @@ func DeclareTable(name, key, columns string) {
 	tables[name] = Table{Name: name, Key: split(key), Columns: split(columns)}
 }
 
-// DeclareTransient says that a table holds what nobody audits, and why.
-func DeclareTransient(name, reason string) { transient[name] = reason }
-
 // Tables lists the declared tables by name.
 func Tables() []Table {
 	out := slices.Collect(maps.Values(tables))
