@@ -35,7 +35,7 @@ vet:
 lint: ## run the linters and our own analyzers
 	go build -C tools -o ../.build/analyzers ./analyzers
 	go vet -vettool=.build/analyzers ./cmd/... ./internal/...
-	go tool -modfile=tools/lint/go.mod golangci-lint run
+	go tool -modfile=tools/lint/go.mod golangci-lint run --allow-parallel-runners
 
 .PHONY: generated
 generated: ## fail if make generate would change something
