@@ -108,6 +108,12 @@ func (f *Fold) Memo(key any) any { return f.tx.Memo(key) }
 // Remember keeps value under key until the transaction ends.
 func (f *Fold) Remember(key, value any) { f.tx.Remember(key, value) }
 
+// Forget drops what is kept under the keys that match: for folds that change rows
+// which others remember.
+func (f *Fold) Forget(match func(key any) bool) {
+	maps.DeleteFunc(f.tx.memo, func(key, _ any) bool { return match(key) })
+}
+
 // Claim takes value for the event's aggregate: among claims of one kind in an
 // instance it is unique from the commit on. Who comes second fails with taken.
 func (f *Fold) Claim(kind, value string, taken error) {

@@ -19,6 +19,8 @@ func (h *Handlers) events() []api.RPC {
 		api.Unary("ListEvents", h.listEvents),
 		api.Unary("ListEventTypes", h.listEventTypes),
 		api.Unary("ListAggregateTypes", h.listAggregateTypes),
+		api.Unary("ListViews", h.listViews),
+		api.Unary("ListFailedEvents", listFailedEvents),
 	}
 }
 
@@ -68,4 +70,29 @@ func (h *Handlers) listAggregateTypes(context.Context, *pb.ListAggregateTypesReq
 		types = append(types, name)
 	}
 	return &pb.ListAggregateTypesResponse{AggregateTypes: api.Each(slices.Compact(types), api.AggregateType)}, nil
+}
+
+// listViews shows the tables that events are folded into. Every write folds into
+// all of them, so they share one position: that of the newest event.
+func (h *Handlers) listViews(ctx context.Context, _ *pb.ListViewsRequest) (*pb.ListViewsResponse, error) {
+	var newest []eventstore.Event
+	if err := h.store.Read(ctx, eventstore.Filter{Instance: scope(ctx).Instance, Limit: 1}.Search(&newest)); err != nil {
+		return nil, err
+	}
+	view := pb.View{Database: h.store.DB().Dialect().String()}
+	for _, e := range newest {
+		view.ProcessedSequence, view.EventTimestamp = e.Position, timestamppb.New(e.Created)
+		view.LastSuccessfulSpoolerRun = view.GetEventTimestamp()
+	}
+	return &pb.ListViewsResponse{Result: api.Each(eventstore.Tables(), func(t eventstore.Table) *pb.View {
+		return &pb.View{
+			Database: view.GetDatabase(), ViewName: t.Name, ProcessedSequence: view.GetProcessedSequence(),
+			EventTimestamp: view.GetEventTimestamp(), LastSuccessfulSpoolerRun: view.GetLastSuccessfulSpoolerRun(),
+		}
+	})}, nil
+}
+
+// listFailedEvents is always empty: an event that cannot be folded is not written.
+func listFailedEvents(context.Context, *pb.ListFailedEventsRequest) (*pb.ListFailedEventsResponse, error) {
+	return &pb.ListFailedEventsResponse{}, nil
 }

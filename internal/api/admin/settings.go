@@ -24,6 +24,7 @@ func (h *Handlers) settings() []api.RPC {
 		api.Unary("ListSecretGenerators", h.listSecretGenerators),
 		api.Unary("GetSecretGenerator", h.getSecretGenerator),
 		api.Unary("UpdateSecretGenerator", h.updateSecretGenerator),
+		api.Unary("ActivateFeatureLoginDefaultOrg", h.activateLoginDefaultOrg),
 	}
 }
 
@@ -97,6 +98,14 @@ func (h *Handlers) updateSecretGenerator(ctx context.Context, r *pb.UpdateSecret
 		})
 	})
 	return &pb.UpdateSecretGeneratorResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) activateLoginDefaultOrg(ctx context.Context, _ *pb.ActivateFeatureLoginDefaultOrgRequest) (*pb.ActivateFeatureLoginDefaultOrgResponse, error) {
+	on := true
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return policy.SetInstanceFeatures(tx, s.Instance, policy.FeatureLoginDefaultOrg.To(&on))
+	})
+	return &pb.ActivateFeatureLoginDefaultOrgResponse{Details: api.Changed(d)}, err
 }
 
 func secretGenerator(s policy.State[policy.SecretGenerator]) *settingspb.SecretGenerator {

@@ -22111,7 +22111,7 @@ func (*RemoveFailedEventResponse) Descriptor() ([]byte, []int) {
 // A table that is made from the events.
 type View struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the database.
+	// Kind of the database: sqlite or postgres.
 	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
 	// Name of the table.
 	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`
