@@ -34,8 +34,8 @@ type LoginV2 struct {
 }
 
 func (l LoginV2) validate() error {
-	if l.BaseURI != "" && !isWebAddress(l.BaseURI) {
-		return fault.Invalid("FEATURE-uri", "The base URI must be an http or https address, such as https://login.example.com/.")
+	if l.BaseURI != "" && (len(l.BaseURI) > maxAddress || !isWebAddress(l.BaseURI)) {
+		return fault.Invalid("FEATURE-uri", "The base URI must be an http or https address of %d bytes at most, such as https://login.example.com/.", maxAddress)
 	}
 	return nil
 }

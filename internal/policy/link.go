@@ -42,8 +42,7 @@ type LinksDoc struct {
 // The limits of links.
 const (
 	maxLinks   = 50
-	maxLinkURL = 2000
-	maxLinkKey = 200
+	maxLinkKey = 200 // characters
 )
 
 // Links are the links of an instance or of an organization, which replace those
@@ -72,8 +71,8 @@ func (d *LinksDoc) validate() error {
 			return fault.Invalid("LINK-type", "Say of each link what it leads to.")
 		case l.Target < LinkTargetPage || l.Target > LinkTargetBlank:
 			return fault.Invalid("LINK-target", "There is no such target of links.")
-		case len(l.URL) > maxLinkURL || !isLink(l.URL):
-			return fault.Invalid("LINK-url", "A link must be an http or https address or mailto: with a mail address, of %d bytes at most.", maxLinkURL)
+		case len(l.URL) > maxAddress || !isLink(l.URL):
+			return fault.Invalid("LINK-url", "A link must be an http or https address or mailto: with a mail address, of %d bytes at most.", maxAddress)
 		case utf8.RuneCountInString(l.TranslationKey) > maxLinkKey:
 			return fault.Invalid("LINK-key", "A translation key can have %d characters at most.", maxLinkKey)
 		}

@@ -23,7 +23,7 @@ const (
 	maxTextsSize  = 512 << 10 // bytes of their JSON, in one language
 	maxTextsDepth = 8         // levels of keys
 	maxTextsKey   = 200       // characters of a key
-	maxLanguages  = 100       // languages that a scope has texts in
+	maxLanguages  = 100       // languages that a scope can name
 	maxTag        = 35        // characters of a language tag
 )
 
@@ -45,7 +45,7 @@ const textsKind = "hosted_login_translation."
 // texts is the kind that the texts of a language have in the table.
 func texts(locale string) *Kind[Texts] {
 	return &Kind[Texts]{
-		name: textsKind + locale, title: "translation", orgs: true, validate: (*Texts).validate, access: instanceAccess("iam.policy."),
+		name: textsKind + locale, title: "translation", orgs: true, validate: validateTexts, access: instanceAccess("iam.policy."),
 	}
 }
 
@@ -56,7 +56,8 @@ func foldTexts(f *eventstore.Fold, e textsSet) error {
 	})
 }
 
-func (t *Texts) validate() error {
+// validateTexts also gives no texts their one form.
+func validateTexts(t *Texts) error {
 	if *t == nil {
 		*t = Texts{}
 	}
