@@ -53,7 +53,7 @@ type victim struct {
 
 func startVictim(t *testing.T, databaseURL string) victim {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServeUntilKilled$", "-test.v") //nolint:gosec // this very binary
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServeUntilKilled$", "-test.v")
 	cmd.Env = append(os.Environ(), crashDatabase+"="+databaseURL)
 	cmd.Stderr = io.Discard
 	out, err := cmd.StdoutPipe()

@@ -114,3 +114,24 @@ func TestViews(t *testing.T) {
 		}
 	}
 }
+
+// TestAggregateTypes: each type that is listed is one that events have.
+func TestAggregateTypes(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.Run(t, testkit.Call{
+		Name: "settings", Do: "POST /v2/settings/organization", Body: `{"organizationId":"$org","organizationScopedUsernames":true}`,
+		Events: []string{"settings.organization.set"},
+	})
+	text := string(s.Send(t, testkit.Call{Do: "POST /admin/v1/aggregates/types/_search"}).Body)
+	for _, name := range []string{"org", "instance", "user", "organization_settings"} {
+		if !strings.Contains(text, `"type":"`+name+`"`) {
+			t.Errorf("%s is missing: %s", name, text)
+		}
+		s.Set("type", name)
+		s.Check(t, testkit.Call{Do: "POST /admin/v1/events/_search", Body: `{"aggregateTypes":["$type"],"limit":1}`, Want: `{"events":[{"aggregate":{"type":{"type":"$type"}}}]}`})
+	}
+	if strings.Contains(text, `"settings"`) {
+		t.Errorf("there is no such type: %s", text)
+	}
+}

@@ -86,6 +86,29 @@ func TestEveryFactorOnEveryProtocol(t *testing.T) {
 	}
 }
 
+// TestRefusedRemovalsWriteNothing: what names no factor, or one that is not there,
+// is refused without an event.
+func TestRefusedRemovalsWriteNothing(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	const missing, invalid = `{"code":5,"details":[{"id":"Org-3M9od"}]}`, `{"code":3}`
+	for _, own := range []bool{false, true} {
+		if own {
+			s.Run(t, addPolicy(`2`))
+		}
+		for spelled, want := range map[string]string{
+			"1": missing, factorOTP: missing, "0": invalid, "SECOND_FACTOR_TYPE_UNSPECIFIED": invalid, "6": invalid, "-1": invalid,
+			"99999999999": invalid, "abc": invalid, "second_factor_type_otp": invalid, "1.0": invalid, "%31%00": invalid, "1e0": invalid,
+		} {
+			status := http.StatusBadRequest
+			if want == missing {
+				status = http.StatusNotFound
+			}
+			s.Run(t, testkit.Call{Name: fmt.Sprint(spelled, " own: ", own), Do: "DELETE " + loginPath + "/second_factors/" + spelled, Status: status, Want: want})
+		}
+	}
+}
+
 // TestWhoMayRemoveFactors: to read policies is not enough, and neither is to write
 // those of another organization.
 func TestWhoMayRemoveFactors(t *testing.T) {

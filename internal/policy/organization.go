@@ -26,6 +26,7 @@ const orgSettingsStream = "organization_settings"
 var OrgSettings = declareOrgSettings()
 
 func declareOrgSettings() *Setting[OrgSettingsDoc] {
+	eventstore.DeclareStream("settings.organization.", orgSettingsStream)
 	k := &Kind[OrgSettingsDoc]{name: "settings.organization", title: "set of organization settings", orgs: true, access: instanceAccess("iam.policy.")}
 	k.stream = func(s Scope) eventstore.Aggregate {
 		return eventstore.Aggregate{Instance: s.Instance, Type: orgSettingsStream, ID: s.Org, Owner: s.Org}

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -64,12 +62,7 @@ func (h *Handlers) listEventTypes(context.Context, *pb.ListEventTypesRequest) (*
 }
 
 func (h *Handlers) listAggregateTypes(context.Context, *pb.ListAggregateTypesRequest) (*pb.ListAggregateTypesResponse, error) {
-	var types []string
-	for _, kind := range eventstore.Kinds() { // An event's name begins with its aggregate's type.
-		name, _, _ := strings.Cut(kind, ".")
-		types = append(types, name)
-	}
-	return &pb.ListAggregateTypesResponse{AggregateTypes: api.Each(slices.Compact(types), api.AggregateType)}, nil
+	return &pb.ListAggregateTypesResponse{AggregateTypes: api.Each(eventstore.AggregateTypes(), api.AggregateType)}, nil
 }
 
 // listViews shows the tables that events are folded into. Every write folds into
