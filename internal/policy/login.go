@@ -92,8 +92,8 @@ func (p *LoginPolicy) validate() error {
 		p.PasswordCheckLifetime, p.ExternalLoginCheckLifetime, p.MFAInitSkipLifetime,
 		p.SecondFactorCheckLifetime, p.MultiFactorCheckLifetime,
 	} {
-		if d < 0 {
-			return fault.Invalid("LOGIN-lifetime", "A lifetime cannot be negative.")
+		if d < 0 || d > maxLifetime {
+			return fault.Invalid("LOGIN-lifetime", "A lifetime cannot be negative or longer than %d days.", maxAge)
 		}
 	}
 	return nil
