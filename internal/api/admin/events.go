@@ -65,8 +65,8 @@ func (h *Handlers) listAggregateTypes(context.Context, *pb.ListAggregateTypesReq
 	return &pb.ListAggregateTypesResponse{AggregateTypes: api.Each(eventstore.AggregateTypes(), api.AggregateType)}, nil
 }
 
-// listViews shows the tables that events are folded into. Every write folds into
-// all of them, so they share one position: that of the newest event.
+// listViews shows the tables that events are folded into. An event is folded when
+// it is written, so all tables are at the position of the newest one.
 func (h *Handlers) listViews(ctx context.Context, _ *pb.ListViewsRequest) (*pb.ListViewsResponse, error) {
 	var newest []eventstore.Event
 	if err := h.store.Read(ctx, eventstore.Filter{Instance: scope(ctx).Instance, Limit: 1}.Search(&newest)); err != nil {

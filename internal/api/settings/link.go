@@ -51,9 +51,8 @@ func (h *Handlers) resetLinks(ctx context.Context, r *pb.ResetLinkSettingsReques
 	return &pb.ResetLinkSettingsResponse{ChangeDate: api.Timestamp(d.Changed), Settings: linkSettings(now.Doc)}, err
 }
 
-// effective shows what holds for an organization or the instance. Projects and
-// applications have no settings of their own yet, and a guess at whose they
-// inherit would be none of an answer.
+// effective shows what holds for an organization or the instance. Whose settings
+// a project or an application inherits is not known yet.
 func (h *Handlers) effective(ctx context.Context, r *pb.GetEffectiveSettingsRequest) (*pb.GetEffectiveSettingsResponse, error) {
 	if r.ProjectId != nil || r.ApplicationId != nil {
 		return nil, fault.Unimplemented("Settings of projects and applications are not built yet. Name an organization, or none for the instance.")
