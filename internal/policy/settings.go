@@ -48,10 +48,13 @@ func (s *Setting[D]) events(at Scope) (settingEvents, error) {
 	if at.IsDefault() {
 		e = s.instance
 	}
-	if e.set == nil {
-		return e, fault.Invalid("SETTINGS-scope", "Name the organization, or none, whichever can have a %s.", s.kind.title)
+	switch {
+	case e.set != nil:
+		return e, nil
+	case at.IsDefault():
+		return e, fault.Invalid("SETTINGS-scope", "Name the organization.")
 	}
-	return e, nil
+	return e, fault.Invalid("SETTINGS-scope", "Only an instance has a %s.", s.kind.title)
 }
 
 // Change lets edit alter the instance's setting, and refuses where it alters
