@@ -23,7 +23,7 @@ var (
 	FeatureEnableRelationalTables = feature("enable_relational_tables", false, nil)
 	// FeatureDebugOIDCParentError tells clients of OIDC the cause of an error.
 	FeatureDebugOIDCParentError = instanceFeature("debug_oidc_parent_error", false, nil)
-	// FeatureConsoleUseV2UserAPI is read by the console of the reference.
+	// FeatureConsoleUseV2UserAPI is read by web consoles that are served elsewhere.
 	FeatureConsoleUseV2UserAPI = instanceFeature("console_use_v2_user_api", false, nil)
 )
 
