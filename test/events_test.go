@@ -84,3 +84,54 @@ func TestEventsKeepSecrets(t *testing.T) {
 		t.Errorf("events: %s", text)
 	}
 }
+
+func TestViews(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	orgOwner(t, s)
+	const views = "POST /admin/v1/views/_search"
+	read := func() map[string]any {
+		t.Helper()
+		list, _ := s.Send(t, testkit.Call{Do: views}).JSON(t).(map[string]any)["result"].([]any)
+		byName := map[string]any{}
+		for _, v := range list {
+			view, _ := v.(map[string]any)
+			byName[view["viewName"].(string)] = view["processedSequence"]
+		}
+		return byName
+	}
+	before := read()
+	s.Run(t,
+		testkit.Call{Name: "a write", Do: "PUT /admin/v1/policies/login", Body: `{"forceMfa":true}`, Events: []string{"instance.policy.login.changed"}},
+		testkit.Call{Name: "no failures", Do: "POST /admin/v1/failedevents/_search", Want: `{"result":null}`},
+		testkit.Call{Name: "not the organization's", As: "acme", Do: views, Status: 403},
+		testkit.Call{Name: "nor the failures", As: "acme", Do: "POST /admin/v1/failedevents/_search", Status: 403},
+	)
+	after := read()
+	for _, name := range []string{"policies", "orgs", "users"} {
+		if before[name] == nil || after[name] == before[name] {
+			t.Errorf("%s: from %v to %v", name, before[name], after[name])
+		}
+	}
+}
+
+// TestAggregateTypes: each type that is listed is one that events have.
+func TestAggregateTypes(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.Run(t, testkit.Call{
+		Name: "settings", Do: "POST /v2/settings/organization", Body: `{"organizationId":"$org","organizationScopedUsernames":true}`,
+		Events: []string{"settings.organization.set"},
+	})
+	text := string(s.Send(t, testkit.Call{Do: "POST /admin/v1/aggregates/types/_search"}).Body)
+	for _, name := range []string{"org", "instance", "user", "organization_settings"} {
+		if !strings.Contains(text, `"type":"`+name+`"`) {
+			t.Errorf("%s is missing: %s", name, text)
+		}
+		s.Set("type", name)
+		s.Check(t, testkit.Call{Do: "POST /admin/v1/events/_search", Body: `{"aggregateTypes":["$type"],"limit":1}`, Want: `{"events":[{"aggregate":{"type":{"type":"$type"}}}]}`})
+	}
+	if strings.Contains(text, `"settings"`) {
+		t.Errorf("there is no such type: %s", text)
+	}
+}

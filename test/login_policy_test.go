@@ -145,22 +145,32 @@ func TestConcurrentChangesAllCount(t *testing.T) {
 	s.Run(t, testkit.Call{Name: "all are there", Do: "POST " + loginPath + "/second_factors/_search", Want: `{"details":{"totalResult":"5"}}`})
 }
 
-// TestNoNodeIsStale changes the policy on one node and reads it on another, at once.
+// TestNoNodeIsStale changes the policy on one node and reads it on both, at once
+// and some thousand times: list, policy and settings.
 func TestNoNodeIsStale(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	other := s.Sibling(t)
 	s.Run(t, addPolicy(`"SECOND_FACTOR_TYPE_U2F"`))
 	steps := []struct{ do, want string }{
-		{"POST " + loginPath + "/second_factors", `{"details":{"totalResult":"2"},"result":["SECOND_FACTOR_TYPE_U2F","SECOND_FACTOR_TYPE_OTP"]}`},
-		{"DELETE " + loginPath + "/second_factors/1", `{"details":{"totalResult":"1"},"result":["SECOND_FACTOR_TYPE_U2F"]}`},
+		{"POST " + loginPath + "/second_factors", `["SECOND_FACTOR_TYPE_U2F","SECOND_FACTOR_TYPE_OTP"]`},
+		{"DELETE " + loginPath + "/second_factors/1", `["SECOND_FACTOR_TYPE_U2F"]`},
 	}
-	for i := range 100 {
-		step := steps[i%2]
+	reads := []testkit.Call{
+		{Do: "POST " + loginPath + "/second_factors/_search", Want: `{"result":%s}`},
+		{Do: "GET " + loginPath, Want: `{"policy":{"secondFactors":%s}}`},
+		{Do: "GET /v2/settings/login", Want: `{"settings":{"secondFactors":%s}}`},
+	}
+	for i := range 2000 {
+		step, read := steps[i%2], reads[i/2%len(reads)]
 		if r := s.Send(t, testkit.Call{Do: step.do, Body: `{"type":1}`}); r.Status != http.StatusOK {
 			t.Fatalf("%s: %d %s", step.do, r.Status, r.Body)
 		}
-		other.Check(t, testkit.Call{Do: "POST " + loginPath + "/second_factors/_search", Want: step.want})
+		read.Want = fmt.Sprintf(read.Want, step.want)
+		other.Check(t, read)
+		if i%10 == 0 {
+			s.Check(t, read)
+		}
 	}
 }
 

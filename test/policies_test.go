@@ -23,6 +23,14 @@ type policyTable struct {
 
 var policyTables = []policyTable{
 	{
+		name: "login", event: "login",
+		builtin: `{"allowUsernamePassword":true,"forceMfa":null,"passwordlessType":"PASSWORDLESS_TYPE_ALLOWED","passwordCheckLifetime":"864000s",
+			"secondFactors":["SECOND_FACTOR_TYPE_OTP","SECOND_FACTOR_TYPE_U2F"],"multiFactors":["MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION"]}`,
+		own:     `{"forceMfa":true,"defaultRedirectUri":"https://acme.example/","secondFactorCheckLifetime":"60s"}`,
+		changed: `{"allowUsernamePassword":true,"allowRegister":true,"disableLoginWithEmail":true}`, fallback: `{"ignoreUnknownUsernames":true}`,
+		invalid: `{"passwordCheckLifetime":"315576000000s"}`,
+	},
+	{
 		name: "password/complexity", event: "password.complexity",
 		builtin: `{"minLength":"8","hasUppercase":true,"hasLowercase":true,"hasNumber":true,"hasSymbol":true}`,
 		own:     `{"minLength":"12","hasLowercase":true}`, changed: `{"minLength":"14","hasNumber":true,"hasSymbol":true}`,

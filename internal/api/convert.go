@@ -27,25 +27,25 @@ func Changed(d eventstore.Details) *objectpb.ObjectDetails {
 // View is the details of an object that is shown.
 func View(d eventstore.Details) *objectpb.ObjectDetails {
 	return &objectpb.ObjectDetails{
-		Sequence: d.Sequence, CreationDate: timestamp(d.Created), ChangeDate: timestamp(d.Changed), ResourceOwner: d.Owner,
+		Sequence: d.Sequence, CreationDate: Timestamp(d.Created), ChangeDate: Timestamp(d.Changed), ResourceOwner: d.Owner,
 	}
 }
 
 // ChangedV2 is the details that answer any change in the v2 services.
 func ChangedV2(d eventstore.Details) *objectv2pb.Details {
-	return &objectv2pb.Details{Sequence: d.Sequence, ChangeDate: timestamp(d.Changed), ResourceOwner: d.Owner}
+	return &objectv2pb.Details{Sequence: d.Sequence, ChangeDate: Timestamp(d.Changed), ResourceOwner: d.Owner}
 }
 
 // ViewV2 is the details of an object that the v2 services show.
 func ViewV2(d eventstore.Details) *objectv2pb.Details {
 	v := ChangedV2(d)
-	v.CreationDate = timestamp(d.Created)
+	v.CreationDate = Timestamp(d.Created)
 	return v
 }
 
-// timestamp leaves out a time that never was, such as the change of something
+// Timestamp leaves out a time that never was, such as the change of something
 // that nobody has set yet.
-func timestamp(t time.Time) *timestamppb.Timestamp {
+func Timestamp(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		return nil
 	}

@@ -57,12 +57,13 @@ func Each[T any, M any](rows []T, message func(T) M) []M {
 	return out
 }
 
-// Filters makes filters of the queries of a list request.
-func Filters[Q any](queries []Q, filter func(Q) (database.Filter, error)) ([]database.Filter, error) {
+// Filters makes filters, in whatever form the list takes them, of the queries of a
+// list request.
+func Filters[Q, F any](queries []Q, filter func(Q) (F, error)) ([]F, error) {
 	if len(queries) > maxFilters {
 		return nil, fault.Invalid("LIST-filters", "A list can have %d filters at most.", maxFilters)
 	}
-	out := make([]database.Filter, len(queries))
+	out := make([]F, len(queries))
 	for i, q := range queries {
 		var err error
 		if out[i], err = filter(q); err != nil {

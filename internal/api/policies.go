@@ -32,6 +32,13 @@ func CallersOrg(ctx context.Context, _ proto.Message) policy.Scope {
 	return policy.Scope{Instance: c.Instance, Org: c.Org}
 }
 
+// CallersHome is the organization that the caller belongs to, whatever the
+// request's header names: what holds there, any caller may know.
+func CallersHome(ctx context.Context, _ proto.Message) policy.Scope {
+	c := authz.From(ctx)
+	return policy.Scope{Instance: c.Instance, Org: c.HomeOrg}
+}
+
 // CallersInstance is the instance, for its defaults.
 func CallersInstance(ctx context.Context, _ proto.Message) policy.Scope {
 	return policy.Scope{Instance: authz.From(ctx).Instance}

@@ -12,6 +12,13 @@ import (
 // This file says for each kind of policy how the v1 services show its document
 // and what their requests change in it.
 
+// Login is the login policy.
+var Login = Policy[policy.LoginPolicy, LoginSettings]{
+	Kind: policy.Login,
+	Show: func(s policy.State[policy.LoginPolicy]) proto.Message { return LoginPolicy(s) },
+	Edit: SetLogin,
+}
+
 // ComplexityRequest tells what passwords must contain. The services write the
 // length in different sizes.
 type ComplexityRequest[N uint32 | uint64] interface {

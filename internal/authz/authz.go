@@ -20,7 +20,13 @@ import (
 type Membership struct {
 	Org   string
 	Roles []string
+	// OfSystem: the membership is of the installation, and so of every instance.
+	OfSystem bool
 }
+
+// systemPermission begins the permissions that are about the installation. Only
+// its own members can have them: what an instance gives ends with the instance.
+const systemPermission = "system."
 
 // Caller is an authenticated user, or a part of the system, in one instance.
 type Caller struct {
@@ -74,8 +80,9 @@ func (c *Caller) Can(permission, org string) bool {
 	if c.System {
 		return true
 	}
+	system := strings.HasPrefix(permission, systemPermission)
 	for _, m := range c.Memberships {
-		if (m.Org == "" || m.Org == org) && c.Roles.grant(m.Roles, permission, c.SystemUser) {
+		if (m.Org == "" || m.Org == org) && (m.OfSystem || !system) && c.Roles.grant(m.Roles, permission, c.SystemUser) {
 			return true
 		}
 	}
@@ -89,7 +96,9 @@ func (c *Caller) Permissions(org string) []string {
 		if m.Org == "" || m.Org == org {
 			for _, r := range m.Roles {
 				for p := range c.Roles.of(c.SystemUser)[r] {
-					set[p] = true
+					if m.OfSystem || !strings.HasPrefix(p, systemPermission) {
+						set[p] = true
+					}
 				}
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 )
@@ -43,6 +44,29 @@ func Declare[P any](name string, fold func(*Fold, P) error, secret ...string) *K
 
 // Kinds lists the wire names of all events that can happen.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// streams are the types of the aggregates whose events do not begin with it, by
+// what they begin with.
+var streams = map[string]string{}
+
+// DeclareStream says that the events that begin with prefix, which ends in a dot,
+// are those of aggregates of another type than the first word of their names.
+func DeclareStream(prefix, aggregateType string) { streams[prefix] = aggregateType }
+
+// AggregateTypes lists the types of all aggregates that can have events.
+func AggregateTypes() []string {
+	types := map[string]bool{}
+	for name := range kinds {
+		t, _, _ := strings.Cut(name, ".")
+		for prefix, other := range streams {
+			if strings.HasPrefix(name, prefix) {
+				t = other
+			}
+		}
+		types[t] = true
+	}
+	return slices.Sorted(maps.Keys(types))
+}
 
 // Name is the wire name.
 func (k *Kind[P]) Name() string { return k.name }
@@ -107,6 +131,12 @@ func (f *Fold) Memo(key any) any { return f.tx.Memo(key) }
 
 // Remember keeps value under key until the transaction ends.
 func (f *Fold) Remember(key, value any) { f.tx.Remember(key, value) }
+
+// Forget drops what is kept under the keys that match: for folds that change rows
+// which others remember.
+func (f *Fold) Forget(match func(key any) bool) {
+	maps.DeleteFunc(f.tx.memo, func(key, _ any) bool { return match(key) })
+}
 
 // Claim takes value for the event's aggregate: among claims of one kind in an
 // instance it is unique from the commit on. Who comes second fails with taken.

@@ -109,7 +109,7 @@ func (u SystemUser) caller(in Instance, system bool, org string, roles *authz.Ro
 	for _, m := range u.Memberships {
 		switch {
 		case m.On == OnSystem, m.On == OnInstance && !system && (m.ID == "" || m.ID == in.ID):
-			c.Memberships = append(c.Memberships, authz.Membership{Roles: m.Roles})
+			c.Memberships = append(c.Memberships, authz.Membership{Roles: m.Roles, OfSystem: m.On == OnSystem})
 		case m.On == OnOrg && !system && m.ID != "":
 			c.Memberships = append(c.Memberships, authz.Membership{Org: m.ID, Roles: m.Roles})
 		}

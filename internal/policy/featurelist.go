@@ -23,7 +23,7 @@ var (
 	FeatureEnableRelationalTables = feature("enable_relational_tables", false, nil)
 	// FeatureDebugOIDCParentError tells clients of OIDC the cause of an error.
 	FeatureDebugOIDCParentError = instanceFeature("debug_oidc_parent_error", false, nil)
-	// FeatureConsoleUseV2UserAPI is read by the console of the reference.
+	// FeatureConsoleUseV2UserAPI is read by web consoles that are served elsewhere.
 	FeatureConsoleUseV2UserAPI = instanceFeature("console_use_v2_user_api", false, nil)
 )
 
@@ -34,8 +34,8 @@ type LoginV2 struct {
 }
 
 func (l LoginV2) validate() error {
-	if l.BaseURI != "" && !isWebAddress(l.BaseURI) {
-		return fault.Invalid("FEATURE-uri", "The base URI must be an http or https address, such as https://login.example.com/.")
+	if l.BaseURI != "" && (len(l.BaseURI) > maxAddress || !isWebAddress(l.BaseURI)) {
+		return fault.Invalid("FEATURE-uri", "The base URI must be an http or https address of %d bytes at most, such as https://login.example.com/.", maxAddress)
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ type MultiFactor int32
 // U2FWithVerification is a passkey: a key that also verified its user.
 const U2FWithVerification MultiFactor = 1
 
+// maxLoginIDPs is the most identity providers that a login policy can list.
+const maxLoginIDPs = 1000
+
 // LoginIDP links an identity provider to a login policy.
 type LoginIDP struct {
 	ID string `json:"idpConfigId"`
@@ -81,16 +84,16 @@ var Login = Declare("policy.login", "login policy",
 
 func (p *LoginPolicy) validate() error {
 	if p.DefaultRedirectURI != "" {
-		if u, err := url.Parse(p.DefaultRedirectURI); err != nil || u.Scheme == "" || slices.Contains([]string{"javascript", "data", "vbscript"}, u.Scheme) {
-			return fault.Invalid("LOGIN-redirect", "The default redirect URI must be an absolute URI, such as https://example.com/.")
+		if u, err := url.Parse(p.DefaultRedirectURI); err != nil || len(p.DefaultRedirectURI) > maxAddress || u.Scheme == "" || slices.Contains([]string{"javascript", "data", "vbscript"}, u.Scheme) {
+			return fault.Invalid("LOGIN-redirect", "The default redirect URI must be an absolute URI of %d bytes at most, such as https://example.com/.", maxAddress)
 		}
 	}
 	for _, d := range []time.Duration{
 		p.PasswordCheckLifetime, p.ExternalLoginCheckLifetime, p.MFAInitSkipLifetime,
 		p.SecondFactorCheckLifetime, p.MultiFactorCheckLifetime,
 	} {
-		if d < 0 {
-			return fault.Invalid("LOGIN-lifetime", "A lifetime cannot be negative.")
+		if d < 0 || d > maxLifetime {
+			return fault.Invalid("LOGIN-lifetime", "A lifetime cannot be negative or longer than %d days.", maxAge)
 		}
 	}
 	return nil
@@ -149,6 +152,9 @@ var (
 		func(s Scope, p *LoginPolicy, e LoginIDP) error {
 			if p.idp(e.ID) >= 0 {
 				return fault.AlreadyExists(scopedID(s, "2B0ps"), "The login policy lists this identity provider already.")
+			}
+			if len(p.IDPs) >= maxLoginIDPs {
+				return fault.Exhausted("LOGIN-idps", "A login policy can list %d identity providers at most.", maxLoginIDPs)
 			}
 			return nil
 		},

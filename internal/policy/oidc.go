@@ -43,8 +43,8 @@ func (s *OIDCSettings) validate() error {
 	for _, d := range []time.Duration{
 		s.AccessTokenLifetime, s.IDTokenLifetime, s.RefreshTokenIdleExpiration, s.RefreshTokenExpiration,
 	} {
-		if d <= 0 {
-			return fault.Invalid("OIDC-lifetime", "Every lifetime and expiration must be longer than zero.")
+		if d <= 0 || d > maxLifetime {
+			return fault.Invalid("OIDC-lifetime", "Every lifetime and expiration must be longer than zero, and %d days at most.", maxAge)
 		}
 	}
 	return nil

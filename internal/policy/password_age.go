@@ -1,10 +1,18 @@
 package policy
 
-import "github.com/gatehouse/gatehouse/internal/fault"
+import (
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
 
 // maxAge is a hundred years: more days than that are a mistake, and far more
 // would overflow a duration.
 const maxAge = 36500
+
+// maxLifetime is the same as a duration. Longer ones would not be read back as
+// they were written.
+const maxLifetime = maxAge * 24 * time.Hour
 
 // PasswordAgePolicy says how long a password lasts. With MaxAgeDays 0 it never
 // expires.

@@ -54,6 +54,7 @@ type Kind[D any] struct {
 	validate func(*D) error
 	instance events[D]
 	org      events[D]
+	orgs     bool                              // organizations can have their own
 	removed  *eventstore.Kind[eventstore.None] // organizations only
 
 	// What follows is nil or empty for a usual policy.
@@ -74,7 +75,7 @@ type changes map[string]json.RawMessage
 // Declare makes a kind of policy. validate, if not nil, says what is wrong with
 // a document before it is added or changed.
 func Declare[D any](name, title string, ids IDs, validate func(*D) error) *Kind[D] {
-	k := &Kind[D]{name: name, title: title, ids: ids, validate: validate}
+	k := &Kind[D]{name: name, title: title, ids: ids, validate: validate, orgs: true}
 	declare := func(prefix string) events[D] {
 		return events[D]{
 			added:   eventstore.Declare(prefix+name+".added", k.foldAdded),
@@ -170,7 +171,7 @@ func (k *Kind[D]) query(s Scope, r *row[D]) database.Query {
 // lock holds the scope and reads its own policy; also are queries that travel
 // along.
 func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string, also ...database.Query) (*row[D], error) {
-	if !s.IsDefault() && k.removed == nil {
+	if !s.IsDefault() && !k.orgs {
 		return nil, fmt.Errorf("%s: only instances have this, not organization %s", k.name, s.Org)
 	}
 	r := &row[D]{}
@@ -190,19 +191,31 @@ func (k *Kind[D]) lock(tx *eventstore.Tx, s Scope, verb string, also ...database
 	return r, k.require(tx.Context(), s, verb)
 }
 
+// lockLiving is lock for verbs that may make the scope's first row: there must be
+// such an organization. An instance that is not there has no callers.
+func (k *Kind[D]) lockLiving(tx *eventstore.Tx, s Scope, verb string) (*row[D], error) {
+	if s.IsDefault() {
+		return k.lock(tx, s, verb)
+	}
+	there := false
+	org := database.One(&there, "SELECT 1 FROM orgs WHERE instance_id = ? AND org_id = ?", []any{s.Instance, s.Org}, new(int))
+	if k.stream != nil { // The organization must not go while its row in another stream is made.
+		if _, err := tx.Lock(s.Aggregate()); err != nil {
+			return nil, err
+		}
+	}
+	r, err := k.lock(tx, s, verb, org)
+	if err == nil && !there {
+		err = fault.NotFound("ORG-missing", "There is no such organization.")
+	}
+	return r, err
+}
+
 // Add gives the scope a policy of its own.
 func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
-	var also []database.Query
-	there := s.IsDefault() // An instance that is not there has no callers.
-	if !there {
-		also = append(also, database.One(&there, "SELECT 1 FROM orgs WHERE instance_id = ? AND org_id = ?", []any{s.Instance, s.Org}, new(int)))
-	}
-	r, err := k.lock(tx, s, "write", also...)
+	r, err := k.lockLiving(tx, s, "write")
 	if err != nil {
 		return Details{}, err
-	}
-	if !there {
-		return Details{}, fault.NotFound("ORG-missing", "There is no such organization.")
 	}
 	if r.exists {
 		return Details{}, fault.AlreadyExists(k.id(s, k.ids.Exists, "exists"), "There is a "+k.title+" already. Change it instead.")
@@ -238,14 +251,7 @@ func (k *Kind[D]) edited(doc D, edit func(*D)) (changes, error) {
 	if err != nil {
 		return nil, err
 	}
-	if doc, err = clone(doc); err != nil {
-		return nil, err
-	}
-	edit(&doc)
-	if err := k.check(&doc); err != nil {
-		return nil, err
-	}
-	after, err := fields(doc)
+	after, err := k.whole(doc, edit)
 	if err != nil {
 		return nil, err
 	}
@@ -259,6 +265,19 @@ func (k *Kind[D]) edited(doc D, edit func(*D)) (changes, error) {
 		after[k.keep] = kept
 	}
 	return after, nil
+}
+
+// whole gives what edit makes of the document, by all its keys.
+func (k *Kind[D]) whole(doc D, edit func(*D)) (changes, error) {
+	doc, err := clone(doc)
+	if err != nil {
+		return nil, err
+	}
+	edit(&doc)
+	if err := k.check(&doc); err != nil {
+		return nil, err
+	}
+	return fields(doc)
 }
 
 func (k *Kind[D]) unchanged(s Scope) error {
@@ -376,7 +395,8 @@ func (k *Kind[D]) stored(f *eventstore.Fold) (*row[D], Scope, error) {
 }
 
 func scopeOf(f *eventstore.Fold) Scope {
-	if f.Aggregate.Type == "org" {
+	switch f.Aggregate.Type {
+	case "org", orgSettingsStream:
 		return Scope{Instance: f.Instance, Org: f.ID}
 	}
 	return Scope{Instance: f.Instance}
@@ -461,4 +481,8 @@ func (k *Kind[D]) write(f *eventstore.Fold, s Scope, r *row[D]) error {
 func RemoveAll(f *eventstore.Fold) {
 	s := scopeOf(f)
 	f.Exec("DELETE FROM policies WHERE instance_id = ? AND org_id = ?", s.Instance, s.Org)
+	f.Forget(func(key any) bool {
+		k, ok := key.(memoKey)
+		return ok && k.scope == s
+	})
 }

@@ -20,6 +20,12 @@ type PrivacyPolicy struct {
 	CustomLinkText string `json:"customLinkText"`
 }
 
+// The limits of what a policy holds besides switches, in bytes.
+const (
+	maxAddress = 2000
+	maxText    = 500
+)
+
 // LanguagePlaceholder stands, in a link, for the visitor's language.
 const LanguagePlaceholder = "{{.Lang}}"
 
@@ -28,9 +34,12 @@ var Privacy = Declare("policy.privacy", "privacy policy", IDs{}, (*PrivacyPolicy
 
 func (p *PrivacyPolicy) validate() error {
 	for _, link := range []string{p.TOSLink, p.PrivacyLink, p.HelpLink, p.DocsLink, p.CustomLink} {
-		if link != "" && !isWebAddress(strings.ReplaceAll(link, LanguagePlaceholder, "en")) {
-			return fault.Invalid("PRIVACY-link", "A link must be an http or https address, such as https://example.com/terms.")
+		if link != "" && (len(link) > maxAddress || !isWebAddress(strings.ReplaceAll(link, LanguagePlaceholder, "en"))) {
+			return fault.Invalid("PRIVACY-link", "A link must be an http or https address of %d bytes at most, such as https://example.com/terms.", maxAddress)
 		}
+	}
+	if len(p.CustomLinkText) > maxText {
+		return fault.Invalid("PRIVACY-text", "The text of the custom link can have %d bytes at most.", maxText)
 	}
 	p.SupportEmail = strings.TrimSpace(p.SupportEmail)
 	if p.SupportEmail != "" && !isMailAddress(p.SupportEmail) {

@@ -21,11 +21,14 @@ var Restrictions = DeclareSetting("restrictions.set", "restrictions", "restricti
 
 // validate also writes the tags in their canonical form.
 func (r *RestrictionsDoc) validate() error {
+	if len(r.AllowedLanguages) > maxLanguages {
+		return fault.Invalid("RESTRICTIONS-many", "There can be %d allowed languages at most.", maxLanguages)
+	}
 	r.AllowedLanguages = slices.Clone(r.AllowedLanguages) // It may be the request's.
 	for i, name := range r.AllowedLanguages {
 		tag, err := language.Parse(name)
-		if err != nil || tag == language.Und {
-			return fault.Invalid("RESTRICTIONS-language", "An allowed language must be a language tag, such as en or de-CH.")
+		if err != nil || tag == language.Und || len(name) > maxTag {
+			return fault.Invalid("RESTRICTIONS-language", "An allowed language must be a language tag of %d characters at most, such as en or de-CH.", maxTag)
 		}
 		r.AllowedLanguages[i] = tag.String()
 		if slices.Contains(r.AllowedLanguages[:i], tag.String()) {

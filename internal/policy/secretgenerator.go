@@ -113,8 +113,8 @@ func (g *SecretGenerator) validate() error {
 		return fault.Invalid("SECRETGEN-length", "The length must be between 1 and %d.", maxSecretLength)
 	case !g.IncludeLowerLetters && !g.IncludeUpperLetters && !g.IncludeDigits && !g.IncludeSymbols:
 		return fault.Invalid("SECRETGEN-characters", "Include at least one sort of characters.")
-	case g.Expiry < 0:
-		return fault.Invalid("SECRETGEN-expiry", "The expiry cannot be negative.")
+	case g.Expiry < 0 || g.Expiry > maxLifetime:
+		return fault.Invalid("SECRETGEN-expiry", "The expiry cannot be negative or longer than %d days.", maxAge)
 	}
 	return nil
 }

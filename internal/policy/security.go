@@ -19,11 +19,17 @@ type SecurityPolicy struct {
 var Security = DeclareSetting("instance.policy.security.set", "instance", "policy.security", "security policy",
 	"iam.policy.", (*SecurityPolicy).validate)
 
+// maxOrigins keeps the header that carries the origins in bounds.
+const maxOrigins = 100
+
 // validate refuses what would end the origin inside the header that carries it.
 func (p *SecurityPolicy) validate() error {
+	if len(p.AllowedOrigins) > maxOrigins {
+		return fault.Invalid("SECURITY-origins", "There can be %d allowed origins at most.", maxOrigins)
+	}
 	for _, origin := range p.AllowedOrigins {
-		if origin == "" || strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' || r == ',' }) {
-			return fault.Invalid("SECURITY-origin", "An allowed origin must look like https://example.com.")
+		if origin == "" || len(origin) > maxText || strings.ContainsFunc(origin, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' || r == ',' }) {
+			return fault.Invalid("SECURITY-origin", "An allowed origin must look like https://example.com, in %d bytes at most.", maxText)
 		}
 	}
 	return nil

@@ -2,8 +2,6 @@ package admin
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -19,6 +17,8 @@ func (h *Handlers) events() []api.RPC {
 		api.Unary("ListEvents", h.listEvents),
 		api.Unary("ListEventTypes", h.listEventTypes),
 		api.Unary("ListAggregateTypes", h.listAggregateTypes),
+		api.Unary("ListViews", h.listViews),
+		api.Unary("ListFailedEvents", listFailedEvents),
 	}
 }
 
@@ -62,10 +62,30 @@ func (h *Handlers) listEventTypes(context.Context, *pb.ListEventTypesRequest) (*
 }
 
 func (h *Handlers) listAggregateTypes(context.Context, *pb.ListAggregateTypesRequest) (*pb.ListAggregateTypesResponse, error) {
-	var types []string
-	for _, kind := range eventstore.Kinds() { // An event's name begins with its aggregate's type.
-		name, _, _ := strings.Cut(kind, ".")
-		types = append(types, name)
+	return &pb.ListAggregateTypesResponse{AggregateTypes: api.Each(eventstore.AggregateTypes(), api.AggregateType)}, nil
+}
+
+// listViews shows the tables that events are folded into. An event is folded when
+// it is written, so all tables are at the position of the newest one.
+func (h *Handlers) listViews(ctx context.Context, _ *pb.ListViewsRequest) (*pb.ListViewsResponse, error) {
+	var newest []eventstore.Event
+	if err := h.store.Read(ctx, eventstore.Filter{Instance: scope(ctx).Instance, Limit: 1}.Search(&newest)); err != nil {
+		return nil, err
 	}
-	return &pb.ListAggregateTypesResponse{AggregateTypes: api.Each(slices.Compact(types), api.AggregateType)}, nil
+	view := pb.View{Database: h.store.DB().Dialect().String()}
+	for _, e := range newest {
+		view.ProcessedSequence, view.EventTimestamp = e.Position, timestamppb.New(e.Created)
+		view.LastSuccessfulSpoolerRun = view.GetEventTimestamp()
+	}
+	return &pb.ListViewsResponse{Result: api.Each(eventstore.Tables(), func(t eventstore.Table) *pb.View {
+		return &pb.View{
+			Database: view.GetDatabase(), ViewName: t.Name, ProcessedSequence: view.GetProcessedSequence(),
+			EventTimestamp: view.GetEventTimestamp(), LastSuccessfulSpoolerRun: view.GetLastSuccessfulSpoolerRun(),
+		}
+	})}, nil
+}
+
+// listFailedEvents is always empty: an event that cannot be folded is not written.
+func listFailedEvents(context.Context, *pb.ListFailedEventsRequest) (*pb.ListFailedEventsResponse, error) {
+	return &pb.ListFailedEventsResponse{}, nil
 }

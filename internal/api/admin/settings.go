@@ -5,8 +5,8 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	settingspb "github.com/gatehouse/gatehouse/gen/zitadel/settings/v1"
-	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -24,6 +24,7 @@ func (h *Handlers) settings() []api.RPC {
 		api.Unary("ListSecretGenerators", h.listSecretGenerators),
 		api.Unary("GetSecretGenerator", h.getSecretGenerator),
 		api.Unary("UpdateSecretGenerator", h.updateSecretGenerator),
+		api.Unary("ActivateFeatureLoginDefaultOrg", h.activateLoginDefaultOrg),
 	}
 }
 
@@ -71,16 +72,25 @@ func (h *Handlers) setRestrictions(ctx context.Context, r *pb.SetRestrictionsReq
 }
 
 func (h *Handlers) listSecretGenerators(ctx context.Context, r *pb.ListSecretGeneratorsRequest) (*pb.ListSecretGeneratorsResponse, error) {
-	var types []policy.SecretGeneratorType
-	for _, q := range r.GetQueries() {
-		types = append(types, policy.SecretGeneratorType(q.GetTypeQuery().GetGeneratorType()))
+	p, err := api.PageOf(ctx, r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	types, err := api.Filters(r.GetQueries(), secretGeneratorType)
+	if err != nil {
+		return nil, err
 	}
 	list, err := policy.SecretGenerators(ctx, h.store, scope(ctx).Instance, types...)
-	res := &pb.ListSecretGeneratorsResponse{Details: api.Listed(len(list), h.store.Now())}
-	for _, s := range paged(list, r.GetQuery()) {
-		res.Result = append(res.Result, secretGenerator(s))
+	return &pb.ListSecretGeneratorsResponse{
+		Details: api.Listed(len(list), h.store.Now()), Result: api.Each(paged(list, p), secretGenerator),
+	}, err
+}
+
+func secretGeneratorType(q *settingspb.SecretGeneratorQuery) (policy.SecretGeneratorType, error) {
+	if f, ok := q.GetQuery().(*settingspb.SecretGeneratorQuery_TypeQuery); ok {
+		return policy.SecretGeneratorType(f.TypeQuery.GetGeneratorType()), nil
 	}
-	return res, err
+	return 0, api.ErrFilter
 }
 
 func (h *Handlers) getSecretGenerator(ctx context.Context, r *pb.GetSecretGeneratorRequest) (*pb.GetSecretGeneratorResponse, error) {
@@ -99,6 +109,14 @@ func (h *Handlers) updateSecretGenerator(ctx context.Context, r *pb.UpdateSecret
 	return &pb.UpdateSecretGeneratorResponse{Details: api.Changed(d)}, err
 }
 
+func (h *Handlers) activateLoginDefaultOrg(ctx context.Context, _ *pb.ActivateFeatureLoginDefaultOrgRequest) (*pb.ActivateFeatureLoginDefaultOrgResponse, error) {
+	on := true
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return policy.SetInstanceFeatures(tx, s.Instance, policy.FeatureLoginDefaultOrg.To(&on))
+	})
+	return &pb.ActivateFeatureLoginDefaultOrgResponse{Details: api.Changed(d)}, err
+}
+
 func secretGenerator(s policy.State[policy.SecretGenerator]) *settingspb.SecretGenerator {
 	return &settingspb.SecretGenerator{
 		GeneratorType: settingspb.SecretGeneratorType(s.Doc.Type), Details: api.View(s.Details),
@@ -109,10 +127,7 @@ func secretGenerator(s policy.State[policy.SecretGenerator]) *settingspb.SecretG
 }
 
 // paged is the page of a list that is short enough to be read as a whole.
-func paged[T any](list []T, q *objectpb.ListQuery) []T {
-	list = list[min(q.GetOffset(), uint64(len(list))):]
-	if limit := uint64(q.GetLimit()); limit > 0 && limit < uint64(len(list)) {
-		list = list[:limit]
-	}
-	return list
+func paged[T any](list []T, p database.Page) []T {
+	list = list[min(p.Offset, uint64(len(list))):]
+	return list[:min(p.Limit, uint64(len(list)))]
 }

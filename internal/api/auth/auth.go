@@ -19,6 +19,11 @@ type Handlers struct{ store *eventstore.Store }
 func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store: store}
 	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: []api.RPC{
+		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
+		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
+		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),
+		api.PasswordComplexity[uint32]().Read("GetMyPasswordComplexityPolicy", store, api.CallersHome),
+		api.Unary("GetSupportedLanguages", supportedLanguages),
 		api.Unary("Healthz", healthz),
 		api.Unary("GetMyUser", h.getMyUser),
 		api.Unary("ListMyMetadata", h.listMyMetadata),
@@ -31,6 +36,10 @@ func Service(store *eventstore.Store) api.Service {
 
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
 	return &pb.HealthzResponse{}, nil
+}
+
+func supportedLanguages(context.Context, *pb.GetSupportedLanguagesRequest) (*pb.GetSupportedLanguagesResponse, error) {
+	return &pb.GetSupportedLanguagesResponse{Languages: api.SupportedLanguages()}, nil
 }
 
 func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.GetMyUserResponse, error) {

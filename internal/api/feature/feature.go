@@ -19,11 +19,34 @@ type Handlers struct{ store *eventstore.Store }
 func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store: store}
 	return api.Service{Name: "zitadel.feature.v2.FeatureService", RPCs: []api.RPC{
+		api.Unary("SetSystemFeatures", h.setSystem),
+		api.Unary("ResetSystemFeatures", h.resetSystem),
 		api.Unary("GetSystemFeatures", h.system),
 		api.Unary("SetInstanceFeatures", h.setInstance),
 		api.Unary("ResetInstanceFeatures", h.resetInstance),
 		api.Unary("GetInstanceFeatures", h.instance),
 	}}
+}
+
+func (h *Handlers) setSystem(ctx context.Context, r *pb.SetSystemFeaturesRequest) (*pb.SetSystemFeaturesResponse, error) {
+	d, err := api.Write(ctx, h.store, func(tx *eventstore.Tx) (eventstore.Details, error) {
+		return policy.SetSystemFeatures(tx,
+			policy.FeatureLoginDefaultOrg.To(r.LoginDefaultOrg),
+			policy.FeatureUserSchema.To(r.UserSchema),
+			policy.FeatureImprovedPerformance.To(paths(r.GetImprovedPerformance())),
+			policy.FeatureOIDCSingleV1SessionTermination.To(r.OidcSingleV1SessionTermination),
+			policy.FeatureLoginV2.To(loginV2(r.GetLoginV2())),
+			policy.FeaturePermissionCheckV2.To(r.PermissionCheckV2),
+			policy.FeatureEnableRelationalTables.To(r.EnableRelationalTables),
+			policy.RetiredFeature(r.OidcTokenExchange),       //nolint:staticcheck // clients still send it
+			policy.RetiredFeature(r.EnableBackChannelLogout)) //nolint:staticcheck // clients still send it
+	})
+	return &pb.SetSystemFeaturesResponse{Details: api.ChangedV2(d)}, err
+}
+
+func (h *Handlers) resetSystem(ctx context.Context, _ *pb.ResetSystemFeaturesRequest) (*pb.ResetSystemFeaturesResponse, error) {
+	d, err := api.Write(ctx, h.store, policy.ResetSystemFeatures)
+	return &pb.ResetSystemFeaturesResponse{Details: api.ChangedV2(d)}, err
 }
 
 func (h *Handlers) setInstance(ctx context.Context, r *pb.SetInstanceFeaturesRequest) (*pb.SetInstanceFeaturesResponse, error) {

@@ -5654,7 +5654,7 @@ func (x *GetOIDCSettingsResponse) GetSettings() *v13.OIDCSettings {
 	return nil
 }
 
-// The settings as a whole; each lifetime must be longer than zero.
+// The settings as a whole; each lifetime must be longer than zero, and 36,500 days at most.
 type AddOIDCSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long an access token is accepted.
@@ -5773,7 +5773,7 @@ func (x *AddOIDCSettingsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
-// The settings as a whole; each lifetime must be longer than zero.
+// The settings as a whole; each lifetime must be longer than zero, and 36,500 days at most.
 type UpdateOIDCSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long an access token is accepted.
@@ -14531,10 +14531,11 @@ type UpdateLoginPolicyRequest struct {
 	// True lets the login go on to the password for names that do not exist, so that it does not
 	// tell which names do.
 	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	// Where the login sends users when it was not started by an application: an absolute URI, or
-	// empty for the built-in page.
+	// Where the login sends users when it was not started by an application: an absolute URI of
+	// at most 2,000 bytes, or empty for the built-in page.
 	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s;
+	// every lifetime at most 36,500 days.
 	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
 	// For how long a login with an identity provider counts in a session.
 	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
@@ -22111,7 +22112,7 @@ func (*RemoveFailedEventResponse) Descriptor() ([]byte, []int) {
 // A table that is made from the events.
 type View struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the database.
+	// Kind of the database: sqlite or postgres.
 	Database string `protobuf:"bytes,1,opt,name=database,proto3" json:"database,omitempty"`
 	// Name of the table.
 	ViewName string `protobuf:"bytes,2,opt,name=view_name,json=viewName,proto3" json:"view_name,omitempty"`

@@ -15878,10 +15878,11 @@ type AddCustomLoginPolicyRequest struct {
 	// True lets the login go on to the password for names that do not exist, so that it does not
 	// tell which names do.
 	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	// Where the login sends users when it was not started by an application: an absolute URI, or
-	// empty for the built-in page.
+	// Where the login sends users when it was not started by an application: an absolute URI of
+	// at most 2,000 bytes, or empty for the built-in page.
 	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s;
+	// every lifetime at most 36,500 days.
 	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
 	// For how long a login with an identity provider counts in a session.
 	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
@@ -16150,10 +16151,11 @@ type UpdateCustomLoginPolicyRequest struct {
 	// True lets the login go on to the password for names that do not exist, so that it does not
 	// tell which names do.
 	IgnoreUnknownUsernames bool `protobuf:"varint,7,opt,name=ignore_unknown_usernames,json=ignoreUnknownUsernames,proto3" json:"ignore_unknown_usernames,omitempty"`
-	// Where the login sends users when it was not started by an application: an absolute URI, or
-	// empty for the built-in page.
+	// Where the login sends users when it was not started by an application: an absolute URI of
+	// at most 2,000 bytes, or empty for the built-in page.
 	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
-	// For how long a checked password counts in a session. In JSON seconds, such as 864000s.
+	// For how long a checked password counts in a session. In JSON seconds, such as 864000s;
+	// every lifetime at most 36,500 days.
 	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
 	// For how long a login with an identity provider counts in a session.
 	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`

@@ -199,7 +199,7 @@ type Link struct {
 	Type LinkType `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.settings.v2.LinkType" json:"type,omitempty"`
 	// An http or https address, or mailto: and a mail address.
 	Url string `protobuf:"bytes,2,opt,name=url,proto3" json:"url,omitempty"`
-	// Key of its text; absent: the text of its type.
+	// Key of its text, at most 200 characters; absent: the text of its type.
 	TranslationKey string `protobuf:"bytes,3,opt,name=translation_key,json=translationKey,proto3" json:"translation_key,omitempty"`
 	// Where it opens.
 	Target        LinkTarget `protobuf:"varint,4,opt,name=target,proto3,enum=zitadel.settings.v2.LinkTarget" json:"target,omitempty"`
@@ -369,7 +369,7 @@ func (x *GetLinkSettingsResponse) GetSource() Source {
 // The request of SetLinkSettings.
 type SetLinkSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose settings to read, see RequestContext.
+	// Whose links to set, see RequestContext.
 	Ctx *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	// All links; those that were set before are replaced.
 	Links         []*Link `protobuf:"bytes,2,rep,name=links,proto3" json:"links,omitempty"`
@@ -424,7 +424,7 @@ func (x *SetLinkSettingsRequest) GetLinks() []*Link {
 // The answer to SetLinkSettings.
 type SetLinkSettingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When they were set.
+	// When they were last changed.
 	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	// The links that hold now.
 	Settings      *LinkSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`
@@ -479,7 +479,7 @@ func (x *SetLinkSettingsResponse) GetSettings() *LinkSettings {
 // The request of ResetLinkSettings.
 type ResetLinkSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whose settings to read, see RequestContext.
+	// Whose links to reset, see RequestContext.
 	Ctx           *v2.RequestContext `protobuf:"bytes,1,opt,name=ctx,proto3" json:"ctx,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -525,7 +525,7 @@ func (x *ResetLinkSettingsRequest) GetCtx() *v2.RequestContext {
 // The answer to ResetLinkSettings.
 type ResetLinkSettingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When they were reset.
+	// When they were reset; absent where there were none.
 	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	// The links that hold now.
 	Settings      *LinkSettings `protobuf:"bytes,2,opt,name=settings,proto3" json:"settings,omitempty"`

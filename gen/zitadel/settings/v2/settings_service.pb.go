@@ -1242,7 +1242,7 @@ func (x *SetOrganizationSettingsRequest) GetOrganizationScopedUsernames() bool {
 // The answer to SetOrganizationSettings.
 type SetOrganizationSettingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When they were set.
+	// When they were last changed.
 	SetDate       *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=set_date,json=setDate,proto3" json:"set_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1334,7 +1334,7 @@ func (x *DeleteOrganizationSettingsRequest) GetOrganizationId() string {
 // The answer to DeleteOrganizationSettings.
 type DeleteOrganizationSettingsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// When they were removed.
+	// When they were removed; absent where there were none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
