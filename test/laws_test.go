@@ -29,10 +29,10 @@ var floors = [][]string{
 	{"internal/flow"},
 	{"internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/job"},
 	{"internal/policy"},
-	{"internal/authz", "internal/eventstore"},
+	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},
 	{"internal/config"},
-	{"internal/fault"},
+	{"internal/fault", "internal/hostname"},
 }
 
 // Only rooms from this floor up may know the wire.
