@@ -20,20 +20,24 @@ type Listing[T any] struct {
 
 // List reads a page of s, ordered by columns, and the number of all rows in one
 // round trip. The columns should end in a unique one, so that pages neither
-// repeat nor skip rows.
-func List[T any](ctx context.Context, r Reader, s *Select, p Page, columns []string, row func(Scan, *T) error) (Listing[T], error) {
+// repeat nor skip rows. also makes queries of the page that travel along.
+func List[T any](ctx context.Context, r Reader, s *Select, p Page, columns []string, row func(Scan, *T) error, also ...func(page *Select) Query) (Listing[T], error) {
 	out := Listing[T]{Rows: []T{}}
 	direction := " DESC"
 	if p.Asc {
 		direction = ""
 	}
 	s.Order(strings.Join(columns, direction+", ")+direction).Page(p.Offset, p.Limit)
-	err := r.Read(ctx, s.Count(&out.Total), s.Rows(func(scan Scan) error {
+	queries := []Query{s.Count(&out.Total), s.Rows(func(scan Scan) error {
 		var t T
 		err := row(scan, &t)
 		out.Rows = append(out.Rows, t)
 		return err
-	}))
+	})}
+	for _, query := range also {
+		queries = append(queries, query(s))
+	}
+	err := r.Read(ctx, queries...)
 	return out, err
 }
 
