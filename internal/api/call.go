@@ -141,7 +141,11 @@ func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (conte
 	case m.Permission == Public || m.Permission == Authenticated:
 		return ctx, nil
 	case strings.HasPrefix(m.Procedure, systemService):
-		return ctx, authz.Require(ctx, m.Permission, "")
+		// Whatever roles members may have, the installation is not their instance's.
+		if err := authz.Require(ctx, m.Permission, ""); err != nil {
+			return ctx, err
+		}
+		return ctx, authz.RequireSystem(ctx, m.Permission)
 	}
 	return ctx, authz.Require(ctx, m.Permission, caller.Org)
 }
