@@ -212,3 +212,23 @@ func TestStop(t *testing.T) {
 		t.Error("the finished job was not noted")
 	}
 }
+
+// TestLostLease: who was too slow does not end a job that another node has claimed.
+func TestLostLease(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, testdb.Open(t))
+	done := make(chan struct{})
+	stop := run(t, b, map[string]job.Work{"mine": func(ctx context.Context, _ job.Job) (time.Time, error) {
+		defer close(done)
+		return time.Time{}, b.DB().Write(ctx, func(tx *database.Tx) error {
+			tx.Exec(database.Statement{SQL: "UPDATE jobs SET due = due + 1000000"})
+			return nil
+		})
+	}})
+	b.record(t, "mine", "x")
+	<-done
+	stop()
+	if n, _ := b.jobs(t); n != 1 {
+		t.Error("the job of another node is gone")
+	}
+}
