@@ -239,8 +239,9 @@ func (g *generator) value(f protoreflect.FieldDescriptor, empty protoreflect.Val
 		return protoreflect.ValueOfUint32(8)
 	case protoreflect.Uint64Kind:
 		return protoreflect.ValueOfUint64(8)
+	default:
+		return empty
 	}
-	return empty
 }
 
 func (g *generator) string(f protoreflect.FieldDescriptor) string {

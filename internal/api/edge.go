@@ -116,7 +116,7 @@ func (e *Edge) trusts(ip netip.Addr) bool {
 // first: that one comes from the proxy that called us, and older ones perhaps from
 // the client.
 func forwarded(r *http.Request, name string) (out []string) {
-	for _, value := range strings.Split(strings.Join(r.Header.Values(name), ","), ",") {
+	for value := range strings.SplitSeq(strings.Join(r.Header.Values(name), ","), ",") {
 		if value = strings.TrimSpace(value); value != "" {
 			out = append(out, value)
 		}

@@ -27,15 +27,14 @@ func (f *Fold) Purge() {
 func (s *Store) Purge(ctx context.Context, instance string) (deleted int, done bool, err error) {
 	for _, t := range purged() {
 		for {
-			n, err := s.purgeOnce(ctx, instance, t)
-			deleted += n
-			switch {
-			case ctx.Err() != nil: // What was deleted stays so, and the next call goes on.
+			if ctx.Err() != nil { // The next call goes on.
 				return deleted, false, nil
-			case err != nil:
+			}
+			n, err := s.purgeOnce(ctx, instance, t)
+			if err != nil {
 				return deleted, false, err
 			}
-			if n < purgeBatch {
+			if deleted += n; n < purgeBatch {
 				break
 			}
 		}

@@ -21,14 +21,14 @@ type Table struct {
 
 var tables = map[string]Table{
 	"aggregates": {
-		Name: "aggregates", Key: []string{"instance_id", "type", "id"},
-		Columns: []string{"owner", "sequence", "hash", "created", "changed"},
+		Name: "aggregates", Key: list("instance_id, type, id"),
+		Columns: list("owner, sequence, hash, created, changed"),
 	},
 	"claims": {
-		Name: "claims", Key: []string{"instance_id", "kind", "value"},
-		Columns: []string{"aggregate_type", "aggregate_id"},
+		Name: "claims", Key: list("instance_id, kind, value"),
+		Columns: list("aggregate_type, aggregate_id"),
 	},
-	purges: {Name: purges, Key: []string{"instance_id"}, Columns: []string{"created"}},
+	purges: {Name: purges, Key: list("instance_id"), Columns: list("created")},
 }
 
 // transient names the tables that replay leaves out, with the reason.

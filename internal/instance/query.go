@@ -146,7 +146,7 @@ func scanDomain(scan database.Scan, d *Domain) error {
 
 // DomainByName is the filter by name, which has only one case.
 func DomainByName(m database.TextMethod, name string) database.Filter {
-	return database.Text{Exact: "d.domain", Lower: "d.domain"}.Match(m, name)
+	return database.Text{Exact: string(SortDomainName), Lower: string(SortDomainName)}.Match(m, name)
 }
 
 // DomainIsPrimary is the filter by whether a domain is the primary one.
