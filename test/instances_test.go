@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -164,18 +165,17 @@ func TestRemoveInstance(t *testing.T) {
 	s := startSystem(t)
 	addInstance(t, s, "big")
 	id := s.Var("big")
-	addMachines := func(n int, prefix string) error {
+	addOrgs := func(n int, prefix string) error {
 		return s.Store.Write(authz.AsSystem(context.Background(), id), func(tx *eventstore.Tx) error {
 			for i := range n {
-				name := fmt.Sprint(prefix, i)
-				if _, err := user.AddMachine(tx, id, "1", tx.NewID(), user.Machine{UserName: name, Name: name}); err != nil {
+				if _, err := org.Add(tx, id, tx.NewID(), fmt.Sprint(prefix, i)); err != nil {
 					return err
 				}
 			}
 			return nil
 		})
 	}
-	if err := addMachines(1300, "robot"); err != nil {
+	if err := addOrgs(1300, "org"); err != nil {
 		t.Fatal(err)
 	}
 	s.Run(t, testkit.Call{Name: "remove", As: "operator", Do: "DELETE /system/v1/instances/$big", Want: `{"details":{"resourceOwner":"$big"}}`, Events: []string{"instance.removed"}})
@@ -186,7 +186,7 @@ func TestRemoveInstance(t *testing.T) {
 	if n := rowsOf(t, s, id); n != 0 {
 		t.Errorf("%d rows are left", n)
 	}
-	if err := addMachines(2, "late"); err != nil {
+	if err := addOrgs(2, "late"); err != nil {
 		t.Fatal(err)
 	}
 	if rowsOf(t, s, id) == 0 {
@@ -205,9 +205,61 @@ func TestRemoveInstance(t *testing.T) {
 		t.Errorf("%d events are kept, %d jobs are left", events, jobs)
 	}
 	// Nobody can purge what was not removed.
-	if _, _, err := s.Store.Purge(t.Context(), s.InstanceID); err == nil {
+	if _, err := s.Store.Purge(t.Context(), s.InstanceID); err == nil {
 		t.Error("a living instance was purged")
 	}
+}
+
+// TestRemoveLargeOrg removes an organization of more users than one transaction
+// ends: none of them can call from then on, and all are gone in the end.
+func TestRemoveLargeOrg(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	const n = 450
+	s.Run(t, testkit.Call{Name: "add", Do: "POST /v2/organizations", Body: `{"name":"Large","organizationId":"large"}`, Status: 201, Events: orgAdded})
+	tokens := make([]string, n)
+	err := s.Store.Write(authz.AsSystem(t.Context(), s.InstanceID), func(tx *eventstore.Tx) error {
+		for i := range n {
+			id, name := tx.NewID(), fmt.Sprint("robot", i)
+			if _, err := user.AddMachine(tx, s.InstanceID, "large", id, user.Machine{UserName: name, Name: name}); err != nil {
+				return err
+			}
+			token, hash := user.NewToken()
+			tokens[i] = token
+			if _, _, err := user.AddPAT(tx, s.InstanceID, "large", id, hash, time.Time{}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetToken("last", tokens[n-1])
+	me := testkit.Call{Name: "a user", As: "last", Do: "GET /auth/v1/users/me"}
+	s.Run(t, me)
+	// Through another store, which does not wake the server's runner of jobs.
+	err = eventstore.New(s.DB, s.Clock.Now).Write(authz.AsSystem(t.Context(), s.InstanceID), func(tx *eventstore.Tx) error {
+		_, err := flow.RemoveOrg(tx, s.InstanceID, "large")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	me.Status = 401
+	s.Run(t, me,
+		testkit.Call{Name: "no user for an organization that is none", In: "large", Do: "POST /management/v1/users/machine", Body: `{"userName":"x","name":"x"}`, Status: 404},
+		testkit.Call{Name: "nor one of the id, which would get the users", Do: "POST /v2/organizations", Body: `{"name":"New","organizationId":"large"}`, Status: 409},
+	)
+	s.Settle(t)
+	var users, tokensLeft uint64
+	if err := s.DB.Read(t.Context(), database.From("*", "users").Where("org_id = 'large'").Count(&users), database.From("*", "access_tokens").Count(&tokensLeft)); err != nil {
+		t.Fatal(err)
+	}
+	if users != 0 || tokensLeft != 1 {
+		t.Errorf("%d users and %d tokens are left", users, tokensLeft)
+	}
+	s.Run(t, me, testkit.Call{Name: "the id is free now", Do: "POST /v2/organizations", Body: `{"name":"New","organizationId":"large"}`, Status: 201, Events: orgAdded})
 }
 
 // TestInstanceRoundTrips: the gate asks once, and so does a list with its domains.

@@ -22,24 +22,24 @@ func (f *Fold) Purge() {
 	f.Exec("INSERT INTO purges (instance_id, created) VALUES (?, ?)", f.Instance, f.Micros())
 }
 
-// Purge deletes rows of an instance that is gone, in short transactions, until
-// none is left or ctx ends. It reports how many it deleted and whether all are.
-func (s *Store) Purge(ctx context.Context, instance string) (deleted int, done bool, err error) {
+// purgeRun is the most transactions of one call of Purge.
+const purgeRun = 200
+
+// Purge deletes rows of an instance that is gone, in short transactions, and
+// reports whether none is left. Otherwise there is more to do for another call.
+func (s *Store) Purge(ctx context.Context, instance string) (done bool, err error) {
+	left := purgeRun
 	for _, t := range purged() {
-		for {
-			if ctx.Err() != nil { // The next call goes on.
-				return deleted, false, nil
+		for n := purgeBatch; n == purgeBatch; left-- {
+			if left == 0 || ctx.Err() != nil {
+				return false, nil
 			}
-			n, err := s.purgeOnce(ctx, instance, t)
-			if err != nil {
-				return deleted, false, err
-			}
-			if deleted += n; n < purgeBatch {
-				break
+			if n, err = s.purgeOnce(ctx, instance, t); err != nil {
+				return false, err
 			}
 		}
 	}
-	return deleted, true, nil
+	return true, nil
 }
 
 // purged lists the tables whose rows belong to instances.

@@ -38,12 +38,17 @@ func RemoveInstance(tx *eventstore.Tx, id string) (eventstore.Details, error) {
 
 // Work is the work for each kind of job that the verbs of this package record.
 func Work(store *eventstore.Store) map[string]job.Work {
-	return map[string]job.Work{jobPurge: func(ctx context.Context, j job.Job) (time.Time, error) {
+	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store)}
+}
+
+// purgeInstance is the work of jobPurge.
+func purgeInstance(store *eventstore.Store) job.Work {
+	return func(ctx context.Context, j job.Job) (time.Time, error) {
 		var p purge
 		if err := json.Unmarshal(j.Payload, &p); err != nil {
 			return time.Time{}, fmt.Errorf("payload of %s: %w", j.Kind, err)
 		}
-		_, done, err := store.Purge(ctx, p.InstanceID)
+		done, err := store.Purge(ctx, p.InstanceID)
 		last := p.Removed.Add(lastCall)
 		switch {
 		case err != nil:
@@ -54,7 +59,7 @@ func Work(store *eventstore.Store) map[string]job.Work {
 			return last, nil
 		}
 		return time.Time{}, nil
-	}}
+	}
 }
 
 // maxBulk is the most instances whose limits one call can set.

@@ -67,15 +67,23 @@ func start(tx *eventstore.Tx, a eventstore.Aggregate) error {
 	if err := eventstore.CheckID(a.ID); err != nil {
 		return err
 	}
-	taken := false
+	taken, there := false, false
 	err := tx.Start(a, database.Query{
 		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{a.Instance, a.ID},
 		Row: func(database.Scan) error { taken = true; return nil },
+	}, database.Query{
+		SQL: "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{a.Instance, a.Owner},
+		Row: func(database.Scan) error { there = true; return nil },
 	})
-	if err == nil && taken {
-		err = errIDTaken
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		return errNoOrg
+	case taken:
+		return errIDTaken
 	}
-	return err
+	return nil
 }
 
 func setState(state int) func(*eventstore.Fold, eventstore.None) error {
@@ -89,6 +97,7 @@ func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 var (
 	errTaken   = fault.AlreadyExists("USER-taken", "A user of this name exists already.")
 	errIDTaken = fault.AlreadyExists("USER-id", "A user with this id exists already.")
+	errNoOrg   = fault.NotFound("ORG-missing", "There is no such organization.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
 )
 
@@ -159,40 +168,26 @@ func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, er
 	return Removed.Emit(tx, aggregate(instance, org, id), removed{u.UserName})
 }
 
-// IDsOf lists the users of an organization.
-func IDsOf(tx *eventstore.Tx, instance, org string) ([]string, error) {
-	var ids []string
-	err := tx.Read(database.Query{
-		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND org_id = ? ORDER BY user_id", Args: []any{instance, org},
-		Row: func(scan database.Scan) error {
-			var id string
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		},
-	})
-	return ids, err
-}
-
-// RemoveAllOf ends every user of an organization that is being removed.
-func RemoveAllOf(tx *eventstore.Tx, instance, org string) error {
+// RemoveSomeOf ends at most so many users of an organization that is gone, and
+// reports how many it ended.
+func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint64, err error) {
 	if err := authz.Require(tx.Context(), "org.delete", org); err != nil {
-		return err
+		return 0, err
 	}
 	var ids, names []string
-	err := tx.Read(database.Query{
-		SQL: "SELECT user_id, user_name FROM users WHERE instance_id = ? AND org_id = ? ORDER BY user_id", Args: []any{instance, org},
-		Row: func(scan database.Scan) error {
-			var id, name string
-			err := scan(&id, &name)
-			ids, names = append(ids, id), append(names, name)
-			return err
-		},
-	})
+	if err := tx.Read(database.From("user_id, user_name", "users").Where("instance_id = ? AND org_id = ?", instance, org).
+		Order("user_id").Page(0, most).Rows(func(scan database.Scan) error {
+		var id, name string
+		err := scan(&id, &name)
+		ids, names = append(ids, id), append(names, name)
+		return err
+	})); err != nil {
+		return 0, err
+	}
 	for i, id := range ids {
-		if err == nil {
-			_, err = Removed.Emit(tx, aggregate(instance, org, id), removed{names[i]})
+		if _, err := Removed.Emit(tx, aggregate(instance, org, id), removed{names[i]}); err != nil {
+			return 0, err
 		}
 	}
-	return err
+	return uint64(len(ids)), nil
 }
