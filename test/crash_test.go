@@ -112,7 +112,7 @@ func TestKilledServer(t *testing.T) {
 	config := testdb.Config(t)
 	db := testdb.Connect(t, config)
 	store := eventstore.New(db, nil)
-	created, err := flow.Setup(context.Background(), store, flow.NewInstance{Name: "Gatehouse", Domain: "localhost", OrgName: "Gatehouse", OwnerName: "admin"})
+	created, err := flow.Setup(context.Background(), store, "Gatehouse", "localhost")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ var floors = [][]string{
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},
 	{"internal/config"},
-	{"internal/fault"},
+	{"internal/fault", "internal/hostname"},
 }
 
 // Only rooms from this floor up may know the wire.

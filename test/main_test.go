@@ -33,13 +33,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// onlyRefuse are the RPCs whose one true answer is a refusal.
+var onlyRefuse = []string{
+	"/zitadel.system.v1.SystemService/RemoveFailedEvent", // no event fails
+}
+
 func withoutScenario() (out []string) {
 	s, err := server.New(&database.DB{}, server.Options{})
 	if err != nil {
 		return []string{err.Error()}
 	}
 	for procedure, built := range s.API.Built() {
-		if built && !testkit.Answered(procedure) {
+		if built && !testkit.Answered(procedure) && !slices.Contains(onlyRefuse, procedure) {
 			out = append(out, procedure)
 		}
 	}

@@ -217,7 +217,10 @@ func TestOlderInstance(t *testing.T) {
 		id = tx.NewID()
 		home, owner := tx.NewID(), tx.NewID()
 		for _, step := range []func() (eventstore.Details, error){
-			func() (eventstore.Details, error) { return instance.Add(tx, id, "Older", "older.localhost") },
+			func() (eventstore.Details, error) { return instance.Add(tx, id, "Older") },
+			func() (eventstore.Details, error) {
+				return eventstore.Details{}, instance.AddGeneratedDomain(tx, id, "older.localhost")
+			},
 			func() (eventstore.Details, error) { return org.Add(tx, id, home, "Older") },
 			func() (eventstore.Details, error) {
 				return user.AddMachine(tx, id, home, owner, user.Machine{UserName: "admin", Name: "Admin"})

@@ -127,7 +127,7 @@ func firstInstance(ctx context.Context, store *eventstore.Store, host, tokenFile
 		return false, fmt.Errorf("token file: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	created, err := flow.Setup(ctx, store, flow.NewInstance{Name: "Gatehouse", Domain: host, OrgName: "Gatehouse", OwnerName: "admin"})
+	created, err := flow.Setup(ctx, store, "Gatehouse", host)
 	if err != nil {
 		return false, err
 	}

@@ -82,10 +82,24 @@ func Entries[E interface {
 
 // Member is a member as v1 shows it.
 func Member(m flow.Member) *memberpb.Member {
-	return &memberpb.Member{
-		UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.Name,
+	out := &memberpb.Member{
+		UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.DisplayName(),
 		UserType: userpb.Type_TYPE_MACHINE, UserResourceOwner: m.OrgID, Details: View(m.Details),
+		Email: m.Human.Email, FirstName: m.Human.FirstName, LastName: m.Human.LastName,
 	}
+	if m.IsHuman() {
+		out.UserType = userpb.Type_TYPE_HUMAN
+	}
+	return out
+}
+
+// MemberColumns are what v1 sorts members by.
+var MemberColumns = map[memberpb.MemberFieldColumnName]string{
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_UNSPECIFIED:         flow.SortMemberCreated,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_USER_ID:             flow.SortMemberUser,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_CREATION_DATE:       flow.SortMemberCreated,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_CHANGE_DATE:         flow.SortMemberChanged,
+	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_USER_RESOURCE_OWNER: flow.SortMemberOrg,
 }
 
 // MemberFilter is a filter of v1 for members.
@@ -94,11 +108,11 @@ func MemberFilter(q *memberpb.SearchQuery) (database.Filter, error) {
 	case *memberpb.SearchQuery_UserIdQuery:
 		return flow.MemberWithID(f.UserIdQuery.GetUserId()), nil
 	case *memberpb.SearchQuery_FirstNameQuery:
-		return flow.MemberByPersonalData(database.TextMethod(f.FirstNameQuery.GetMethod()), f.FirstNameQuery.GetFirstName()), nil
+		return flow.MemberByFirstName(database.TextMethod(f.FirstNameQuery.GetMethod()), f.FirstNameQuery.GetFirstName()), nil
 	case *memberpb.SearchQuery_LastNameQuery:
-		return flow.MemberByPersonalData(database.TextMethod(f.LastNameQuery.GetMethod()), f.LastNameQuery.GetLastName()), nil
+		return flow.MemberByLastName(database.TextMethod(f.LastNameQuery.GetMethod()), f.LastNameQuery.GetLastName()), nil
 	case *memberpb.SearchQuery_EmailQuery:
-		return flow.MemberByPersonalData(database.TextMethod(f.EmailQuery.GetMethod()), f.EmailQuery.GetEmail()), nil
+		return flow.MemberByEmail(database.TextMethod(f.EmailQuery.GetMethod()), f.EmailQuery.GetEmail()), nil
 	}
 	return nil, ErrFilter
 }
@@ -131,13 +145,33 @@ func MembershipFilter(q *userpb.MembershipQuery) (database.Filter, error) {
 
 // User is a user as v1 shows it.
 func User(p flow.Person, logins []string) *userpb.User {
-	return &userpb.User{
+	out := &userpb.User{
 		Id: p.ID, State: userpb.UserState(p.State), UserName: p.UserName, LoginNames: logins, PreferredLoginName: p.LoginName, //nolint:gosec // a small number
 		Details: View(p.Details),
-		Type: &userpb.User_Machine{Machine: &userpb.Machine{
-			Name: p.Name, Description: p.Description, AccessTokenType: userpb.AccessTokenType(p.AccessTokenType),
-		}},
 	}
+	if p.IsHuman() {
+		out.Type = &userpb.User_Human{Human: human(p.Human)}
+	} else {
+		out.Type = &userpb.User_Machine{Machine: &userpb.Machine{
+			Name: p.Name, Description: p.Description, AccessTokenType: userpb.AccessTokenType(p.AccessTokenType),
+		}}
+	}
+	return out
+}
+
+func human(h flow.Human) *userpb.Human {
+	out := &userpb.Human{
+		Profile: &userpb.Profile{
+			FirstName: h.FirstName, LastName: h.LastName, NickName: h.NickName, DisplayName: h.DisplayName,
+			PreferredLanguage: h.PreferredLanguage, Gender: userpb.Gender(h.Gender),
+		},
+		Email:           &userpb.Email{Email: h.Email, IsEmailVerified: h.EmailVerified},
+		PasswordChanged: Timestamp(h.PasswordChanged),
+	}
+	if h.Phone != "" {
+		out.Phone = &userpb.Phone{Phone: h.Phone, IsPhoneVerified: h.PhoneVerified}
+	}
+	return out
 }
 
 // forever is the date that stands for "never" on the wire.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,8 @@ type Edge struct {
 	// Ready reports whether the server can do its work.
 	Ready func(ctx context.Context) error
 	// TrustedProxies may say for whom they call, by X-Forwarded-For,
-	// X-Forwarded-Host and X-Forwarded-Proto. From others the headers are ignored.
+	// X-Forwarded-Host or X-Zitadel-Instance-Host, and X-Forwarded-Proto. From others
+	// the headers are ignored.
 	TrustedProxies []netip.Prefix
 }
 
@@ -86,22 +88,44 @@ func (e *Edge) origin(call *Call, r *http.Request) {
 		return
 	}
 	call.RemoteIP = peer.Addr().Unmap().String()
-	for _, p := range e.TrustedProxies {
-		if !p.Contains(peer.Addr().Unmap()) {
-			continue
-		}
-		for _, name := range []string{"X-Zitadel-Instance-Host", "X-Forwarded-Host"} {
-			if host := r.Header.Get(name); host != "" {
-				call.Host = withoutPort(host)
-				break
-			}
-		}
-		if hops := strings.Split(r.Header.Get("X-Forwarded-For"), ","); strings.TrimSpace(hops[len(hops)-1]) != "" {
-			call.RemoteIP = strings.TrimSpace(hops[len(hops)-1])
-		}
-		call.Secure = call.Secure || r.Header.Get("X-Forwarded-Proto") == "https"
+	if !e.trusts(peer.Addr().Unmap()) {
 		return
 	}
+	for _, name := range []string{"X-Zitadel-Instance-Host", "X-Forwarded-Host"} {
+		if said := forwarded(r, name); len(said) > 0 {
+			call.Host = withoutPort(said[0])
+			break
+		}
+	}
+	for _, hop := range forwarded(r, "X-Forwarded-For") {
+		ip, err := netip.ParseAddr(hop)
+		if err != nil {
+			break
+		}
+		if call.RemoteIP = ip.Unmap().String(); !e.trusts(ip.Unmap()) {
+			break
+		}
+	}
+	if said := forwarded(r, "X-Forwarded-Proto"); len(said) > 0 {
+		call.Secure = call.Secure || said[0] == "https"
+	}
+}
+
+func (e *Edge) trusts(ip netip.Addr) bool {
+	return slices.ContainsFunc(e.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(ip) })
+}
+
+// forwarded gives the values of a header to which each proxy appends, the newest
+// first: that one comes from the proxy that called us, and older ones perhaps from
+// the client.
+func forwarded(r *http.Request, name string) (out []string) {
+	for value := range strings.SplitSeq(strings.Join(r.Header.Values(name), ","), ",") {
+		if value = strings.TrimSpace(value); value != "" {
+			out = append(out, value)
+		}
+	}
+	slices.Reverse(out)
+	return out
 }
 
 func withoutPort(host string) string {

@@ -35,7 +35,7 @@ func Event(e flow.Entry) (*eventpb.Event, error) {
 		return nil, err
 	}
 	return &eventpb.Event{
-		Editor:       &eventpb.Editor{UserId: e.Creator, DisplayName: e.Editor.Name},
+		Editor:       &eventpb.Editor{UserId: e.Creator, DisplayName: e.Editor.DisplayName()},
 		Aggregate:    &eventpb.Aggregate{Id: e.ID, Type: AggregateType(e.Aggregate.Type), ResourceOwner: e.Owner},
 		Sequence:     e.Sequence,
 		CreationDate: timestamppb.New(e.Created),
@@ -62,7 +62,7 @@ func untranslated(name string) *messagepb.LocalizedMessage {
 func Change(e flow.Entry) *changepb.Change {
 	return &changepb.Change{
 		ChangeDate: timestamppb.New(e.Created), EventType: untranslated(e.Type), Sequence: e.Sequence,
-		EditorId: e.Creator, EditorDisplayName: e.Editor.Name, EditorPreferredLoginName: e.Editor.LoginName,
+		EditorId: e.Creator, EditorDisplayName: e.Editor.DisplayName(), EditorPreferredLoginName: e.Editor.LoginName,
 		ResourceOwnerId: e.Owner,
 	}
 }

@@ -98,3 +98,20 @@ func ColumnOf[E comparable, C any](columns map[E]C, wanted E) (C, error) {
 	}
 	return c, nil
 }
+
+// ListOf is what the requests of lists share: the page, the column to sort by and
+// the filters, in the terms of the rooms below.
+func ListOf[P interface {
+	GetOffset() uint64
+	GetLimit() uint32
+	GetAsc() bool
+}, E comparable, C, Q any](ctx context.Context, page P, columns map[E]C, by E, queries []Q, filter func(Q) (database.Filter, error)) (p database.Page, c C, filters []database.Filter, err error) {
+	if p, err = PageOf(ctx, page); err != nil {
+		return p, c, nil, err
+	}
+	if c, err = ColumnOf(columns, by); err != nil {
+		return p, c, nil, err
+	}
+	filters, err = Filters(queries, filter)
+	return p, c, filters, err
+}

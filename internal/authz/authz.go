@@ -11,6 +11,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
@@ -44,6 +45,11 @@ type Caller struct {
 	// SystemUser is set for users from the configuration. Their memberships
 	// without an organization hold on the system and on their instances.
 	SystemUser bool
+	// Elsewhere gives the memberships in another instance than Instance, or in the
+	// installation as a whole where the id is empty. Only system users have any.
+	Elsewhere func(instance string) []Membership
+	// LogSince is the time before which the caller sees no events; zero: all.
+	LogSince time.Time
 }
 
 // The refusals of the wire.
@@ -133,6 +139,40 @@ func Require(ctx context.Context, permission, org string) error {
 // RequireInstance is Require on the instance as a whole.
 func RequireInstance(ctx context.Context, permission string) error {
 	return Require(ctx, permission, "")
+}
+
+// at is the caller in an instance or, where it is empty, in the installation.
+func (c *Caller) at(instance string) *Caller {
+	if c == nil || c.System || instance == c.Instance {
+		return c
+	}
+	other := *c
+	other.Instance, other.Memberships = instance, nil
+	if c.Elsewhere != nil {
+		other.Memberships = c.Elsewhere(instance)
+	}
+	return &other
+}
+
+// RequireAt refuses unless the context's caller has the permission own on the
+// instance, or other where that is not the one that the call came to. Nobody but
+// system users is anybody in another instance: to others it does not exist.
+func RequireAt(ctx context.Context, instance, own, other string) error {
+	c := From(ctx)
+	here := c.at(instance)
+	switch {
+	case here != c:
+		return Require(WithCaller(ctx, here), other, "")
+	case c != nil && c.SystemUser && c.Can(other, ""):
+		return nil
+	}
+	return Require(ctx, own, "")
+}
+
+// RequireSystem refuses unless the context's caller has permission on the
+// installation as a whole.
+func RequireSystem(ctx context.Context, permission string) error {
+	return RequireAt(ctx, "", permission, permission)
 }
 
 // Where gives the SQL condition that column names an organization on which the

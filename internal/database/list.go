@@ -37,24 +37,24 @@ type Listing[T any] struct {
 
 // List reads a page of s, ordered by columns, and the number of all rows in one
 // round trip. The columns should end in a unique one, so that pages neither
-// repeat nor skip rows.
-func List[T any](ctx context.Context, r Reader, s *Select, p Page, columns []string, row func(Scan, *T) error) (Listing[T], error) {
+// repeat nor skip rows. also makes queries of the page that travel along.
+func List[T any](ctx context.Context, r Reader, s *Select, p Page, columns []string, row func(Scan, *T) error, also ...func(page *Select) Query) (Listing[T], error) {
 	out := Listing[T]{Rows: []T{}}
 	direction := " DESC"
 	if p.Asc {
 		direction = ""
 	}
 	s.Order(strings.Join(columns, direction+", ")+direction).Page(p.Offset, p.Limit)
-	count := s.Count(&out.Total)
 	cursor := p.Cursor
 	if cursor == nil {
 		cursor = &Cursor{}
 	}
 	key := make([]any, len(columns))
+	queries := []Query{s.Count(&out.Total)}
 	if err := s.after(cursor, columns, p.Asc); err != nil {
 		return out, err
 	}
-	err := r.Read(ctx, count, s.Rows(func(scan Scan) error {
+	queries = append(queries, s.Rows(func(scan Scan) error {
 		var t T
 		err := row(func(dest ...any) error {
 			for i := range key {
@@ -65,6 +65,10 @@ func List[T any](ctx context.Context, r Reader, s *Select, p Page, columns []str
 		out.Rows = append(out.Rows, t)
 		return err
 	}))
+	for _, query := range also {
+		queries = append(queries, query(s))
+	}
+	err := r.Read(ctx, queries...)
 	if n := uint64(len(out.Rows)); n > 0 && n == p.Limit {
 		cursor.Next = s.mark(key)
 	}

@@ -50,6 +50,13 @@ func (s *Select) Page(offset, limit uint64) *Select {
 	return s
 }
 
+// Only is the same list with other columns.
+func (s *Select) Only(columns string) *Select {
+	other := *s
+	other.columns = columns
+	return &other
+}
+
 func (s *Select) conditions() string {
 	if len(s.where) == 0 {
 		return ""

@@ -13,10 +13,12 @@ import (
 // events, and replay leaves it out. What happened is an event all the same.
 type Ephemeral struct{ table string }
 
-// DeclareEphemeral says that a table is ephemeral, and why. Its columns instance_id
-// and expires are those that a purge and Expire look at.
-func DeclareEphemeral(table, reason string) *Ephemeral {
+// DeclareEphemeral says that a table is ephemeral, and why. key are the columns of
+// its key, separated by commas. Its rows go with their instance, by the column
+// instance_id, or by Expire after the time in the column expires.
+func DeclareEphemeral(table, key, reason string) *Ephemeral {
 	transient[table] = reason
+	transientTables = append(transientTables, Table{Name: table, Key: list(key)})
 	return &Ephemeral{table}
 }
 

@@ -85,6 +85,7 @@ type Store struct {
 	db    *database.DB
 	clock func() time.Time
 	ids   *idSource
+	jobs  chan struct{}
 }
 
 // New makes a store. clock may be nil for the system's.
@@ -92,7 +93,7 @@ func New(db *database.DB, clock func() time.Time) *Store {
 	if clock == nil {
 		clock = time.Now //nolint:forbidigo // the one place where the system's clock comes in
 	}
-	return &Store{db: db, clock: clock, ids: &idSource{db: db, clock: clock}}
+	return &Store{db: db, clock: clock, ids: &idSource{db: db, clock: clock}, jobs: make(chan struct{}, 1)}
 }
 
 // DB is the database under the ledger.
@@ -121,14 +122,32 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 	if origin.DryRun {
 		run = s.db.DryRun
 	}
-	return run(ctx, func(db *database.Tx) error {
+	wake := false
+	err := run(ctx, func(db *database.Tx) error {
 		tx := &Tx{ctx: ctx, db: db, store: s, origin: origin, now: s.Now(), heads: map[Aggregate]*head{}}
 		if err := fn(tx); err != nil {
 			return err
 		}
 		tx.writeHeads()
+		wake = tx.jobs && !origin.DryRun
 		return nil
 	})
+	if err == nil && wake {
+		s.WakeJobs()
+	}
+	return err
+}
+
+// Jobs gives a value after transactions of this process that recorded jobs.
+// Those of other processes show in the table only.
+func (s *Store) Jobs() <-chan struct{} { return s.jobs }
+
+// WakeJobs is what a commit with jobs does: it makes Jobs give a value.
+func (s *Store) WakeJobs() {
+	select {
+	case s.jobs <- struct{}{}:
+	default: // One is waiting already; it stands for both.
+	}
 }
 
 // Tx is a transaction on the ledger. It can read and emit, and write nothing else.
@@ -142,6 +161,7 @@ type Tx struct {
 	order  []*head
 	memo   map[any]any
 	replay bool
+	jobs   bool // some were recorded
 }
 
 // head is the end of an aggregate's stream.
@@ -243,6 +263,7 @@ func (tx *Tx) Job(instance, kind string, payload any, due time.Time) error {
 	if err != nil {
 		return fmt.Errorf("job %s: %w", kind, err)
 	}
+	tx.jobs = true
 	tx.db.Exec(database.Statement{
 		SQL:  "INSERT INTO jobs (instance_id, kind, payload, due, attempts, last_error) VALUES (?, ?, ?, ?, 0, '')",
 		Args: []any{instance, kind, string(data), due.UnixMicro()},

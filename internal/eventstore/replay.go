@@ -21,13 +21,14 @@ type Table struct {
 
 var tables = map[string]Table{
 	"aggregates": {
-		Name: "aggregates", Key: []string{"instance_id", "type", "id"},
-		Columns: []string{"owner", "sequence", "hash", "created", "changed"},
+		Name: "aggregates", Key: list("instance_id, type, id"),
+		Columns: list("owner, sequence, hash, created, changed"),
 	},
 	"claims": {
-		Name: "claims", Key: []string{"instance_id", "kind", "value"},
-		Columns: []string{"aggregate_type", "aggregate_id"},
+		Name: "claims", Key: list("instance_id, kind, value"),
+		Columns: list("aggregate_type, aggregate_id"),
 	},
+	purges: {Name: purges, Key: list("instance_id"), Columns: list("created")},
 }
 
 // transient names the tables that replay leaves out, with the reason.
@@ -41,15 +42,19 @@ var transient = map[string]string{
 
 // DeclareTable says that folds write a table. key and columns are separated by commas.
 func DeclareTable(name, key, columns string) {
-	split := func(s string) []string {
-		parts := strings.Split(s, ",")
-		for i, p := range parts {
-			parts[i] = strings.TrimSpace(p)
-		}
-		return parts
-	}
-	tables[name] = Table{Name: name, Key: split(key), Columns: split(columns)}
+	tables[name] = Table{Name: name, Key: list(key), Columns: list(columns)}
 }
+
+func list(names string) []string {
+	parts := strings.Split(names, ",")
+	for i, p := range parts {
+		parts[i] = strings.TrimSpace(p)
+	}
+	return parts
+}
+
+// transientTables are those of the transient tables whose rows belong to instances.
+var transientTables = []Table{{Name: "jobs", Key: []string{"id"}}}
 
 // Tables lists the declared tables by name.
 func Tables() []Table {
@@ -175,7 +180,7 @@ func replay(ctx context.Context, scratch *database.DB, events []Event, problem f
 	})
 }
 
-// compare reads a table from both sides in the order of its key.
+// compare reads a table from both sides, without the instances that are gone.
 func compare(ctx context.Context, source, scratch database.Reader, t Table, problem func(string, ...any)) error {
 	want, err := rows(ctx, scratch, t)
 	if err != nil {
@@ -211,16 +216,17 @@ func rows(ctx context.Context, r database.Reader, t Table) (map[string]string, e
 	for i := range values {
 		dest[i] = &values[i]
 	}
-	err := r.Read(ctx, database.Query{
-		SQL: "SELECT " + strings.Join(cast, ", ") + " FROM " + t.Name,
-		Row: func(scan database.Scan) error {
-			if err := scan(dest...); err != nil {
-				return err
-			}
-			n := len(t.Key)
-			out[strings.Join(values[:n], " ")] = fmt.Sprintf("%q", values[n:])
-			return nil
-		},
-	})
+	q := database.From(strings.Join(cast, ", "), t.Name)
+	if t.perInstance() {
+		q.Where("instance_id NOT IN (SELECT instance_id FROM purges)")
+	}
+	err := r.Read(ctx, q.Rows(func(scan database.Scan) error {
+		if err := scan(dest...); err != nil {
+			return err
+		}
+		n := len(t.Key)
+		out[strings.Join(values[:n], " ")] = fmt.Sprintf("%q", values[n:])
+		return nil
+	}))
 	return out, err
 }

@@ -1,6 +1,7 @@
 package eventstore
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -85,6 +86,18 @@ func scanEvent(scan database.Scan) (Event, error) {
 		&e.Owner, &e.Creator, &created, &payload, &e.digest, &e.Hash)
 	e.Created, e.Payload = microTime(created), []byte(payload)
 	return e, err
+}
+
+// LastEvent is the position and the time of the newest event of all.
+func (s *Store) LastEvent(ctx context.Context) (position uint64, at time.Time, err error) {
+	err = s.Read(ctx, database.From("position, created", "events").Order("position DESC").Page(0, 1).
+		Rows(func(scan database.Scan) error {
+			var created int64
+			err := scan(&position, &created)
+			at = microTime(created)
+			return err
+		}))
+	return position, at, err
 }
 
 // Visible is the event's payload as readers of the log may see it: without the

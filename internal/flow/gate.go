@@ -6,6 +6,8 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -13,8 +15,9 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -40,6 +43,9 @@ func NewGate(store *eventstore.Store, roles *authz.Roles, externalURL string, us
 // Instance is the instance that a request is for.
 type Instance struct {
 	ID, DefaultOrg, DefaultLanguage string
+	// logSince is the time before which no events are shown; zero: all are.
+	logSince time.Time
+	blocked  bool
 }
 
 // Credentials are what a request says about itself.
@@ -56,16 +62,18 @@ var (
 	errNoToken   = fault.Unauthenticated("", "This call needs a token.")
 	errScheme    = fault.Unauthenticated("AUTH-toLo1", "The Authorization header must be \"Bearer\" and a token.")
 	errToken     = fault.Unauthenticated("AUTH-7fs1e", "The token is not valid, or no longer.")
+	errBlocked   = fault.Exhausted("LIMITS-blocked", "This instance is blocked. Ask those who run the installation.")
 	errNoSuchOrg = fault.Denied("AUTH-Bs7Ds", "There is no such organization.")
 )
 
 // One row per role of the caller; a single row with empty columns where there is
 // no valid token or no role.
-const enterSQL = `SELECT i.instance_id, i.default_org, i.default_language,
+const enterSQL = `SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''),
 	COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
 	COALESCE(a.id, ''), COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
 	FROM instance_domains d
 	JOIN instances i ON i.instance_id = d.instance_id
+	LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
 	LEFT JOIN access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?
 	LEFT JOIN users u ON u.instance_id = t.instance_id AND u.user_id = t.user_id
 	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
@@ -88,18 +96,19 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		operator, tokenErr = &u, err
 	}
 	if operator != nil && tokenErr == nil && c.System {
-		return in, operator.caller(in, true, "", g.roles), nil
+		return in, operator.caller(in, "", g.roles), nil
 	}
 	caller := &authz.Caller{Roles: g.roles}
 	var expires int64
 	var userState, orgState int
 	var namedOrg string
+	var limits []byte
 	roles := map[string][]string{}
 	err := g.store.Read(ctx, database.Query{
-		SQL: enterSQL, Args: []any{hash, c.Org, instance.Canonical(c.Host)},
+		SQL: enterSQL, Args: []any{hash, c.Org, hostname.Canonical(c.Host)},
 		Row: func(scan database.Scan) error {
 			var kind, object, role string
-			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &caller.UserID, &expires,
+			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires,
 				&caller.HomeOrg, &userState, &orgState, &namedOrg, &kind, &object, &role)
 			if kind == "instance" {
 				object = ""
@@ -110,9 +119,14 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 			return err
 		},
 	})
+	if err == nil {
+		err = in.limit(limits, g.store.Now())
+	}
 	switch {
 	case err != nil:
 		return in, nil, err
+	case in.blocked && (operator == nil || tokenErr != nil):
+		return in, nil, errBlocked
 	case in.ID == "" && (!c.System || !c.Anonymous):
 		return in, nil, errHost
 	case c.Anonymous:
@@ -123,14 +137,14 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		if c.Org != "" && namedOrg == "" {
 			return in, nil, errNoSuchOrg
 		}
-		return in, operator.caller(in, false, c.Org, g.roles), nil
+		return in, operator.caller(in, c.Org, g.roles), nil
 	case caller.UserID == "" || userState != user.Active || orgState != org.Active,
 		expires != 0 && !g.store.Now().Before(time.UnixMicro(expires)):
 		return in, nil, errToken
 	case c.Org != "" && namedOrg == "":
 		return in, nil, errNoSuchOrg
 	}
-	caller.Instance = in.ID
+	caller.Instance, caller.LogSince = in.ID, in.logSince
 	if caller.Org = c.Org; c.Org == "" {
 		caller.Org = caller.HomeOrg
 	}
@@ -138,6 +152,22 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		caller.Memberships = append(caller.Memberships, authz.Membership{Org: object, Roles: names})
 	}
 	return in, caller, nil
+}
+
+// limit fills in what the document of the instance's limits says; it may be empty.
+func (in *Instance) limit(document []byte, now time.Time) error {
+	if len(document) == 0 {
+		return nil
+	}
+	var l policy.LimitsDoc
+	if err := json.Unmarshal(document, &l); err != nil {
+		return fmt.Errorf("limits of %s: %w", in.ID, err)
+	}
+	in.blocked = l.Block != nil && *l.Block
+	if l.AuditLogRetention != nil {
+		in.logSince = now.Add(-*l.AuditLogRetention)
+	}
+	return nil
 }
 
 // bearer gives the token of the Authorization header.

@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 
+	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -15,11 +16,14 @@ type Entry struct {
 	Editor Person
 }
 
-// History lists the events that f selects, in one round trip. Who may see them
-// is the caller's to know.
+// History lists the events that f selects, in one round trip: of those that the
+// instance still shows. Who may see them is the caller's to know.
 func History(ctx context.Context, r database.Reader, f eventstore.Filter) ([]Entry, error) {
 	if f.Limit == 0 || f.Limit > eventstore.MaxEvents {
 		return nil, fault.Invalid("EVENT-limit", "Ask for 1 to %d events at a time.", eventstore.MaxEvents)
+	}
+	if c := authz.From(ctx); c != nil && c.LogSince.After(f.Since) {
+		f.Since = c.LogSince
 	}
 	var events []eventstore.Event
 	editors := map[string]Person{}

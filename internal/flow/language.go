@@ -16,7 +16,7 @@ import (
 func SetDefaultLanguage(tx *eventstore.Tx, id, name string, supported []string) (eventstore.Details, error) {
 	tag, err := language.Parse(name)
 	if err != nil || !slices.Contains(supported, tag.String()) {
-		return eventstore.Details{}, fault.Invalid("LANG-unsupported", "There are no texts in this language. Choose one of %q.", supported)
+		return eventstore.Details{}, errUnsupported(supported)
 	}
 	// Both verbs of this file hold the instance, so that neither decides on what
 	// the other is changing.

@@ -1,11 +1,17 @@
 package flow
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/job"
 	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -71,8 +77,21 @@ func addOrg(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, e
 	return d, org.AddGeneratedDomain(tx, instance, id, name, parent)
 }
 
+// jobUsers is the job that ends the users of an organization that was removed.
+const jobUsers = "org.users"
+
+type orgUsers struct {
+	OrgID   string `json:"orgId"`
+	Creator string `json:"creator"` // who removed the organization
+}
+
+// removeBatch is the most users that one transaction ends.
+const removeBatch = 200
+
 // RemoveOrg ends an organization and its users. The default organization stays,
-// and so does one without whose users nobody would own the instance.
+// and so does one without whose users nobody would own the instance. Nobody of the
+// organization can call from then on; what is left of its users where there are
+// many, a job ends.
 func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, error) {
 	return keepOwner(tx, eventstore.Scope{Instance: instance}, func() (eventstore.Details, error) {
 		d, err := org.Remove(tx, instance, id)
@@ -89,22 +108,54 @@ func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, erro
 		if isDefault {
 			return d, fault.Precondition("ORG-default", "This is the default organization. Make another one the default first.")
 		}
-		return d, removeUsers(tx, instance, id)
+		more, err := removeUsers(tx, instance, id)
+		if err == nil && more {
+			err = tx.Job(instance, jobUsers, orgUsers{OrgID: id, Creator: tx.Creator()}, tx.Now())
+		}
+		return d, err
 	})
 }
 
-// removeUsers ends every user of an organization and their memberships elsewhere.
-func removeUsers(tx *eventstore.Tx, instance, id string) error {
-	ids, err := user.IDsOf(tx, instance, id)
-	if err != nil {
+// removeUsers ends the memberships of all users of an organization that is gone,
+// and some of the users. It reports whether there may be more.
+func removeUsers(tx *eventstore.Tx, instance, id string) (more bool, err error) {
+	var members []string
+	if err := tx.Read(database.From("DISTINCT m.user_id", "members m JOIN users u ON u.instance_id = m.instance_id AND u.user_id = m.user_id").
+		Where("u.instance_id = ? AND u.org_id = ?", instance, id).Order("m.user_id").Rows(func(scan database.Scan) error {
+		var id string
+		err := scan(&id)
+		members = append(members, id)
 		return err
+	})); err != nil {
+		return false, err
 	}
-	for _, uid := range ids {
-		if err := member.RemoveEverywhere(tx, instance, uid); err != nil {
-			return err
+	for _, userID := range members {
+		if err := member.RemoveEverywhere(tx, instance, userID); err != nil {
+			return false, err
 		}
 	}
-	return user.RemoveAllOf(tx, instance, id)
+	n, err := user.RemoveSomeOf(tx, instance, id, removeBatch)
+	return n == removeBatch, err
+}
+
+// endUsers is the work of jobUsers.
+func endUsers(store *eventstore.Store) job.Work {
+	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
+		var p orgUsers
+		if err := json.Unmarshal(j.Payload, &p); err != nil {
+			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		}
+		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: p.Creator})
+		more := false
+		err = store.Write(ctx, func(tx *eventstore.Tx) error {
+			more, err = removeUsers(tx, j.Instance, p.OrgID)
+			return err
+		})
+		if more {
+			again = store.Now()
+		}
+		return again, err
+	}
 }
 
 // DeactivateOrg stops logins of the organization's users, unless nobody would

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/instance"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -21,15 +22,41 @@ type Person struct {
 	State           int
 	LoginName       string
 	user.Machine
+	Human   Human // where Kind says so
 	Details eventstore.Details
+}
+
+// Human is what is shown of a user who is a person.
+type Human struct {
+	FirstName, LastName, NickName, DisplayName string
+	PreferredLanguage                          string
+	Gender                                     int32
+	Email, Phone                               string
+	EmailVerified, PhoneVerified               bool
+	PasswordChanged                            time.Time // zero: there is no password
+}
+
+// IsHuman reports whether the user is a person.
+func (p Person) IsHuman() bool { return p.Kind == user.KindHuman }
+
+// DisplayName is the name that the user is shown with.
+func (p Person) DisplayName() string {
+	if p.IsHuman() {
+		return p.Human.DisplayName
+	}
+	return p.Name
 }
 
 // personColumns and personJoins go together: they describe the user u.
 const (
 	personColumns = `u.user_id, u.org_id, u.kind, u.state, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
 		COALESCE(m.access_token_type, 0), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
+		COALESCE(h.first_name, ''), COALESCE(h.last_name, ''), COALESCE(h.nick_name, ''), COALESCE(h.display_name, ''),
+		COALESCE(h.preferred_language, ''), COALESCE(h.gender, 0), COALESCE(h.email, ''), COALESCE(h.email_verified, 0),
+		COALESCE(h.phone, ''), COALESCE(h.phone_verified, 0), COALESCE(h.password_changed, 0),
 		u.created, u.changed, u.sequence`
-	personJoins = ` LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
+	personJoins = ` LEFT JOIN humans h ON h.instance_id = u.instance_id AND h.user_id = u.user_id
+		LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
 		LEFT JOIN policies own ON own.instance_id = u.instance_id AND own.org_id = u.org_id AND own.kind = 'policy.domain'
 		LEFT JOIN policies dflt ON dflt.instance_id = u.instance_id AND dflt.org_id = '' AND dflt.kind = 'policy.domain'`
@@ -40,16 +67,24 @@ const (
 func personDest(p *Person) (dest []any, done func() (domainRequired bool, err error)) {
 	var domain string
 	var document []byte
-	var tokenType int
-	var created, changed int64
-	dest = []any{&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &domain, &document,
-		&created, &changed, &p.Details.Sequence}
+	var tokenType, gender, emailVerified, phoneVerified int
+	var passwordChanged, created, changed int64
+	h := &p.Human
+	dest = []any{
+		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &domain, &document,
+		&h.FirstName, &h.LastName, &h.NickName, &h.DisplayName, &h.PreferredLanguage, &gender, &h.Email, &emailVerified,
+		&h.Phone, &phoneVerified, &passwordChanged, &created, &changed, &p.Details.Sequence,
+	}
 	return dest, func() (bool, error) {
 		var rules policy.DomainPolicy
 		if err := json.Unmarshal(document, &rules); err != nil {
 			return false, err
 		}
-		p.AccessTokenType = int32(tokenType) //nolint:gosec // a small number
+		p.AccessTokenType, h.Gender = int32(tokenType), int32(gender) //nolint:gosec // small numbers
+		h.EmailVerified, h.PhoneVerified = emailVerified == 1, phoneVerified == 1
+		if passwordChanged != 0 {
+			h.PasswordChanged = time.UnixMicro(passwordChanged).UTC()
+		}
 		p.LoginName = p.UserName
 		if rules.UserLoginMustBeDomain && domain != "" {
 			p.LoginName += "@" + domain
@@ -122,20 +157,21 @@ const (
 	SortMemberOrg     = "u.org_id"
 )
 
-// Members lists the members of the scope.
+// Members lists the members of the scope. Those of another instance than the one
+// that the call came to are for who runs the installation.
 func Members(ctx context.Context, r database.Reader, s eventstore.Scope, p database.Page, by string, filters ...database.Filter) (database.Listing[Member], error) {
-	permission := "org.member.read"
+	err := authz.Require(ctx, "org.member.read", s.Org)
 	if s.IsDefault() {
-		permission = "iam.member.read"
+		err = authz.RequireAt(ctx, s.Instance, "iam.member.read", "system.iam.member.read")
 	}
-	if err := authz.Require(ctx, permission, s.Org); err != nil {
+	if err != nil {
 		return database.Listing[Member]{}, err
 	}
-	a := s.Aggregate()
+	a, exists := s.Aggregate(), false
 	q := database.From(personColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
 		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins).
 		Where("mb.instance_id = ? AND mb.kind = ? AND mb.object_id = ?", s.Instance, a.Type, a.ID).Filter(filters...)
-	return database.List(ctx, r, q, p, []string{by, "mb.user_id"}, func(scan database.Scan, m *Member) error {
+	l, err := database.List(ctx, r, q, p, []string{by, "mb.user_id"}, func(scan database.Scan, m *Member) error {
 		var roles string
 		var created, changed int64
 		dest, done := personDest(&m.Person)
@@ -146,16 +182,26 @@ func Members(ctx context.Context, r database.Reader, s eventstore.Scope, p datab
 		m.Details.Owner, m.Details.Created, m.Details.Changed = a.Owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		_, err := done()
 		return err
-	})
+	}, func(*database.Select) database.Query { return instance.Known(s.Instance, &exists) })
+	if err == nil && !exists {
+		err = instance.ErrMissing
+	}
+	return l, err
 }
 
 // MemberWithID is the filter of a list of members for one user.
 func MemberWithID(id string) database.Filter { return database.Is("mb.user_id", id) }
 
-// MemberByPersonalData is the filter by a first name, a last name or an email
-// address. Machine users have none.
-func MemberByPersonalData(m database.TextMethod, value string) database.Filter {
-	return database.Text{Exact: "''", Lower: "''"}.Match(m, value)
+// The filters of a list of members by what humans have and machine users have not.
+var (
+	MemberByFirstName = memberBy("first_name")
+	MemberByLastName  = memberBy("last_name")
+	MemberByEmail     = memberBy("email")
+)
+
+func memberBy(column string) func(m database.TextMethod, value string) database.Filter {
+	text := database.Text{Exact: "COALESCE(h." + column + ", '')", Lower: "COALESCE(h." + column + "_lower, '')"}
+	return text.Match
 }
 
 // Membership is one of the things that a user administers. OrgID is empty where

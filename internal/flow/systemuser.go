@@ -99,20 +99,29 @@ func (g *Gate) isAudience(aud string) bool {
 	return g.audience != "" && strings.TrimSuffix(aud, "/") == g.audience
 }
 
-// caller is what the system user may do, in the instance or, where that is
-// empty, in the system.
-func (u SystemUser) caller(in Instance, system bool, org string, roles *authz.Roles) *authz.Caller {
-	c := &authz.Caller{Instance: in.ID, UserID: u.Name, HomeOrg: in.DefaultOrg, Org: org, Roles: roles, SystemUser: true}
+// caller is the system user in an instance or, where that has no id, in the
+// installation.
+func (u SystemUser) caller(in Instance, org string, roles *authz.Roles) *authz.Caller {
+	c := &authz.Caller{
+		Instance: in.ID, UserID: u.Name, HomeOrg: in.DefaultOrg, Org: org, Roles: roles, SystemUser: true,
+		Memberships: u.memberships(in.ID), Elsewhere: u.memberships, LogSince: in.logSince,
+	}
 	if c.Org == "" {
 		c.Org = c.HomeOrg
 	}
+	return c
+}
+
+// memberships are those that hold in the instance or, where it is empty, in the
+// installation.
+func (u SystemUser) memberships(instance string) (out []authz.Membership) {
 	for _, m := range u.Memberships {
 		switch {
-		case m.On == OnSystem, m.On == OnInstance && !system && (m.ID == "" || m.ID == in.ID):
-			c.Memberships = append(c.Memberships, authz.Membership{Roles: m.Roles, OfSystem: m.On == OnSystem})
-		case m.On == OnOrg && !system && m.ID != "":
-			c.Memberships = append(c.Memberships, authz.Membership{Org: m.ID, Roles: m.Roles})
+		case m.On == OnSystem, m.On == OnInstance && instance != "" && (m.ID == "" || m.ID == instance):
+			out = append(out, authz.Membership{Roles: m.Roles, OfSystem: m.On == OnSystem})
+		case m.On == OnOrg && instance != "" && m.ID != "":
+			out = append(out, authz.Membership{Org: m.ID, Roles: m.Roles})
 		}
 	}
-	return c
+	return out
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -104,42 +105,24 @@ var (
 )
 
 // CanonicalDomain is the form in which domains are stored and compared.
-func CanonicalDomain(domain string) string {
-	return strings.TrimSuffix(strings.ToLower(strings.TrimSpace(domain)), ".")
-}
+func CanonicalDomain(domain string) string { return hostname.Canonical(strings.TrimSpace(domain)) }
 
 // cleanDomain gives the canonical form of a well-formed domain.
 func cleanDomain(domain string) (string, error) {
-	domain = CanonicalDomain(domain)
-	if len(domain) > 253 {
+	if domain = CanonicalDomain(domain); !hostname.IsDomain(domain) {
 		return "", errDomain
-	}
-	for label := range strings.SplitSeq(domain, ".") {
-		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' || strings.Trim(label, labelCharacters) != "" {
-			return "", errDomain
-		}
 	}
 	return domain, nil
 }
 
-const labelCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-"
+// maxLabel is the most characters that a label of a domain can have.
+const maxLabel = 63
 
 // GeneratedDomain is the domain that a new organization gets below the
 // instance's: its name as one label, or its id where the name gives none.
 func GeneratedDomain(name, id, parent string) string {
-	label := strings.Map(func(r rune) rune {
-		switch {
-		case strings.ContainsRune(labelCharacters, r):
-			return r
-		case r == ' ' || r == '_' || r == '.':
-			return '-'
-		}
-		return -1
-	}, strings.ToLower(strings.TrimSpace(name)))
-	if len(label) > 63 {
-		label = label[:63]
-	}
-	if label = strings.Trim(label, "-"); label == "" {
+	label := hostname.Label(name, maxLabel)
+	if label == "" {
 		label = "org-" + CanonicalDomain(id)
 	}
 	return label + "." + parent

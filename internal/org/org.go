@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/policy"
@@ -79,6 +80,7 @@ var (
 	errInactive = fault.Precondition("Org-inactive", "The organization is inactive already.")
 	errActive   = fault.Precondition("Org-active", "The organization is active already.")
 	errIDTaken  = fault.AlreadyExists("ORG-id", "An organization with this id exists already.")
+	errIDBusy   = fault.New(fault.KindAborted, "ORG-id-busy", "An organization with this id was removed, and its users are not all removed yet. Try again.")
 	errMissing  = fault.NotFound("ORG-missing", "There is no such organization.")
 	errName     = fault.Invalid("ORG-name", "An organization needs a name of 1 to 200 characters.")
 )
@@ -117,13 +119,16 @@ func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, erro
 		return eventstore.Details{}, err
 	}
 	var o Org
-	var found bool
+	var found, haunted bool
 	a := aggregate(instance, id)
-	switch err := tx.Start(a, query(instance, id, &found, &o)); {
+	former := database.From("user_id", "users").Where("instance_id = ? AND org_id = ?", instance, id).Page(0, 1)
+	switch err := tx.Start(a, query(instance, id, &found, &o), former.Rows(func(database.Scan) error { haunted = true; return nil })); {
 	case err != nil:
 		return eventstore.Details{}, err
 	case found:
 		return eventstore.Details{}, errIDTaken
+	case haunted: // They would become users of the new one.
+		return eventstore.Details{}, errIDBusy
 	}
 	return Added.Emit(tx, a, named{name})
 }

@@ -1,6 +1,12 @@
 package policy
 
-import "github.com/gatehouse/gatehouse/internal/fault"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
 
 // MaxPasswordLength is the most characters that a policy may demand: hashes of
 // the bcrypt family see no more than this many bytes.
@@ -30,6 +36,25 @@ var PasswordComplexity = Declare("policy.password.complexity", "password complex
 func (p *PasswordComplexityPolicy) validate() error {
 	if p.MinLength < 1 || p.MinLength > MaxPasswordLength {
 		return fault.Invalid("PASSWORD-length", "The minimum length of passwords must be between 1 and %d.", MaxPasswordLength)
+	}
+	return nil
+}
+
+// Check says what a password lacks.
+func (p *PasswordComplexityPolicy) Check(password string) error {
+	has := func(is func(rune) bool) bool { return strings.ContainsFunc(password, is) }
+	symbol := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }
+	switch {
+	case uint64(utf8.RuneCountInString(password)) < p.MinLength: //nolint:gosec // not negative
+		return fault.Invalid("PASSWORD-short", "The password must have at least %d characters.", p.MinLength)
+	case p.HasLowercase && !has(unicode.IsLower):
+		return fault.Invalid("PASSWORD-lower", "The password must contain a lower case letter.")
+	case p.HasUppercase && !has(unicode.IsUpper):
+		return fault.Invalid("PASSWORD-upper", "The password must contain an upper case letter.")
+	case p.HasNumber && !has(unicode.IsNumber):
+		return fault.Invalid("PASSWORD-number", "The password must contain a number.")
+	case p.HasSymbol && !has(symbol):
+		return fault.Invalid("PASSWORD-symbol", "The password must contain a symbol: a character that is no letter and no number.")
 	}
 	return nil
 }

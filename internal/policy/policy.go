@@ -58,10 +58,11 @@ type Kind[D any] struct {
 	removed  *eventstore.Kind[eventstore.None] // organizations only
 
 	// What follows is nil or empty for a usual policy.
-	access func(s Scope, verb string) (permission, org string) // who may change it
-	stream func(Scope) eventstore.Aggregate                    // the aggregate of its events
-	keep   string                                              // a key that every changed event holds
-	shadow *Kind[D]                                            // a second row that goes when the policy is reset
+	access    func(s Scope, verb string) (permission, org string) // who may change it
+	elsewhere string                                              // what the permission begins with for system users in any instance
+	stream    func(Scope) eventstore.Aggregate                    // the aggregate of its events
+	keep      string                                              // a key that every changed event holds
+	shadow    *Kind[D]                                            // a second row that goes when the policy is reset
 }
 
 type events[D any] struct {
@@ -101,6 +102,9 @@ func (k *Kind[D]) require(ctx context.Context, s Scope, verb string) error {
 		access = ownerAccess
 	}
 	permission, org := access(s, verb)
+	if k.elsewhere != "" {
+		return authz.RequireAt(ctx, s.Instance, permission, k.elsewhere+verb)
+	}
 	return authz.Require(ctx, permission, org)
 }
 

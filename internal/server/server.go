@@ -9,19 +9,23 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
 	"github.com/gatehouse/gatehouse/internal/api/auth"
 	"github.com/gatehouse/gatehouse/internal/api/feature"
+	"github.com/gatehouse/gatehouse/internal/api/instance"
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
+	"github.com/gatehouse/gatehouse/internal/api/system"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/job"
 	"github.com/gatehouse/gatehouse/internal/outbound"
 )
 
@@ -42,6 +46,7 @@ type Server struct {
 	// Outbound makes the requests to addresses that users chose.
 	Outbound *outbound.Client
 	edge     http.Handler
+	jobs     *job.Runner
 }
 
 // Options are what differs between installations. The zero value trusts no proxy
@@ -60,6 +65,10 @@ type Options struct {
 
 // New wires a server on an open, migrated database.
 func New(db *database.DB, o Options) (*Server, error) {
+	external, err := url.Parse(o.ExternalURL)
+	if err != nil {
+		return nil, fmt.Errorf("external URL: %w", err)
+	}
 	roles, err := authz.Builtin(o.Roles)
 	if err != nil {
 		return nil, err
@@ -68,19 +77,21 @@ func New(db *database.DB, o Options) (*Server, error) {
 	out := &outbound.Client{}
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
-		admin.Service(store), auth.Service(store), feature.Service(store),
-		management.Service(store, outside), org.Service(store, outside), settings.Service(store))
+		admin.Service(store), auth.Service(store), feature.Service(store), instance.Service(store),
+		management.Service(store, outside), org.Service(store, outside), settings.Service(store),
+		system.Service(store, external.Hostname()))
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: a, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
+	return &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, flow.Work(store)), edge: &api.Edge{Next: a, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.edge.ServeHTTP(w, r) }
 
-// Serve answers on the listener, HTTP/1.1 and HTTP/2 without TLS, until ctx
-// ends; then it finishes what is running, for at most ten seconds.
+// Serve answers on the listener, HTTP/1.1 and HTTP/2 without TLS, and does the
+// jobs that calls leave behind, until ctx ends; then it finishes what is running,
+// for at most ten seconds.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
@@ -90,6 +101,17 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		Handler: s, Protocols: protocols, MaxHeaderBytes: maxHeader,
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	worked := make(chan struct{})
+	go func() {
+		s.jobs.Run(ctx)
+		close(worked)
+	}()
+	defer func() {
+		stop()
+		<-worked
+	}()
 	failed := make(chan error, 1)
 	go func() { failed <- srv.Serve(l) }()
 	select {

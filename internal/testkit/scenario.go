@@ -125,6 +125,9 @@ func (s *Server) Send(t testing.TB, c Call) Reply {
 	if token := s.TokenOf(t, c.As); token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
+	if c.Body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	if c.In != "" {
 		req.Header.Set("X-Zitadel-Orgid", s.Expand(c.In))
 	}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
@@ -29,10 +28,7 @@ type machineChange struct {
 // The events of a machine user.
 var (
 	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m Machine) error {
-		f.Claim("user.name", strings.ToLower(m.UserName)+"@"+f.Owner, errTaken)
-		f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
-			VALUES (?, ?, ?, 'machine', ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, Active,
-			m.UserName, strings.ToLower(m.UserName), f.Micros(), f.Micros(), f.Sequence)
+		add(f, KindMachine, m.UserName)
 		f.Exec("INSERT INTO machines (instance_id, user_id, name, description, access_token_type) VALUES (?, ?, ?, ?, ?)",
 			f.Instance, f.ID, m.Name, m.Description, int64(m.AccessTokenType))
 		return nil
@@ -76,18 +72,8 @@ func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventst
 		return eventstore.Details{}, err
 	}
 	a := aggregate(instance, org, id)
-	if err := eventstore.CheckID(id); err != nil {
+	if err := start(tx, a); err != nil {
 		return eventstore.Details{}, err
-	}
-	taken := false
-	if err := tx.Start(a, database.Query{
-		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{instance, id},
-		Row: func(database.Scan) error { taken = true; return nil },
-	}); err != nil {
-		return eventstore.Details{}, err
-	}
-	if taken {
-		return eventstore.Details{}, errIDTaken
 	}
 	return MachineAdded.Emit(tx, a, m)
 }
@@ -120,7 +106,7 @@ func ChangeMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (even
 // lockMachine is lock for verbs that only machine users can be used with.
 func lockMachine(tx *eventstore.Tx, instance, org, id string) (stored, error) {
 	u, err := lock(tx, instance, org, id, "user.write")
-	if err == nil && u.kind != "machine" {
+	if err == nil && u.kind != KindMachine {
 		err = fault.Precondition("USER-no-machine", "This is not a machine user.")
 	}
 	return u, err

@@ -1,10 +1,12 @@
 // Package user is whoever can call: machine users with their personal access
-// tokens and keys.
+// tokens and keys, and humans.
 //
 // It may import policy and what is under it, and no other aggregate.
 package user
 
 import (
+	"strings"
+
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -15,6 +17,7 @@ func init() {
 	eventstore.DeclareTable("users", "instance_id, user_id",
 		"org_id, kind, state, user_name, user_name_lower, created, changed, sequence")
 	eventstore.DeclareTable("machines", "instance_id, user_id", "name, description, access_token_type")
+	eventstore.DeclareTable("humans", "instance_id, user_id", humanColumns)
 	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, expires, scopes, created, sequence")
 	eventstore.DeclareTable("machine_keys", "instance_id, key_id", "user_id, kind, expires, public_key, created, sequence")
 }
@@ -35,7 +38,7 @@ var (
 	Reactivated = eventstore.Declare("user.reactivated", setState(Active))
 	// Removed is the end of a user: nothing that could authenticate them is left.
 	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
-		for _, table := range []string{"users", "machines", "machine_keys", "access_tokens"} {
+		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
 		f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
@@ -43,6 +46,45 @@ var (
 		return nil
 	})
 )
+
+// The kinds of users.
+const (
+	KindMachine = "machine"
+	KindHuman   = "human"
+)
+
+// add writes the row that every user has, whose name is the claim of one user in
+// an organization.
+func add(f *eventstore.Fold, kind, userName string) {
+	f.Claim("user.name", strings.ToLower(userName)+"@"+f.Owner, errTaken)
+	f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, kind, Active,
+		userName, strings.ToLower(userName), f.Micros(), f.Micros(), f.Sequence)
+}
+
+// start begins the stream of a new user, whose id may be somebody's wish.
+func start(tx *eventstore.Tx, a eventstore.Aggregate) error {
+	if err := eventstore.CheckID(a.ID); err != nil {
+		return err
+	}
+	taken, there := false, false
+	err := tx.Start(a, database.Query{
+		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{a.Instance, a.ID},
+		Row: func(database.Scan) error { taken = true; return nil },
+	}, database.Query{
+		SQL: "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{a.Instance, a.Owner},
+		Row: func(database.Scan) error { there = true; return nil },
+	})
+	switch {
+	case err != nil:
+		return err
+	case !there:
+		return errNoOrg
+	case taken:
+		return errIDTaken
+	}
+	return nil
+}
 
 func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 	return func(f *eventstore.Fold, _ eventstore.None) error {
@@ -55,6 +97,7 @@ func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 var (
 	errTaken   = fault.AlreadyExists("USER-taken", "A user of this name exists already.")
 	errIDTaken = fault.AlreadyExists("USER-id", "A user with this id exists already.")
+	errNoOrg   = fault.NotFound("ORG-missing", "There is no such organization.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
 )
 
@@ -125,40 +168,26 @@ func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, er
 	return Removed.Emit(tx, aggregate(instance, org, id), removed{u.UserName})
 }
 
-// IDsOf lists the users of an organization.
-func IDsOf(tx *eventstore.Tx, instance, org string) ([]string, error) {
-	var ids []string
-	err := tx.Read(database.Query{
-		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND org_id = ? ORDER BY user_id", Args: []any{instance, org},
-		Row: func(scan database.Scan) error {
-			var id string
-			err := scan(&id)
-			ids = append(ids, id)
-			return err
-		},
-	})
-	return ids, err
-}
-
-// RemoveAllOf ends every user of an organization that is being removed.
-func RemoveAllOf(tx *eventstore.Tx, instance, org string) error {
+// RemoveSomeOf ends at most so many users of an organization that is gone, and
+// reports how many it ended.
+func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint64, err error) {
 	if err := authz.Require(tx.Context(), "org.delete", org); err != nil {
-		return err
+		return 0, err
 	}
 	var ids, names []string
-	err := tx.Read(database.Query{
-		SQL: "SELECT user_id, user_name FROM users WHERE instance_id = ? AND org_id = ? ORDER BY user_id", Args: []any{instance, org},
-		Row: func(scan database.Scan) error {
-			var id, name string
-			err := scan(&id, &name)
-			ids, names = append(ids, id), append(names, name)
-			return err
-		},
-	})
+	if err := tx.Read(database.From("user_id, user_name", "users").Where("instance_id = ? AND org_id = ?", instance, org).
+		Order("user_id").Page(0, most).Rows(func(scan database.Scan) error {
+		var id, name string
+		err := scan(&id, &name)
+		ids, names = append(ids, id), append(names, name)
+		return err
+	})); err != nil {
+		return 0, err
+	}
 	for i, id := range ids {
-		if err == nil {
-			_, err = Removed.Emit(tx, aggregate(instance, org, id), removed{names[i]})
+		if _, err := Removed.Emit(tx, aggregate(instance, org, id), removed{names[i]}); err != nil {
+			return 0, err
 		}
 	}
-	return err
+	return uint64(len(ids)), nil
 }

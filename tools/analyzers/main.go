@@ -74,7 +74,7 @@ var pureWrite = &analysis.Analyzer{
 	Requires: []*analysis.Analyzer{inspect.Analyzer}, Run: runPureWrite,
 }
 
-var impure = []string{"net", "net/http", "os", "os/exec", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/crypto/scrypt"}
+var impure = []string{"net", "net/http", "os", "os/exec", module + "internal/crypto", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/crypto/scrypt"}
 
 func runPureWrite(pass *analysis.Pass) (any, error) {
 	visit(pass, func(call *ast.CallExpr) {

@@ -17,7 +17,7 @@ type Handlers struct{ store *eventstore.Store }
 // Service lists what is built of the service.
 func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages())}
+	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages(), h.instance())}
 }
 
 // scope is the instance that the request is about.

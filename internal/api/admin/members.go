@@ -4,7 +4,6 @@ import (
 	"context"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
-	memberpb "github.com/gatehouse/gatehouse/gen/zitadel/member/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -27,24 +26,8 @@ func (h *Handlers) listIAMMemberRoles(ctx context.Context, _ *pb.ListIAMMemberRo
 	return &pb.ListIAMMemberRolesResponse{Details: api.Listed(len(roles), h.store.Now()), Roles: roles}, nil
 }
 
-var memberColumns = map[memberpb.MemberFieldColumnName]string{
-	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_UNSPECIFIED:         flow.SortMemberCreated,
-	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_USER_ID:             flow.SortMemberUser,
-	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_CREATION_DATE:       flow.SortMemberCreated,
-	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_CHANGE_DATE:         flow.SortMemberChanged,
-	memberpb.MemberFieldColumnName_MEMBER_FIELD_NAME_USER_RESOURCE_OWNER: flow.SortMemberOrg,
-}
-
 func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersRequest) (*pb.ListIAMMembersResponse, error) {
-	p, err := api.PageOf(ctx, r.GetQuery())
-	if err != nil {
-		return nil, err
-	}
-	by, err := api.ColumnOf(memberColumns, r.GetSortingColumn())
-	if err != nil {
-		return nil, err
-	}
-	filters, err := api.Filters(r.GetQueries(), api.MemberFilter)
+	p, by, filters, err := api.ListOf(ctx, r.GetQuery(), api.MemberColumns, r.GetSortingColumn(), r.GetQueries(), api.MemberFilter)
 	if err != nil {
 		return nil, err
 	}

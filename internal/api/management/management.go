@@ -42,6 +42,13 @@ func (h *Handlers) write(ctx context.Context, verb func(*eventstore.Tx, eventsto
 	return d, err
 }
 
+// getIAM answers from what the authentication has read. No project holds
+// applications of Gatehouse itself.
+func getIAM(ctx context.Context, _ *pb.GetIAMRequest) (*pb.GetIAMResponse, error) {
+	id := api.CallOf(ctx).Instance.DefaultOrg
+	return &pb.GetIAMResponse{GlobalOrgId: id, DefaultOrgId: id}, nil
+}
+
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
 	return &pb.HealthzResponse{}, nil
 }

@@ -336,13 +336,13 @@ type AddInstanceRequest struct {
 	// A domain at which the instance is reached, beside the generated one; at most 200
 	// characters.
 	CustomDomain string `protobuf:"bytes,3,opt,name=custom_domain,json=customDomain,proto3" json:"custom_domain,omitempty"`
-	// User name of the owner, at most 200 characters. Absent: one is made.
+	// User name of the owner, at most 200 characters. Absent: the address.
 	OwnerUserName string `protobuf:"bytes,4,opt,name=owner_user_name,json=ownerUserName,proto3" json:"owner_user_name,omitempty"`
 	// Address of the owner.
 	OwnerEmail *AddInstanceRequest_Email `protobuf:"bytes,5,opt,name=owner_email,json=ownerEmail,proto3" json:"owner_email,omitempty"`
 	// Who the owner is.
 	OwnerProfile *AddInstanceRequest_Profile `protobuf:"bytes,6,opt,name=owner_profile,json=ownerProfile,proto3" json:"owner_profile,omitempty"`
-	// First password of the owner. Absent: the owner sets one by a code that is mailed.
+	// First password of the owner.
 	OwnerPassword *AddInstanceRequest_Password `protobuf:"bytes,7,opt,name=owner_password,json=ownerPassword,proto3" json:"owner_password,omitempty"`
 	// Language tag (BCP 47), at most 10 characters. Absent: en.
 	DefaultLanguage string `protobuf:"bytes,8,opt,name=default_language,json=defaultLanguage,proto3" json:"default_language,omitempty"`
@@ -1454,7 +1454,8 @@ type SetLimitsRequest struct {
 	InstanceId string `protobuf:"bytes,1,opt,name=instance_id,json=instanceId,proto3" json:"instance_id,omitempty"`
 	// How far back events and histories can be read. They are kept all the same.
 	AuditLogRetention *durationpb.Duration `protobuf:"bytes,2,opt,name=audit_log_retention,json=auditLogRetention,proto3" json:"audit_log_retention,omitempty"`
-	// True refuses every request of the instance but those of system users.
+	// True refuses every request to the instance with RESOURCE_EXHAUSTED, but for those of system
+	// users.
 	Block         *bool `protobuf:"varint,3,opt,name=block,proto3,oneof" json:"block,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3152,7 +3153,7 @@ type AddInstanceRequest_Email struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address, 1 to 200 characters.
 	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	// True where the caller knows that the address is the owner's. Otherwise a code is mailed.
+	// True where the caller knows that the address is the owner's.
 	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -3326,7 +3327,7 @@ type CreateInstanceRequest_Email struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The address, 1 to 200 characters.
 	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	// True where the caller knows that the address is the owner's. Otherwise a code is mailed.
+	// True where the caller knows that the address is the owner's.
 	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -3434,13 +3435,13 @@ func (x *CreateInstanceRequest_Password) GetPasswordChangeRequired() bool {
 // A human who owns the instance.
 type CreateInstanceRequest_Human struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name to log in with, at most 200 characters. Absent: one is made.
+	// Name to log in with, at most 200 characters. Absent: the address.
 	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
 	// Address of the owner.
 	Email *CreateInstanceRequest_Email `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	// Who the owner is.
 	Profile *CreateInstanceRequest_Profile `protobuf:"bytes,3,opt,name=profile,proto3" json:"profile,omitempty"`
-	// First password. Absent: the owner sets one by a code that is mailed.
+	// First password.
 	Password      *CreateInstanceRequest_Password `protobuf:"bytes,4,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3608,9 +3609,10 @@ func (x *CreateInstanceRequest_MachineKey) GetExpirationDate() *timestamppb.Time
 // A machine user who owns the instance.
 type CreateInstanceRequest_Machine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name to log in with, at most 200 characters. Absent: one is made.
+	// Name to log in with, at most 200 characters. Absent: the name for people.
 	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	// Name for people, at most 200 characters.
+	// Name for people, at most 200 characters. Absent: the name to log in with; without
+	// either, both are admin.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Makes a personal access token for the owner.
 	PersonalAccessToken *CreateInstanceRequest_PersonalAccessToken `protobuf:"bytes,3,opt,name=personal_access_token,json=personalAccessToken,proto3" json:"personal_access_token,omitempty"`
