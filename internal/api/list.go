@@ -49,7 +49,7 @@ func Each[T any, M any](rows []T, message func(T) M) []M {
 // Filters makes filters of the queries of a list request.
 func Filters[Q any](queries []Q, filter func(Q) (database.Filter, error)) ([]database.Filter, error) {
 	if len(queries) > maxFilters {
-		return nil, fault.Invalid("LIST-filters", "A list can have %d filters at most.", maxFilters)
+		return nil, errFilters
 	}
 	out := make([]database.Filter, len(queries))
 	for i, q := range queries {
@@ -63,6 +63,8 @@ func Filters[Q any](queries []Q, filter func(Q) (database.Filter, error)) ([]dat
 
 // maxFilters is the most filters that a list request can have.
 const maxFilters = 50
+
+var errFilters = fault.Invalid("LIST-filters", "A list can have %d filters at most.", maxFilters)
 
 // ErrFilter answers a filter that a newer contract may know.
 var ErrFilter = fault.Invalid("LIST-filter", "This filter is not known here.")

@@ -9,7 +9,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -21,13 +20,14 @@ type Person struct {
 	State           int
 	LoginName       string
 	user.Machine
-	Details eventstore.Details
+	HasSecret bool
+	Details   eventstore.Details
 }
 
 // personColumns and personJoins go together: they describe the user u.
 const (
 	personColumns = `u.user_id, u.org_id, u.kind, u.state, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
-		COALESCE(m.access_token_type, 0), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
+		COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, ''), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
 		u.created, u.changed, u.sequence`
 	personJoins = ` LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
@@ -38,18 +38,18 @@ const (
 // personDest gives the destinations of personColumns and a function to call once
 // they are filled in.
 func personDest(p *Person) (dest []any, done func() (domainRequired bool, err error)) {
-	var domain string
+	var secret, domain string
 	var document []byte
 	var tokenType int
 	var created, changed int64
-	dest = []any{&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &domain, &document,
+	dest = []any{&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &secret, &domain, &document,
 		&created, &changed, &p.Details.Sequence}
 	return dest, func() (bool, error) {
 		var rules policy.DomainPolicy
 		if err := json.Unmarshal(document, &rules); err != nil {
 			return false, err
 		}
-		p.AccessTokenType = int32(tokenType) //nolint:gosec // a small number
+		p.AccessTokenType, p.HasSecret = int32(tokenType), secret != "" //nolint:gosec // a small number
 		p.LoginName = p.UserName
 		if rules.UserLoginMustBeDomain && domain != "" {
 			p.LoginName += "@" + domain
@@ -57,50 +57,6 @@ func personDest(p *Person) (dest []any, done func() (domainRequired bool, err er
 		p.Details.Owner, p.Details.Created, p.Details.Changed = p.OrgID, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		return rules.UserLoginMustBeDomain, nil
 	}
-}
-
-var errNoPerson = fault.NotFound("USER-missing", "There is no such user.")
-
-// PersonByID gives a user of the organization with all login names.
-func PersonByID(ctx context.Context, r database.Reader, s eventstore.Scope, id string) (p Person, logins []string, err error) {
-	found, required := false, false
-	var domains []string
-	err = r.Read(ctx,
-		database.Query{
-			SQL:  "SELECT " + personColumns + " FROM users u" + personJoins + " WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?",
-			Args: []any{s.Instance, id, s.Org},
-			Row: func(scan database.Scan) error {
-				dest, done := personDest(&p)
-				err := scan(dest...)
-				if err == nil {
-					required, err = done()
-				}
-				found = true
-				return err
-			},
-		},
-		database.Query{
-			SQL:  "SELECT domain FROM org_domains WHERE instance_id = ? AND org_id = ? AND verified = 1 ORDER BY is_primary DESC, domain",
-			Args: []any{s.Instance, s.Org},
-			Row: func(scan database.Scan) error {
-				var domain string
-				err := scan(&domain)
-				domains = append(domains, domain)
-				return err
-			},
-		})
-	switch {
-	case err != nil:
-		return p, nil, err
-	case !found:
-		return p, nil, errNoPerson
-	case !required || len(domains) == 0:
-		return p, []string{p.LoginName}, nil
-	}
-	for _, domain := range domains {
-		logins = append(logins, p.UserName+"@"+domain)
-	}
-	return p, logins, nil
 }
 
 // Member is a user who administers an instance or an organization.

@@ -17,7 +17,9 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/feature"
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
+	"github.com/gatehouse/gatehouse/internal/api/permission"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
+	"github.com/gatehouse/gatehouse/internal/api/user"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -69,7 +71,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store), auth.Service(store), feature.Service(store),
-		management.Service(store, outside), org.Service(store, outside), settings.Service(store))
+		management.Service(store, outside), org.Service(store, outside), permission.Service(store), settings.Service(store), user.Service(store))
 	if err != nil {
 		return nil, err
 	}

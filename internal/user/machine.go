@@ -29,12 +29,12 @@ type machineChange struct {
 // The events of a machine user.
 var (
 	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m Machine) error {
-		f.Claim("user.name", strings.ToLower(m.UserName)+"@"+f.Owner, errTaken)
+		f.Claim(claimName, nameClaim(m.UserName, f.Owner), errTaken)
 		f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
 			VALUES (?, ?, ?, 'machine', ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, Active,
 			m.UserName, strings.ToLower(m.UserName), f.Micros(), f.Micros(), f.Sequence)
-		f.Exec("INSERT INTO machines (instance_id, user_id, name, description, access_token_type) VALUES (?, ?, ?, ?, ?)",
-			f.Instance, f.ID, m.Name, m.Description, int64(m.AccessTokenType))
+		f.Exec("INSERT INTO machines (instance_id, user_id, name, name_lower, description, access_token_type) VALUES (?, ?, ?, ?, ?, ?)",
+			f.Instance, f.ID, m.Name, strings.ToLower(m.Name), m.Description, int64(m.AccessTokenType))
 		return nil
 	})
 	MachineChanged = eventstore.Declare("user.machine.changed", func(f *eventstore.Fold, c machineChange) error {
@@ -43,6 +43,7 @@ var (
 		}
 		if c.Name != nil {
 			set("name", *c.Name)
+			set("name_lower", strings.ToLower(*c.Name))
 		}
 		if c.Description != nil {
 			set("description", *c.Description)
@@ -55,11 +56,17 @@ var (
 	})
 )
 
-var errMachine = fault.Invalid("USER-machine",
-	"A machine user needs a user name and a name of at most 200 bytes, and a description of at most 500.")
+// maxName bounds the names of users, in bytes.
+const maxName = 200
+
+var (
+	errName    = fault.Invalid("USER-name", "A user name has 1 to %d bytes.", maxName)
+	errMachine = fault.Invalid("USER-machine",
+		"A machine user needs a user name and a name of at most 200 bytes, and a description of at most 500.")
+)
 
 func (m Machine) check() error {
-	if m.UserName == "" || len(m.UserName) > 200 || m.Name == "" || len(m.Name) > 200 || len(m.Description) > 500 {
+	if m.UserName == "" || len(m.UserName) > maxName || m.Name == "" || len(m.Name) > maxName || len(m.Description) > 500 {
 		return errMachine
 	}
 	return nil
@@ -92,14 +99,16 @@ func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventst
 	return MachineAdded.Emit(tx, a, m)
 }
 
-// ChangeMachine gives a machine user another name, description and token type.
-func ChangeMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventstore.Details, error) {
+// ChangeMachine edits a machine user's name, description and token type.
+func ChangeMachine(tx *eventstore.Tx, instance, org, id string, edit func(*Machine)) (eventstore.Details, error) {
 	old, err := lockMachine(tx, instance, org, id)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	if m.UserName = old.UserName; m.check() != nil {
-		return eventstore.Details{}, errMachine
+	m := old.Machine
+	edit(&m)
+	if err := m.check(); err != nil {
+		return eventstore.Details{}, err
 	}
 	var c machineChange
 	if m.Name != old.Name {
@@ -112,7 +121,7 @@ func ChangeMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (even
 		c.AccessTokenType = &m.AccessTokenType
 	}
 	if c == (machineChange{}) {
-		return eventstore.Details{}, fault.Precondition("USER-unchanged", "The machine user is like this already.")
+		return eventstore.Details{}, errSame
 	}
 	return MachineChanged.Emit(tx, aggregate(instance, org, id), c)
 }
