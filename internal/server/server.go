@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -24,6 +25,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
 )
 
@@ -75,7 +77,18 @@ func New(db *database.DB, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: a, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
+	provider, err := oidc.New(store, o.ExternalURL)
+	if err != nil {
+		return nil, err
+	}
+	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, oidc.Prefix) {
+			provider.ServeHTTP(w, r)
+			return
+		}
+		a.ServeHTTP(w, r)
+	})
+	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: protocols, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
 }
 
 // ServeHTTP answers one request.
