@@ -78,7 +78,7 @@ func InIDs(filter func(...string) database.Filter, ids []string) (database.Filte
 	return filter(ids...), nil
 }
 
-// ErrPeople answers conditions and columns on what only people have.
+// ErrPeople answers conditions on what only people have, and on metadata.
 var ErrPeople = fault.Unimplemented("Names, addresses and phone numbers of people, and metadata, cannot be searched by yet. Use ids, user names, login names, display names, states and types.")
 
 // UserKind is the kind of users of a type, in any version of the contract.

@@ -135,12 +135,12 @@ func UserByID(ctx context.Context, r database.Reader, s eventstore.Scope, id str
 	return OneUser(ctx, r, s.Instance, UserWithID(id), UserOfOrg(s.Org))
 }
 
-// ScopeOf gives the organization of a user that a verb is about. Who is no member
+// ScopeOf gives the organization of a user that a call is about. Who is no member
 // of it learns nothing: they are told the same as about a user that never was.
-func ScopeOf(tx *eventstore.Tx, id string) (eventstore.Scope, error) {
-	c := authz.From(tx.Context())
+func ScopeOf(ctx context.Context, r database.Reader, id string) (eventstore.Scope, error) {
+	c := authz.From(ctx)
 	s, found := eventstore.Scope{Instance: c.Instance}, false
-	err := tx.Read(database.One(&found, "SELECT org_id FROM users WHERE instance_id = ? AND user_id = ?", []any{s.Instance, id}, &s.Org))
+	err := r.Read(ctx, database.One(&found, "SELECT org_id FROM users WHERE instance_id = ? AND user_id = ?", []any{s.Instance, id}, &s.Org))
 	if err == nil && (!found || !c.Within(s.Org)) {
 		err = errNoPerson
 	}

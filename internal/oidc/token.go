@@ -89,9 +89,9 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if err != nil {
 		return nil, fault.Invalid("", "The parameters cannot be decoded.").Because(err)
 	}
-	for name, values := range form {
+	for _, values := range form {
 		if len(values) > 1 {
-			return nil, fault.Invalid("", "The parameter %q is there more than once.", name)
+			return nil, fault.Invalid("", "A parameter is there more than once.")
 		}
 	}
 	return form, nil

@@ -62,7 +62,7 @@ func (h *Handlers) listUsers(ctx context.Context, r *pb.ListUsersRequest) (*pb.L
 		return nil, err
 	}
 	s := scope(ctx)
-	l, err := flow.Users(ctx, h.store, s.Instance, p, by, append(filters, flow.UserOfOrg(s.Org))...)
+	l, err := flow.Users(ctx, h.store, s.Instance, p, by, append(filters, flow.UserOfOrg(s.Org), flow.VisibleUsers(ctx))...)
 	return &pb.ListUsersResponse{
 		Details: api.Listed(l.Total, h.store.Now()), SortingColumn: r.GetSortingColumn(), Result: api.Each(l.Rows, api.User),
 	}, err

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -42,7 +43,15 @@ func (h *Handlers) removeSecret(ctx context.Context, r *pb.RemoveSecretRequest) 
 	return &pb.RemoveSecretResponse{DeletionDate: timestamppb.New(d.Changed)}, err
 }
 
+// addKey makes a key pair only for those who may have one: it takes a while.
 func (h *Handlers) addKey(ctx context.Context, r *pb.AddKeyRequest) (*pb.AddKeyResponse, error) {
+	s, err := flow.ScopeOf(ctx, h.store, r.GetUserId())
+	if err == nil {
+		err = authz.Require(ctx, "user.write", s.Org)
+	}
+	if err != nil {
+		return nil, err
+	}
 	private, public, err := user.KeyPair(r.GetPublicKey())
 	if err != nil {
 		return nil, err

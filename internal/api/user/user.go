@@ -43,7 +43,7 @@ func (h *Handlers) users() []api.RPC {
 // write runs a verb on the user that a request names in a transaction.
 func (h *Handlers) write(ctx context.Context, r interface{ GetUserId() string }, verb func(*eventstore.Tx, eventstore.Scope) (eventstore.Details, error)) (d eventstore.Details, err error) {
 	err = h.store.Write(ctx, func(tx *eventstore.Tx) error {
-		s, err := flow.ScopeOf(tx, r.GetUserId())
+		s, err := flow.ScopeOf(ctx, tx.Reader(), r.GetUserId())
 		if err != nil {
 			return err
 		}
