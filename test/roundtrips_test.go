@@ -27,12 +27,16 @@ func TestRoundTrips(t *testing.T) {
 		{"GET /v2/features/instance?inheritance=true", "", 2},
 		{"GET /auth/v1/policies/login", "", 2},
 		{"POST /admin/v1/views/_search", "", 2},
+		{"POST /v2/users", `{}`, 2},
+		{"GET /v2/users/$owner", "", 2},
+		{"POST /v2/users/keys/search", `{}`, 2},
+		{"POST /zitadel.internal_permission.v2.InternalPermissionService/ListAdministrators", `{}`, 2},
 		{"DELETE " + loginPath + "/second_factors/1", "", 4},
 		{"POST " + loginPath + "/second_factors", `{"type":1}`, 4},
 		{"PUT /admin/v1/policies/login", `{"forceMfa":true}`, 4},
 	} {
 		before := s.DB.RoundTrips()
-		if r := s.Send(t, testkit.Call{Do: c.do, Body: c.body}); r.Status != http.StatusOK {
+		if r := s.Send(t, testkit.Call{Do: c.do, Body: c.body, Header: map[string]string{"Content-Type": "application/json"}}); r.Status != http.StatusOK {
 			t.Fatalf("%s: %d %s", c.do, r.Status, r.Body)
 		}
 		trips := s.DB.RoundTrips() - before

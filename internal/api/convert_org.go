@@ -144,16 +144,16 @@ func MembershipFilter(q *userpb.MembershipQuery) (database.Filter, error) {
 }
 
 // User is a user as v1 shows it.
-func User(p flow.Person, logins []string) *userpb.User {
+func User(u flow.User) *userpb.User {
 	out := &userpb.User{
-		Id: p.ID, State: userpb.UserState(p.State), UserName: p.UserName, LoginNames: logins, PreferredLoginName: p.LoginName, //nolint:gosec // a small number
-		Details: View(p.Details),
+		Id: u.ID, State: userpb.UserState(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName, //nolint:gosec // a small number
+		Details: View(u.Details),
 	}
-	if p.IsHuman() {
-		out.Type = &userpb.User_Human{Human: human(p.Human)}
+	if u.IsHuman() {
+		out.Type = &userpb.User_Human{Human: human(u.Human)}
 	} else {
 		out.Type = &userpb.User_Machine{Machine: &userpb.Machine{
-			Name: p.Name, Description: p.Description, AccessTokenType: userpb.AccessTokenType(p.AccessTokenType),
+			Name: u.Name, Description: u.Description, HasSecret: u.HasSecret, AccessTokenType: userpb.AccessTokenType(u.AccessTokenType),
 		}}
 	}
 	return out
@@ -177,7 +177,8 @@ func human(h flow.Human) *userpb.Human {
 // forever is the date that stands for "never" on the wire.
 var forever = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-func expiration(t time.Time) *timestamppb.Timestamp {
+// ExpirationDate is the end of something on the wire.
+func ExpirationDate(t time.Time) *timestamppb.Timestamp {
 	if t.IsZero() {
 		t = forever
 	}
@@ -194,10 +195,10 @@ func Expiration(t *timestamppb.Timestamp) time.Time {
 
 // PAT is a personal access token as v1 shows it.
 func PAT(c user.Credential) *userpb.PersonalAccessToken {
-	return &userpb.PersonalAccessToken{Id: c.ID, ExpirationDate: expiration(c.Expires), Scopes: c.Scopes, Details: View(c.Details)}
+	return &userpb.PersonalAccessToken{Id: c.ID, ExpirationDate: ExpirationDate(c.Expires), Scopes: c.Scopes, Details: View(c.Details)}
 }
 
 // Key is a machine user's key as v1 shows it.
 func Key(c user.Credential) *authnpb.Key {
-	return &authnpb.Key{Id: c.ID, Type: authnpb.KeyType(c.Kind), ExpirationDate: expiration(c.Expires), Details: View(c.Details)} //nolint:gosec // a small number
+	return &authnpb.Key{Id: c.ID, Type: authnpb.KeyType(c.Kind), ExpirationDate: ExpirationDate(c.Expires), Details: View(c.Details)} //nolint:gosec // a small number
 }

@@ -61,7 +61,7 @@ func Each[T any, M any](rows []T, message func(T) M) []M {
 // list request.
 func Filters[Q, F any](queries []Q, filter func(Q) (F, error)) ([]F, error) {
 	if len(queries) > maxFilters {
-		return nil, fault.Invalid("LIST-filters", "A list can have %d filters at most.", maxFilters)
+		return nil, errFilters
 	}
 	out := make([]F, len(queries))
 	for i, q := range queries {
@@ -75,6 +75,8 @@ func Filters[Q, F any](queries []Q, filter func(Q) (F, error)) ([]F, error) {
 
 // maxFilters is the most filters that a list request can have.
 const maxFilters = 50
+
+var errFilters = fault.Invalid("LIST-filters", "A list can have %d filters at most.", maxFilters)
 
 // ErrFilter answers a filter that a newer contract may know.
 var ErrFilter = fault.Invalid("LIST-filter", "This filter is not known here.")

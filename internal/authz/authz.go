@@ -128,12 +128,16 @@ func Require(ctx context.Context, permission, org string) error {
 	case c.Can(permission, org):
 		return nil
 	}
-	for _, m := range c.Memberships {
-		if m.Org == "" || m.Org == org || org == "" {
-			return errNoPermission
-		}
+	if c.Within(org) || org == "" && len(c.Memberships) > 0 {
+		return errNoPermission
 	}
 	return errNoMembership
+}
+
+// Within reports whether the caller has any membership on org or on its instance,
+// and so may know of it.
+func (c *Caller) Within(org string) bool {
+	return c.System || slices.ContainsFunc(c.Memberships, func(m Membership) bool { return m.Org == "" || m.Org == org })
 }
 
 // RequireInstance is Require on the instance as a whole.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"hash/crc32"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -154,6 +155,60 @@ func (s *Select) InSelect(expr string, sub *Select) *Select {
 // Is is the filter that expr has a value.
 func Is(expr string, value any) Filter {
 	return func(s *Select) { s.Where(expr+" = ?", value) }
+}
+
+// AnyOf is met where one of the filters is; without filters nowhere.
+func AnyOf(filters ...Filter) Filter {
+	return func(s *Select) {
+		conditions, args := []string{"1 = 0"}, []any(nil)
+		for _, f := range filters {
+			text, more := f.text()
+			conditions, args = append(conditions, text), append(args, more...)
+		}
+		s.Where("("+strings.Join(conditions, " OR ")+")", args...)
+	}
+}
+
+// AllOf is met where all of the filters are.
+func AllOf(filters ...Filter) Filter { return func(s *Select) { s.Filter(filters...) } }
+
+// Not is met where the filter is not.
+func Not(f Filter) Filter {
+	return func(s *Select) {
+		text, args := f.text()
+		s.Where("NOT "+text, args...)
+	}
+}
+
+// text is the filter's condition in parentheses.
+func (f Filter) text() (condition string, args []any) {
+	var s Select
+	f(s.Where("1 = 1"))
+	return "(" + strings.Join(s.where, " AND ") + ")", s.args
+}
+
+// OneOf is the filter that expr has one of the values.
+func OneOf(expr string, values []string) Filter {
+	return func(s *Select) { s.In(expr, values) }
+}
+
+// TimeMethod says how a time is compared. The numbers are those of the contract.
+type TimeMethod int32
+
+// timeOperators are the comparisons, by method.
+var timeOperators = map[TimeMethod]string{0: " = ?", 1: " > ?", 2: " >= ?", 3: " < ?", 4: " <= ?"}
+
+// Time makes filters on a time, of which expr is the microseconds.
+func Time(expr string) func(TimeMethod, time.Time) Filter {
+	return func(m TimeMethod, t time.Time) Filter {
+		return func(s *Select) {
+			if operator, ok := timeOperators[m]; ok {
+				s.Where(expr+operator, t.UnixMicro())
+			} else {
+				s.Where("1 = 0")
+			}
+		}
+	}
 }
 
 // TextMethod says how a text is compared with a value. The numbers are those of

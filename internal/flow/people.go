@@ -9,7 +9,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/instance"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -22,8 +21,9 @@ type Person struct {
 	State           int
 	LoginName       string
 	user.Machine
-	Human   Human // where Kind says so
-	Details eventstore.Details
+	HasSecret bool
+	Human     Human // where Kind says so
+	Details   eventstore.Details
 }
 
 // Human is what is shown of a user who is a person.
@@ -50,7 +50,7 @@ func (p Person) DisplayName() string {
 // personColumns and personJoins go together: they describe the user u.
 const (
 	personColumns = `u.user_id, u.org_id, u.kind, u.state, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
-		COALESCE(m.access_token_type, 0), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
+		COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, ''), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
 		COALESCE(h.first_name, ''), COALESCE(h.last_name, ''), COALESCE(h.nick_name, ''), COALESCE(h.display_name, ''),
 		COALESCE(h.preferred_language, ''), COALESCE(h.gender, 0), COALESCE(h.email, ''), COALESCE(h.email_verified, 0),
 		COALESCE(h.phone, ''), COALESCE(h.phone_verified, 0), COALESCE(h.password_changed, 0),
@@ -65,13 +65,13 @@ const (
 // personDest gives the destinations of personColumns and a function to call once
 // they are filled in.
 func personDest(p *Person) (dest []any, done func() (domainRequired bool, err error)) {
-	var domain string
+	var secret, domain string
 	var document []byte
 	var tokenType, gender, emailVerified, phoneVerified int
 	var passwordChanged, created, changed int64
 	h := &p.Human
 	dest = []any{
-		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &domain, &document,
+		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &secret, &domain, &document,
 		&h.FirstName, &h.LastName, &h.NickName, &h.DisplayName, &h.PreferredLanguage, &gender, &h.Email, &emailVerified,
 		&h.Phone, &phoneVerified, &passwordChanged, &created, &changed, &p.Details.Sequence,
 	}
@@ -81,6 +81,7 @@ func personDest(p *Person) (dest []any, done func() (domainRequired bool, err er
 			return false, err
 		}
 		p.AccessTokenType, h.Gender = int32(tokenType), int32(gender) //nolint:gosec // small numbers
+		p.HasSecret = secret != ""
 		h.EmailVerified, h.PhoneVerified = emailVerified == 1, phoneVerified == 1
 		if passwordChanged != 0 {
 			h.PasswordChanged = time.UnixMicro(passwordChanged).UTC()
@@ -92,50 +93,6 @@ func personDest(p *Person) (dest []any, done func() (domainRequired bool, err er
 		p.Details.Owner, p.Details.Created, p.Details.Changed = p.OrgID, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		return rules.UserLoginMustBeDomain, nil
 	}
-}
-
-var errNoPerson = fault.NotFound("USER-missing", "There is no such user.")
-
-// PersonByID gives a user of the organization with all login names.
-func PersonByID(ctx context.Context, r database.Reader, s eventstore.Scope, id string) (p Person, logins []string, err error) {
-	found, required := false, false
-	var domains []string
-	err = r.Read(ctx,
-		database.Query{
-			SQL:  "SELECT " + personColumns + " FROM users u" + personJoins + " WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?",
-			Args: []any{s.Instance, id, s.Org},
-			Row: func(scan database.Scan) error {
-				dest, done := personDest(&p)
-				err := scan(dest...)
-				if err == nil {
-					required, err = done()
-				}
-				found = true
-				return err
-			},
-		},
-		database.Query{
-			SQL:  "SELECT domain FROM org_domains WHERE instance_id = ? AND org_id = ? AND verified = 1 ORDER BY is_primary DESC, domain",
-			Args: []any{s.Instance, s.Org},
-			Row: func(scan database.Scan) error {
-				var domain string
-				err := scan(&domain)
-				domains = append(domains, domain)
-				return err
-			},
-		})
-	switch {
-	case err != nil:
-		return p, nil, err
-	case !found:
-		return p, nil, errNoPerson
-	case !required || len(domains) == 0:
-		return p, []string{p.LoginName}, nil
-	}
-	for _, domain := range domains {
-		logins = append(logins, p.UserName+"@"+domain)
-	}
-	return p, logins, nil
 }
 
 // Member is a user who administers an instance or an organization.

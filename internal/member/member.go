@@ -5,8 +5,10 @@
 package member
 
 import (
+	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -159,7 +161,7 @@ func Change(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string
 		return eventstore.Details{}, err
 	}
 	if slices.Equal(old, roles) {
-		return eventstore.Details{}, fault.Precondition("MEMBER-unchanged", "The member has these roles already.")
+		return eventstore.Details{}, errSame
 	}
 	return kinds[s.IsDefault()].changed.Emit(tx, s.Aggregate(), payload{userID, roles})
 }
@@ -226,4 +228,27 @@ func RemoveEverywhere(tx *eventstore.Tx, instance, userID string) error {
 
 var errExists = fault.AlreadyExists("MEMBER-exists", "The user is a member already.")
 
-var errMissing = fault.NotFound("MEMBER-missing", "The user is no member.")
+var (
+	errMissing = fault.NotFound("MEMBER-missing", "The user is no member.")
+	errSame    = fault.Precondition("MEMBER-unchanged", "The member has these roles already.")
+)
+
+// Unchanged reports whether err says that the member has the roles already.
+func Unchanged(err error) bool { return errors.Is(err, errSame) }
+
+// Missing reports whether err says that the user is no member.
+func Missing(err error) bool { return errors.Is(err, errMissing) }
+
+// Details tells a verb that changes a member when that happened last.
+func Details(tx *eventstore.Tx, s eventstore.Scope, userID string) (eventstore.Details, error) {
+	a, found := s.Aggregate(), false
+	d := eventstore.Details{Owner: a.Owner}
+	var created, changed int64
+	err := tx.Read(database.One(&found, "SELECT created, changed, sequence FROM members WHERE instance_id = ? AND kind = ? AND object_id = ? AND user_id = ?",
+		[]any{s.Instance, a.Type, a.ID, userID}, &created, &changed, &d.Sequence))
+	if err == nil && !found {
+		err = errMissing
+	}
+	d.Created, d.Changed = time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+	return d, err
+}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -19,13 +20,16 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/instance"
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
+	"github.com/gatehouse/gatehouse/internal/api/permission"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
 	"github.com/gatehouse/gatehouse/internal/api/system"
+	"github.com/gatehouse/gatehouse/internal/api/user"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/job"
+	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
 )
 
@@ -78,12 +82,26 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store), auth.Service(store), feature.Service(store), instance.Service(store),
-		management.Service(store, outside), org.Service(store, outside), settings.Service(store),
-		system.Service(store, external.Hostname()))
+		management.Service(store, outside), org.Service(store, outside), permission.Service(store), settings.Service(store),
+		system.Service(store, external.Hostname()), user.Service(store))
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, flow.Work(store)), edge: &api.Edge{Next: a, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
+	provider, err := oidc.New(store, o.ExternalURL)
+	if err != nil {
+		return nil, err
+	}
+	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, oidc.Prefix) {
+			provider.ServeHTTP(w, r)
+			return
+		}
+		a.ServeHTTP(w, r)
+	})
+	return &Server{
+		Store: store, API: a, Outbound: out, jobs: job.New(store, flow.Work(store)),
+		edge: &api.Edge{Next: protocols, Ready: db.Ping, TrustedProxies: o.TrustedProxies},
+	}, nil
 }
 
 // ServeHTTP answers one request.

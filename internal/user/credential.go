@@ -2,10 +2,6 @@ package user
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"strings"
 	"time"
 
@@ -48,7 +44,7 @@ var (
 		return nil
 	}, "hash")
 	PATRemoved = eventstore.Declare("user.pat.removed", func(f *eventstore.Fold, p patRemoved) error {
-		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND token_id = ?", f.Instance, f.ID, p.ID)
+		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND token_id = ? AND source = ''", f.Instance, f.ID, p.ID)
 		return nil
 	})
 	KeyAdded = eventstore.Declare("user.machine.key.added", func(f *eventstore.Fold, k keyAdded) error {
@@ -56,28 +52,36 @@ var (
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, k.ID, f.ID, k.Type, expiryMicros(k.Expiration), k.PublicKey, f.Micros(), f.Sequence)
 		return nil
 	})
+	// KeyRemoved ends a key and what it gave.
 	KeyRemoved = eventstore.Declare("user.machine.key.removed", func(f *eventstore.Fold, k keyRemoved) error {
 		f.Exec("DELETE FROM machine_keys WHERE instance_id = ? AND user_id = ? AND key_id = ?", f.Instance, f.ID, k.ID)
+		endTokens(f, k.ID)
 		return nil
 	})
 )
 
-// credentials is one of the two sorts of credentials, by their table.
-type credentials struct{ table, id, columns, title string }
+// credentials is one of the two sorts of credentials, by their table. also
+// narrows the table down.
+type credentials struct{ table, also, id, columns, title string }
 
 var (
-	tokens = credentials{"access_tokens", "token_id", "scopes", "token"}
-	keys   = credentials{"machine_keys", "key_id", "kind", "key"}
+	tokens = credentials{"access_tokens", "c.source = ''", "token_id", "scopes", "token"}
+	keys   = credentials{"machine_keys", "1 = 1", "key_id", "kind", "key"}
 )
 
 func (c credentials) missing() error {
 	return fault.NotFound("USER-"+c.title, "The user has no such "+c.title+".")
 }
 
+// of selects the credentials of a user.
+func (c credentials) of(instance, userID string) *database.Select {
+	return database.From("c.user_id", c.table+" c").Where("c.instance_id = ? AND c.user_id = ?", instance, userID).Where(c.also)
+}
+
 // room refuses one credential too many.
 func (c credentials) room(tx *eventstore.Tx, instance, userID string) error {
 	var n uint64
-	if err := tx.Read(database.From("*", c.table).Where("instance_id = ? AND user_id = ?", instance, userID).Count(&n)); err != nil {
+	if err := tx.Read(c.of(instance, userID).Count(&n)); err != nil {
 		return err
 	}
 	if n >= maxCredentials {
@@ -88,10 +92,7 @@ func (c credentials) room(tx *eventstore.Tx, instance, userID string) error {
 
 func (c credentials) exists(tx *eventstore.Tx, instance, userID, id string) error {
 	found := false
-	err := tx.Read(database.Query{
-		SQL:  "SELECT user_id FROM " + c.table + " WHERE instance_id = ? AND user_id = ? AND " + c.id + " = ?",
-		Args: []any{instance, userID, id}, Row: func(database.Scan) error { found = true; return nil },
-	})
+	err := tx.Read(c.of(instance, userID).Where("c."+c.id+" = ?", id).Rows(func(database.Scan) error { found = true; return nil }))
 	if err == nil && !found {
 		err = c.missing()
 	}
@@ -127,57 +128,6 @@ func RemovePAT(tx *eventstore.Tx, instance, org, userID, tokenID string) (events
 	return PATRemoved.Emit(tx, aggregate(instance, org, userID), patRemoved{tokenID})
 }
 
-// JSONKey is the only type of a machine key.
-const JSONKey = 1
-
-// KeyPair gives the public key that a caller made, or a new pair where that is
-// empty, in PEM. It takes a while and must not run in a transaction.
-func KeyPair(made []byte) (private, public string, err error) {
-	if len(made) > 0 {
-		public, err = cleanPublicKey(made)
-		return "", public, err
-	}
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		return "", "", err
-	}
-	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		return "", "", err
-	}
-	private = string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(key)}))
-	return private, encodePublic(spki), nil
-}
-
-var errKey = fault.Invalid("USER-public-key", "The public key must be an RSA key of 2048 to 8192 bits in PEM.")
-
-func encodePublic(spki []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki}))
-}
-
-// cleanPublicKey gives the PEM form of a public key that a caller made: RSA of
-// 2048 to 8192 bits, in PEM or DER.
-func cleanPublicKey(data []byte) (string, error) {
-	if block, _ := pem.Decode(data); block != nil {
-		data = block.Bytes
-	}
-	key, err := x509.ParsePKIXPublicKey(data)
-	if err != nil {
-		if key, err = x509.ParsePKCS1PublicKey(data); err != nil {
-			return "", errKey
-		}
-	}
-	public, ok := key.(*rsa.PublicKey)
-	if !ok || public.N.BitLen() < 2048 || public.N.BitLen() > 8192 {
-		return "", errKey
-	}
-	spki, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return "", errKey
-	}
-	return encodePublic(spki), nil
-}
-
 // AddKey gives a machine user a key to sign with, of which the public part is
 // kept. expires may be zero for a key that does not end.
 func AddKey(tx *eventstore.Tx, instance, org, userID, public string, expires time.Time) (string, eventstore.Details, error) {
@@ -209,42 +159,75 @@ func RemoveKey(tx *eventstore.Tx, instance, org, userID, keyID string) (eventsto
 
 // Credential is what may be shown of a token or of a key.
 type Credential struct {
-	ID      string
-	Expires time.Time // zero: never
-	Scopes  []string  // of a token
-	Kind    int       // of a key
-	Details eventstore.Details
+	ID, UserID string
+	Expires    time.Time // zero: never
+	Scopes     []string  // of a token
+	Kind       int       // of a key
+	Details    eventstore.Details
 }
 
-// list selects a user's credentials. The user must be one of the organization's.
-func (c credentials) list(ctx context.Context, r database.Reader, instance, org, userID string, p database.Page, filters ...database.Filter) (database.Listing[Credential], error) {
-	if err := authz.Require(ctx, "user.read", org); err != nil {
-		return database.Listing[Credential]{}, err
+// CredentialColumn is what a list of credentials can be sorted by.
+type CredentialColumn string
+
+// The columns, of tokens as of keys.
+const (
+	SortCredentialCreated CredentialColumn = "c.created"
+	SortCredentialUser    CredentialColumn = "c.user_id"
+	SortCredentialOrg     CredentialColumn = "u.org_id"
+	SortCredentialExpires CredentialColumn = ends
+	SortCredentialID      CredentialColumn = "" // each table has its own
+)
+
+// ends is when a credential ends; one that never does ends last.
+const ends = "CASE WHEN c.expires = 0 THEN 9223372036854775807 ELSE c.expires END"
+
+// The filters of lists of credentials.
+var (
+	CredentialOfUser  = func(id string) database.Filter { return database.Is("c.user_id", id) }
+	CredentialOfOrg   = func(id string) database.Filter { return database.Is("u.org_id", id) }
+	TokenWithID       = func(id string) database.Filter { return database.Is("c.token_id", id) }
+	KeyWithID         = func(id string) database.Filter { return database.Is("c.key_id", id) }
+	CredentialCreated = database.Time("c.created")
+	CredentialExpires = database.Time(ends)
+)
+
+// list selects the credentials that the caller may read.
+func (c credentials) list(ctx context.Context, r database.Reader, instance string, p database.Page, by CredentialColumn, filters ...database.Filter) (database.Listing[Credential], error) {
+	if by == SortCredentialID {
+		by = CredentialColumn("c." + c.id)
 	}
-	s := database.From("c."+c.id+", c.expires, c."+c.columns+", c.created, c.sequence", c.table+" c").
-		Where("c.instance_id = ? AND c.user_id = ?", instance, userID).
-		InSelect("c.user_id", database.From("u.user_id", "users u").Where("u.instance_id = ? AND u.user_id = ? AND u.org_id = ?", instance, userID, org)).
-		Filter(filters...)
-	return database.List(ctx, r, s, p, []string{"c.created", "c." + c.id}, func(scan database.Scan, out *Credential) error {
+	visible, args := authz.Where(ctx, "user.read", "u.org_id")
+	s := database.From("c."+c.id+", c.user_id, u.org_id, c.expires, c."+c.columns+", c.created, c.sequence",
+		c.table+" c JOIN users u ON u.instance_id = c.instance_id AND u.user_id = c.user_id").
+		Where("c.instance_id = ?", instance).Where(c.also).Where(visible, args...).Filter(filters...)
+	return database.List(ctx, r, s, p, []string{string(by), "c." + c.id}, func(scan database.Scan, out *Credential) error {
 		var expires, created int64
 		var scopes string
 		special := any(&scopes)
 		if c == keys {
 			special = &out.Kind
 		}
-		err := scan(&out.ID, &expires, special, &created, &out.Details.Sequence)
+		err := scan(&out.ID, &out.UserID, &out.Details.Owner, &expires, special, &created, &out.Details.Sequence)
 		if expires != 0 {
 			out.Expires = time.UnixMicro(expires).UTC()
 		}
 		out.Scopes = strings.Fields(scopes)
 		at := time.UnixMicro(created).UTC()
-		out.Details.Owner, out.Details.Created, out.Details.Changed = org, at, at
+		out.Details.Created, out.Details.Changed = at, at
 		return err
 	})
 }
 
+// ofUser lists the credentials of a user, who must be one of the organization's.
+func (c credentials) ofUser(ctx context.Context, r database.Reader, instance, org, userID string, p database.Page, filters ...database.Filter) (database.Listing[Credential], error) {
+	if err := authz.Require(ctx, "user.read", org); err != nil {
+		return database.Listing[Credential]{}, err
+	}
+	return c.list(ctx, r, instance, p, SortCredentialCreated, append(filters, CredentialOfUser(userID), CredentialOfOrg(org))...)
+}
+
 func (c credentials) byID(ctx context.Context, r database.Reader, instance, org, userID, id string) (Credential, error) {
-	found, err := c.list(ctx, r, instance, org, userID, database.Page{Limit: 1}, database.Is("c."+c.id, id))
+	found, err := c.ofUser(ctx, r, instance, org, userID, database.Page{Limit: 1}, database.Is("c."+c.id, id))
 	if err == nil && len(found.Rows) == 0 {
 		err = c.missing()
 	}
@@ -256,7 +239,12 @@ func (c credentials) byID(ctx context.Context, r database.Reader, instance, org,
 
 // PATs lists a user's tokens.
 func PATs(ctx context.Context, r database.Reader, instance, org, userID string, p database.Page) (database.Listing[Credential], error) {
-	return tokens.list(ctx, r, instance, org, userID, p)
+	return tokens.ofUser(ctx, r, instance, org, userID, p)
+}
+
+// AllPATs lists the tokens of all users that the caller may read.
+func AllPATs(ctx context.Context, r database.Reader, instance string, p database.Page, by CredentialColumn, filters ...database.Filter) (database.Listing[Credential], error) {
+	return tokens.list(ctx, r, instance, p, by, filters...)
 }
 
 // PATByID gives a token of a user.
@@ -266,7 +254,12 @@ func PATByID(ctx context.Context, r database.Reader, instance, org, userID, id s
 
 // Keys lists a user's keys.
 func Keys(ctx context.Context, r database.Reader, instance, org, userID string, p database.Page) (database.Listing[Credential], error) {
-	return keys.list(ctx, r, instance, org, userID, p)
+	return keys.ofUser(ctx, r, instance, org, userID, p)
+}
+
+// AllKeys lists the keys of all users that the caller may read.
+func AllKeys(ctx context.Context, r database.Reader, instance string, p database.Page, by CredentialColumn, filters ...database.Filter) (database.Listing[Credential], error) {
+	return keys.list(ctx, r, instance, p, by, filters...)
 }
 
 // KeyByID gives a key of a user.

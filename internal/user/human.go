@@ -66,9 +66,6 @@ var (
 	})
 )
 
-// maxName is the most characters of each name of a human.
-const maxName = 200
-
 var (
 	errHuman    = fault.Invalid("USER-human", "A human needs a user name; it and the other names have %d characters at most.", maxName)
 	errEmail    = fault.Invalid("USER-email", "An email address is like name@example.com, of %d bytes at most.", maxName)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -29,8 +30,8 @@ type machineChange struct {
 var (
 	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m Machine) error {
 		add(f, KindMachine, m.UserName)
-		f.Exec("INSERT INTO machines (instance_id, user_id, name, description, access_token_type) VALUES (?, ?, ?, ?, ?)",
-			f.Instance, f.ID, m.Name, m.Description, int64(m.AccessTokenType))
+		f.Exec("INSERT INTO machines (instance_id, user_id, name, name_lower, description, access_token_type) VALUES (?, ?, ?, ?, ?, ?)",
+			f.Instance, f.ID, m.Name, strings.ToLower(m.Name), m.Description, int64(m.AccessTokenType))
 		return nil
 	})
 	MachineChanged = eventstore.Declare("user.machine.changed", func(f *eventstore.Fold, c machineChange) error {
@@ -39,6 +40,7 @@ var (
 		}
 		if c.Name != nil {
 			set("name", *c.Name)
+			set("name_lower", strings.ToLower(*c.Name))
 		}
 		if c.Description != nil {
 			set("description", *c.Description)
@@ -52,10 +54,11 @@ var (
 )
 
 var errMachine = fault.Invalid("USER-machine",
-	"A machine user needs a user name and a name of at most 200 bytes, and a description of at most 500.")
+	"A machine user needs a user name and a name of at most %d characters, and a description of at most 500.", maxName)
 
 func (m Machine) check() error {
-	if m.UserName == "" || len(m.UserName) > 200 || m.Name == "" || len(m.Name) > 200 || len(m.Description) > 500 {
+	length := utf8.RuneCountInString
+	if m.UserName == "" || length(m.UserName) > maxName || m.Name == "" || length(m.Name) > maxName || length(m.Description) > 500 {
 		return errMachine
 	}
 	return nil
@@ -78,14 +81,16 @@ func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventst
 	return MachineAdded.Emit(tx, a, m)
 }
 
-// ChangeMachine gives a machine user another name, description and token type.
-func ChangeMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventstore.Details, error) {
+// ChangeMachine edits a machine user's name, description and token type.
+func ChangeMachine(tx *eventstore.Tx, instance, org, id string, edit func(*Machine)) (eventstore.Details, error) {
 	old, err := lockMachine(tx, instance, org, id)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	if m.UserName = old.UserName; m.check() != nil {
-		return eventstore.Details{}, errMachine
+	m := old.Machine
+	edit(&m)
+	if err := m.check(); err != nil {
+		return eventstore.Details{}, err
 	}
 	var c machineChange
 	if m.Name != old.Name {
@@ -98,7 +103,7 @@ func ChangeMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (even
 		c.AccessTokenType = &m.AccessTokenType
 	}
 	if c == (machineChange{}) {
-		return eventstore.Details{}, fault.Precondition("USER-unchanged", "The machine user is like this already.")
+		return eventstore.Details{}, errSame
 	}
 	return MachineChanged.Emit(tx, aggregate(instance, org, id), c)
 }

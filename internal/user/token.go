@@ -9,25 +9,35 @@ import (
 	"strings"
 )
 
-// A personal access token is a prefix that secret scanners find, 43 base62
-// characters of chance (256 bits) and 6 of checksum, by which a mistyped or
-// invented token is refused without a look into the database.
+// A token or secret is a prefix that secret scanners find, 43 base62 characters
+// of chance (256 bits) and 6 of checksum, by which a mistyped or invented one is
+// refused without a look into the database. So much chance needs no slow hash.
 const (
-	tokenPrefix = "gatehouse_pat_"
-	tokenRandom = 43
-	tokenSum    = 6
-	base62      = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	patPrefix    = "gatehouse_pat_"
+	accessPrefix = "gatehouse_at_"
+	secretPrefix = "gatehouse_secret_"
+	tokenRandom  = 43
+	tokenSum     = 6
+	base62       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
-// NewToken makes a token and the hash under which it is stored.
-func NewToken() (token, hash string) {
+// NewToken makes a personal access token and the hash under which it is stored.
+func NewToken() (token, hash string) { return newSecret(patPrefix) }
+
+// NewAccessToken makes a token that is given for a key or a secret.
+func NewAccessToken() (token, hash string) { return newSecret(accessPrefix) }
+
+// NewSecret makes a machine's secret and the hash under which it is stored.
+func NewSecret() (secret, hash string) { return newSecret(secretPrefix) }
+
+func newSecret(prefix string) (secret, hash string) {
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 256))
 	if err != nil { // crypto/rand does not fail on supported systems.
 		panic(err)
 	}
 	body := encode62(n, tokenRandom)
-	token = tokenPrefix + body + checksum(body)
-	return token, HashToken(token)
+	secret = prefix + body + checksum(body)
+	return secret, HashToken(secret)
 }
 
 // HashToken is the form in which a token is stored and looked up.
@@ -36,10 +46,12 @@ func HashToken(token string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// LooksLikeToken reports whether token was made by NewToken, as far as its form
-// tells.
+// LooksLikeToken reports whether token is one of ours, as far as its form tells.
 func LooksLikeToken(token string) bool {
-	body, ok := strings.CutPrefix(token, tokenPrefix)
+	body, ok := strings.CutPrefix(token, patPrefix)
+	if !ok {
+		body, ok = strings.CutPrefix(token, accessPrefix)
+	}
 	if !ok || len(body) != tokenRandom+tokenSum {
 		return false
 	}

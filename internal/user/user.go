@@ -5,7 +5,11 @@
 package user
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -16,9 +20,10 @@ import (
 func init() {
 	eventstore.DeclareTable("users", "instance_id, user_id",
 		"org_id, kind, state, user_name, user_name_lower, created, changed, sequence")
-	eventstore.DeclareTable("machines", "instance_id, user_id", "name, description, access_token_type")
+	eventstore.DeclareTable("machines", "instance_id, user_id", "name, name_lower, description, access_token_type, secret_hash")
 	eventstore.DeclareTable("humans", "instance_id, user_id", humanColumns)
-	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, expires, scopes, created, sequence")
+	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, source, expires, scopes, created, sequence")
+	eventstore.DeclareTable("assertions", "instance_id, user_id, hash", "expires")
 	eventstore.DeclareTable("machine_keys", "instance_id, key_id", "user_id, kind, expires, public_key, created, sequence")
 }
 
@@ -26,9 +31,11 @@ func init() {
 const (
 	Active   = 1
 	Inactive = 2
+	Locked   = 4
 )
 
-type removed struct {
+// named is the payload of events that end a name or begin one.
+type named struct {
 	UserName string `json:"userName"`
 }
 
@@ -36,9 +43,18 @@ type removed struct {
 var (
 	Deactivated = eventstore.Declare("user.deactivated", setState(Inactive))
 	Reactivated = eventstore.Declare("user.reactivated", setState(Active))
+	WasLocked   = eventstore.Declare("user.locked", setState(Locked))
+	Unlocked    = eventstore.Declare("user.unlocked", setState(Active))
+	Renamed     = eventstore.Declare("user.username.changed", func(f *eventstore.Fold, n named) error {
+		f.ReleaseKind(claimName)
+		f.Claim(claimName, nameClaim(n.UserName, f.Owner), errTaken)
+		f.Exec("UPDATE users SET user_name = ?, user_name_lower = ?, changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?",
+			n.UserName, strings.ToLower(n.UserName), f.Micros(), f.Sequence, f.Instance, f.ID)
+		return nil
+	})
 	// Removed is the end of a user: nothing that could authenticate them is left.
-	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
-		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens"} {
+	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ named) error {
+		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
 		f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
@@ -56,7 +72,7 @@ const (
 // add writes the row that every user has, whose name is the claim of one user in
 // an organization.
 func add(f *eventstore.Fold, kind, userName string) {
-	f.Claim("user.name", strings.ToLower(userName)+"@"+f.Owner, errTaken)
+	f.Claim(claimName, nameClaim(userName, f.Owner), errTaken)
 	f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, kind, Active,
 		userName, strings.ToLower(userName), f.Micros(), f.Micros(), f.Sequence)
@@ -94,12 +110,27 @@ func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 	}
 }
 
+// maxName is the most characters of each name of a user.
+const maxName = 200
+
 var (
+	errName    = fault.Invalid("USER-name", "A user name has 1 to %d characters.", maxName)
 	errTaken   = fault.AlreadyExists("USER-taken", "A user of this name exists already.")
 	errIDTaken = fault.AlreadyExists("USER-id", "A user with this id exists already.")
 	errNoOrg   = fault.NotFound("ORG-missing", "There is no such organization.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
+	errSame    = fault.Precondition("USER-unchanged", "The user is like this already.")
 )
+
+// Unchanged reports whether err says that the user is as wanted already.
+func Unchanged(err error) bool { return errors.Is(err, errSame) }
+
+// claimName is the kind of claims on user names.
+const claimName = "user.name"
+
+// nameClaim is what a user name takes: a user of the same organization cannot
+// have it in any case.
+func nameClaim(name, org string) string { return strings.ToLower(name) + "@" + org }
 
 func aggregate(instance, org, id string) eventstore.Aggregate {
 	return eventstore.Aggregate{Instance: instance, Type: "user", ID: id, Owner: org}
@@ -108,8 +139,9 @@ func aggregate(instance, org, id string) eventstore.Aggregate {
 // stored is what a verb knows of the user that it changes.
 type stored struct {
 	Machine
-	state int
-	kind  string
+	state  int
+	kind   string
+	secret bool
 }
 
 // lock holds a user of the organization and checks the caller's permission.
@@ -117,15 +149,16 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 	var s stored
 	var found bool
 	var tokenType int
+	var secret string
 	_, err := tx.Lock(aggregate(instance, org, id), database.One(&found,
-		`SELECT u.state, u.kind, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''), COALESCE(m.access_token_type, 0)
+		`SELECT u.state, u.kind, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''), COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, '')
 		FROM users u LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
 		WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?`,
-		[]any{instance, id, org}, &s.state, &s.kind, &s.UserName, &s.Name, &s.Description, &tokenType))
+		[]any{instance, id, org}, &s.state, &s.kind, &s.UserName, &s.Name, &s.Description, &tokenType, &secret))
 	if err != nil {
 		return s, err
 	}
-	s.AccessTokenType = int32(tokenType) //nolint:gosec // a small number
+	s.AccessTokenType, s.secret = int32(tokenType), secret != "" //nolint:gosec // a small number
 	if err := authz.Require(tx.Context(), permission, org); err != nil {
 		return s, err
 	}
@@ -137,26 +170,61 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 
 // Deactivate stops the user from calling, from the next request on.
 func Deactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, "user.write")
-	if err != nil {
-		return eventstore.Details{}, err
-	}
-	if u.state == Inactive {
-		return eventstore.Details{}, fault.Precondition("USER-inactive", "The user is inactive already.")
-	}
-	return Deactivated.Emit(tx, aggregate(instance, org, id), eventstore.None{})
+	return changeState(tx, instance, org, id, Deactivated, "The user is inactive already.", Active, Locked)
 }
 
 // Reactivate ends a deactivation.
 func Reactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	return changeState(tx, instance, org, id, Reactivated, "The user is not inactive.", Inactive)
+}
+
+// Lock stops the user from calling until they are unlocked. Who is inactive stays
+// so: to unlock them would let them in.
+func Lock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	return changeState(tx, instance, org, id, WasLocked, "The user is not active.", Active)
+}
+
+// Unlock ends a lock.
+func Unlock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	return changeState(tx, instance, org, id, Unlocked, "The user is not locked.", Locked)
+}
+
+// changeState emits what leads out of one of the states from; in another state
+// the call is refused with a reason.
+func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.Kind[eventstore.None], refusal string, from ...int) (eventstore.Details, error) {
 	u, err := lock(tx, instance, org, id, "user.write")
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	if u.state != Inactive {
-		return eventstore.Details{}, fault.Precondition("USER-active", "The user is not inactive.")
+	if !slices.Contains(from, u.state) {
+		return eventstore.Details{}, fault.Precondition("USER-state", refusal)
 	}
-	return Reactivated.Emit(tx, aggregate(instance, org, id), eventstore.None{})
+	return event.Emit(tx, aggregate(instance, org, id), eventstore.None{})
+}
+
+// Rename gives the user another name to log in with.
+func Rename(tx *eventstore.Tx, instance, org, id, name string) (eventstore.Details, error) {
+	u, err := lock(tx, instance, org, id, "user.write")
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	switch name = strings.TrimSpace(name); {
+	case name == "" || utf8.RuneCountInString(name) > maxName:
+		return eventstore.Details{}, errName
+	case name == u.UserName:
+		return eventstore.Details{}, errSame
+	}
+	return Renamed.Emit(tx, aggregate(instance, org, id), named{name})
+}
+
+// Unique reports whether a new user of the organization can have the name.
+func Unique(ctx context.Context, r database.Reader, instance, org, name string) (bool, error) {
+	free := true
+	err := r.Read(ctx, database.Query{
+		SQL:  "SELECT value FROM claims WHERE instance_id = ? AND kind = ? AND value = ?",
+		Args: []any{instance, claimName, nameClaim(strings.TrimSpace(name), org)}, Row: func(database.Scan) error { free = false; return nil },
+	})
+	return free, err
 }
 
 // Remove ends the user. The memberships are flow's to remove, in the same transaction.
@@ -165,7 +233,7 @@ func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, er
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	return Removed.Emit(tx, aggregate(instance, org, id), removed{u.UserName})
+	return Removed.Emit(tx, aggregate(instance, org, id), named{u.UserName})
 }
 
 // RemoveSomeOf ends at most so many users of an organization that is gone, and
@@ -185,7 +253,7 @@ func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint6
 		return 0, err
 	}
 	for i, id := range ids {
-		if _, err := Removed.Emit(tx, aggregate(instance, org, id), removed{names[i]}); err != nil {
+		if _, err := Removed.Emit(tx, aggregate(instance, org, id), named{names[i]}); err != nil {
 			return 0, err
 		}
 	}

@@ -44,8 +44,8 @@ func supportedLanguages(context.Context, *pb.GetSupportedLanguagesRequest) (*pb.
 
 func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.GetMyUserResponse, error) {
 	c := authz.From(ctx)
-	p, logins, err := flow.PersonByID(ctx, h.store, eventstore.Scope{Instance: c.Instance, Org: c.HomeOrg}, c.UserID)
-	return &pb.GetMyUserResponse{User: api.User(p, logins)}, err
+	u, err := flow.UserByID(ctx, h.store, eventstore.Scope{Instance: c.Instance, Org: c.HomeOrg}, c.UserID)
+	return &pb.GetMyUserResponse{User: api.User(u)}, err
 }
 
 func (h *Handlers) listMyMetadata(ctx context.Context, r *pb.ListMyMetadataRequest) (*pb.ListMyMetadataResponse, error) {

@@ -5,6 +5,7 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -13,11 +14,19 @@ import (
 func (h *Handlers) users() []api.RPC {
 	return []api.RPC{
 		api.Unary("GetUserByID", h.getUserByID),
+		api.Unary("GetUserByLoginNameGlobal", h.getUserByLoginNameGlobal),
+		api.Unary("ListUsers", h.listUsers),
+		api.Unary("IsUserUnique", h.isUserUnique),
 		api.Unary("AddMachineUser", h.addMachineUser),
 		api.Unary("UpdateMachine", h.updateMachine),
 		api.Unary("DeactivateUser", h.deactivateUser),
 		api.Unary("ReactivateUser", h.reactivateUser),
+		api.Unary("LockUser", h.lockUser),
+		api.Unary("UnlockUser", h.unlockUser),
 		api.Unary("RemoveUser", h.removeUser),
+		api.Unary("UpdateUserName", h.updateUserName),
+		api.Unary("GenerateMachineSecret", h.generateMachineSecret),
+		api.Unary("RemoveMachineSecret", h.removeMachineSecret),
 		api.Unary("GetPersonalAccessTokenByIDs", h.getPersonalAccessTokenByIDs),
 		api.Unary("ListPersonalAccessTokens", h.listPersonalAccessTokens),
 		api.Unary("AddPersonalAccessToken", h.addPersonalAccessToken),
@@ -30,8 +39,40 @@ func (h *Handlers) users() []api.RPC {
 }
 
 func (h *Handlers) getUserByID(ctx context.Context, r *pb.GetUserByIDRequest) (*pb.GetUserByIDResponse, error) {
-	p, logins, err := flow.PersonByID(ctx, h.store, scope(ctx), r.GetId())
-	return &pb.GetUserByIDResponse{User: api.User(p, logins)}, err
+	u, err := flow.UserByID(ctx, h.store, scope(ctx), r.GetId())
+	return &pb.GetUserByIDResponse{User: api.User(u)}, err
+}
+
+func (h *Handlers) getUserByLoginNameGlobal(ctx context.Context, r *pb.GetUserByLoginNameGlobalRequest) (*pb.GetUserByLoginNameGlobalResponse, error) {
+	u, err := flow.OneUser(ctx, h.store, scope(ctx).Instance, flow.UserByLogin(database.EqualsFold, r.GetLoginName()))
+	return &pb.GetUserByLoginNameGlobalResponse{User: api.User(u)}, err
+}
+
+func (h *Handlers) listUsers(ctx context.Context, r *pb.ListUsersRequest) (*pb.ListUsersResponse, error) {
+	p, err := api.PageOf(ctx, r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	by, err := api.ColumnOf(userColumns, r.GetSortingColumn())
+	if err != nil {
+		return nil, err
+	}
+	filters, err := api.NestedFilters(r.GetQueries(), userGroup, userFilter)
+	if err != nil {
+		return nil, err
+	}
+	s := scope(ctx)
+	l, err := flow.Users(ctx, h.store, s.Instance, p, by, append(filters, flow.UserOfOrg(s.Org), flow.VisibleUsers(ctx))...)
+	return &pb.ListUsersResponse{
+		Details: api.Listed(l.Total, h.store.Now()), SortingColumn: r.GetSortingColumn(), Result: api.Each(l.Rows, api.User),
+	}, err
+}
+
+// isUserUnique looks for the name only: no user has an address yet.
+func (h *Handlers) isUserUnique(ctx context.Context, r *pb.IsUserUniqueRequest) (*pb.IsUserUniqueResponse, error) {
+	s := scope(ctx)
+	free, err := user.Unique(ctx, h.store, s.Instance, s.Org, r.GetUserName())
+	return &pb.IsUserUniqueResponse{IsUnique: free}, err
 }
 
 func (h *Handlers) addMachineUser(ctx context.Context, r *pb.AddMachineUserRequest) (*pb.AddMachineUserResponse, error) {
@@ -41,16 +82,17 @@ func (h *Handlers) addMachineUser(ctx context.Context, r *pb.AddMachineUserReque
 		if r.UserId == nil {
 			id = tx.NewID()
 		}
-		return user.AddMachine(tx, s.Instance, s.Org, id, m)
+		return flow.AddMachine(tx, s, id, m)
 	})
 	// Creations of users answer with the date of a change.
 	return &pb.AddMachineUserResponse{UserId: id, Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) updateMachine(ctx context.Context, r *pb.UpdateMachineRequest) (*pb.UpdateMachineResponse, error) {
-	m := user.Machine{Name: r.GetName(), Description: r.GetDescription(), AccessTokenType: int32(r.GetAccessTokenType())}
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return user.ChangeMachine(tx, s.Instance, s.Org, r.GetUserId(), m)
+		return user.ChangeMachine(tx, s.Instance, s.Org, r.GetUserId(), func(m *user.Machine) {
+			m.Name, m.Description, m.AccessTokenType = r.GetName(), r.GetDescription(), int32(r.GetAccessTokenType())
+		})
 	})
 	return &pb.UpdateMachineResponse{Details: api.Changed(d)}, err
 }
@@ -69,78 +111,30 @@ func (h *Handlers) reactivateUser(ctx context.Context, r *pb.ReactivateUserReque
 	return &pb.ReactivateUserResponse{Details: api.Changed(d)}, err
 }
 
+func (h *Handlers) lockUser(ctx context.Context, r *pb.LockUserRequest) (*pb.LockUserResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return flow.LockUser(tx, s, r.GetId())
+	})
+	return &pb.LockUserResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) unlockUser(ctx context.Context, r *pb.UnlockUserRequest) (*pb.UnlockUserResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return user.Unlock(tx, s.Instance, s.Org, r.GetId())
+	})
+	return &pb.UnlockUserResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) updateUserName(ctx context.Context, r *pb.UpdateUserNameRequest) (*pb.UpdateUserNameResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return user.Rename(tx, s.Instance, s.Org, r.GetUserId(), r.GetUserName())
+	})
+	return &pb.UpdateUserNameResponse{Details: api.Changed(d)}, err
+}
+
 func (h *Handlers) removeUser(ctx context.Context, r *pb.RemoveUserRequest) (*pb.RemoveUserResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
 		return flow.RemoveUser(tx, s, r.GetId())
 	})
 	return &pb.RemoveUserResponse{Details: api.Changed(d)}, err
-}
-
-func (h *Handlers) getPersonalAccessTokenByIDs(ctx context.Context, r *pb.GetPersonalAccessTokenByIDsRequest) (*pb.GetPersonalAccessTokenByIDsResponse, error) {
-	s := scope(ctx)
-	c, err := user.PATByID(ctx, h.store, s.Instance, s.Org, r.GetUserId(), r.GetTokenId())
-	return &pb.GetPersonalAccessTokenByIDsResponse{Token: api.PAT(c)}, err
-}
-
-func (h *Handlers) listPersonalAccessTokens(ctx context.Context, r *pb.ListPersonalAccessTokensRequest) (*pb.ListPersonalAccessTokensResponse, error) {
-	p, err := api.PageOf(ctx, r.GetQuery())
-	if err != nil {
-		return nil, err
-	}
-	s := scope(ctx)
-	l, err := user.PATs(ctx, h.store, s.Instance, s.Org, r.GetUserId(), p)
-	return &pb.ListPersonalAccessTokensResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.PAT)}, err
-}
-
-func (h *Handlers) addPersonalAccessToken(ctx context.Context, r *pb.AddPersonalAccessTokenRequest) (*pb.AddPersonalAccessTokenResponse, error) {
-	token, hash := user.NewToken()
-	var id string
-	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, d, err = user.AddPAT(tx, s.Instance, s.Org, r.GetUserId(), hash, api.Expiration(r.GetExpirationDate()))
-		return d, err
-	})
-	return &pb.AddPersonalAccessTokenResponse{TokenId: id, Token: token, Details: api.Added(d)}, err
-}
-
-func (h *Handlers) removePersonalAccessToken(ctx context.Context, r *pb.RemovePersonalAccessTokenRequest) (*pb.RemovePersonalAccessTokenResponse, error) {
-	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return user.RemovePAT(tx, s.Instance, s.Org, r.GetUserId(), r.GetTokenId())
-	})
-	return &pb.RemovePersonalAccessTokenResponse{Details: api.Changed(d)}, err
-}
-
-func (h *Handlers) getMachineKeyByIDs(ctx context.Context, r *pb.GetMachineKeyByIDsRequest) (*pb.GetMachineKeyByIDsResponse, error) {
-	s := scope(ctx)
-	c, err := user.KeyByID(ctx, h.store, s.Instance, s.Org, r.GetUserId(), r.GetKeyId())
-	return &pb.GetMachineKeyByIDsResponse{Key: api.Key(c)}, err
-}
-
-func (h *Handlers) listMachineKeys(ctx context.Context, r *pb.ListMachineKeysRequest) (*pb.ListMachineKeysResponse, error) {
-	p, err := api.PageOf(ctx, r.GetQuery())
-	if err != nil {
-		return nil, err
-	}
-	s := scope(ctx)
-	l, err := user.Keys(ctx, h.store, s.Instance, s.Org, r.GetUserId(), p)
-	return &pb.ListMachineKeysResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Key)}, err
-}
-
-func (h *Handlers) addMachineKey(ctx context.Context, r *pb.AddMachineKeyRequest) (*pb.AddMachineKeyResponse, error) {
-	private, public, err := user.KeyPair(r.GetPublicKey())
-	if err != nil {
-		return nil, err
-	}
-	var id string
-	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, d, err = user.AddKey(tx, s.Instance, s.Org, r.GetUserId(), public, api.Expiration(r.GetExpirationDate()))
-		return d, err
-	})
-	return &pb.AddMachineKeyResponse{KeyId: id, KeyDetails: user.KeyFile(id, r.GetUserId(), private), Details: api.Added(d)}, err
-}
-
-func (h *Handlers) removeMachineKey(ctx context.Context, r *pb.RemoveMachineKeyRequest) (*pb.RemoveMachineKeyResponse, error) {
-	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return user.RemoveKey(tx, s.Instance, s.Org, r.GetUserId(), r.GetKeyId())
-	})
-	return &pb.RemoveMachineKeyResponse{Details: api.Changed(d)}, err
 }

@@ -32,7 +32,7 @@ type ListAdministratorsRequest struct {
 	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
 	// Column to sort by.
 	SortingColumn AdministratorFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.internal_permission.v2.AdministratorFieldName" json:"sorting_column,omitempty"`
-	// Conditions, at most 50; an entry must meet all of them.
+	// Conditions; an entry must meet all of them. There can be 50 altogether, in 10 levels.
 	Filters       []*AdministratorSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

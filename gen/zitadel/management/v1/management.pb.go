@@ -5344,8 +5344,8 @@ type AddMachineKeyRequest struct {
 	Type v14.KeyType `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
 	// From then on the key proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	// An RSA public key in PEM, for a pair that the caller made. Absent: Gatehouse makes the
-	// pair.
+	// A public key in PEM, for a pair that the caller made: RSA of 2048 to 8192 bits, ECDSA on
+	// P-256, P-384 or P-521, or Ed25519. Absent: Gatehouse makes an RSA pair.
 	PublicKey     []byte `protobuf:"bytes,4,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

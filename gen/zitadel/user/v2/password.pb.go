@@ -269,6 +269,7 @@ func (*ReturnPasswordResetCode) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_password_proto_rawDescGZIP(), []int{3}
 }
 
+// A new password and, where the caller may not set it without, a proof.
 type SetPassword struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to PasswordType:
@@ -370,10 +371,12 @@ type isSetPassword_PasswordType interface {
 }
 
 type SetPassword_Password struct {
+	// The password in clear.
 	Password *Password `protobuf:"bytes,1,opt,name=password,proto3,oneof"`
 }
 
 type SetPassword_HashedPassword struct {
+	// The password as a hash that another system made.
 	HashedPassword *HashedPassword `protobuf:"bytes,2,opt,name=hashed_password,json=hashedPassword,proto3,oneof"`
 }
 
@@ -386,10 +389,12 @@ type isSetPassword_Verification interface {
 }
 
 type SetPassword_CurrentPassword struct {
+	// The present password, 1 to 200 characters.
 	CurrentPassword string `protobuf:"bytes,3,opt,name=current_password,json=currentPassword,proto3,oneof"`
 }
 
 type SetPassword_VerificationCode struct {
+	// The code of a password reset, 1 to 20 characters.
 	VerificationCode string `protobuf:"bytes,4,opt,name=verification_code,json=verificationCode,proto3,oneof"`
 }
 

@@ -24,12 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a user is a person.
 type Type int32
 
 const (
+	// Not a valid choice.
 	Type_TYPE_UNSPECIFIED Type = 0
-	Type_TYPE_HUMAN       Type = 1
-	Type_TYPE_MACHINE     Type = 2
+	// A person.
+	Type_TYPE_HUMAN Type = 1
+	// A program.
+	Type_TYPE_MACHINE Type = 2
 )
 
 // Enum value maps for Type.
@@ -73,18 +77,29 @@ func (Type) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_query_proto_rawDescGZIP(), []int{0}
 }
 
+// Columns that lists of users can be sorted by. Names compare in any case.
 type UserFieldName int32
 
 const (
-	UserFieldName_USER_FIELD_NAME_UNSPECIFIED   UserFieldName = 0
-	UserFieldName_USER_FIELD_NAME_USER_NAME     UserFieldName = 1
-	UserFieldName_USER_FIELD_NAME_FIRST_NAME    UserFieldName = 2
-	UserFieldName_USER_FIELD_NAME_LAST_NAME     UserFieldName = 3
-	UserFieldName_USER_FIELD_NAME_NICK_NAME     UserFieldName = 4
-	UserFieldName_USER_FIELD_NAME_DISPLAY_NAME  UserFieldName = 5
-	UserFieldName_USER_FIELD_NAME_EMAIL         UserFieldName = 6
-	UserFieldName_USER_FIELD_NAME_STATE         UserFieldName = 7
-	UserFieldName_USER_FIELD_NAME_TYPE          UserFieldName = 8
+	// The time of creation.
+	UserFieldName_USER_FIELD_NAME_UNSPECIFIED UserFieldName = 0
+	// The user name.
+	UserFieldName_USER_FIELD_NAME_USER_NAME UserFieldName = 1
+	// The given name.
+	UserFieldName_USER_FIELD_NAME_FIRST_NAME UserFieldName = 2
+	// The family name.
+	UserFieldName_USER_FIELD_NAME_LAST_NAME UserFieldName = 3
+	// The nickname.
+	UserFieldName_USER_FIELD_NAME_NICK_NAME UserFieldName = 4
+	// The name that the user is shown with.
+	UserFieldName_USER_FIELD_NAME_DISPLAY_NAME UserFieldName = 5
+	// The address.
+	UserFieldName_USER_FIELD_NAME_EMAIL UserFieldName = 6
+	// The state.
+	UserFieldName_USER_FIELD_NAME_STATE UserFieldName = 7
+	// Human or machine.
+	UserFieldName_USER_FIELD_NAME_TYPE UserFieldName = 8
+	// The time of creation.
 	UserFieldName_USER_FIELD_NAME_CREATION_DATE UserFieldName = 9
 )
 
@@ -143,6 +158,7 @@ func (UserFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_query_proto_rawDescGZIP(), []int{1}
 }
 
+// One condition on users.
 type SearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -374,74 +390,92 @@ type isSearchQuery_Query interface {
 }
 
 type SearchQuery_UserNameQuery struct {
+	// Compares the user name.
 	UserNameQuery *UserNameQuery `protobuf:"bytes,1,opt,name=user_name_query,json=userNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_FirstNameQuery struct {
+	// Compares the given name of humans.
 	FirstNameQuery *FirstNameQuery `protobuf:"bytes,2,opt,name=first_name_query,json=firstNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_LastNameQuery struct {
+	// Compares the family name of humans.
 	LastNameQuery *LastNameQuery `protobuf:"bytes,3,opt,name=last_name_query,json=lastNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_NickNameQuery struct {
+	// Compares the nickname of humans.
 	NickNameQuery *NickNameQuery `protobuf:"bytes,4,opt,name=nick_name_query,json=nickNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_DisplayNameQuery struct {
+	// Compares the name that users are shown with.
 	DisplayNameQuery *DisplayNameQuery `protobuf:"bytes,5,opt,name=display_name_query,json=displayNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_EmailQuery struct {
+	// Compares the address of humans.
 	EmailQuery *EmailQuery `protobuf:"bytes,6,opt,name=email_query,json=emailQuery,proto3,oneof"`
 }
 
 type SearchQuery_StateQuery struct {
+	// Selects a state.
 	StateQuery *StateQuery `protobuf:"bytes,7,opt,name=state_query,json=stateQuery,proto3,oneof"`
 }
 
 type SearchQuery_TypeQuery struct {
+	// Selects humans or machine users.
 	TypeQuery *TypeQuery `protobuf:"bytes,8,opt,name=type_query,json=typeQuery,proto3,oneof"`
 }
 
 type SearchQuery_LoginNameQuery struct {
+	// Compares the login names; one that meets the condition is enough.
 	LoginNameQuery *LoginNameQuery `protobuf:"bytes,9,opt,name=login_name_query,json=loginNameQuery,proto3,oneof"`
 }
 
 type SearchQuery_InUserIdsQuery struct {
+	// Selects users by their ids.
 	InUserIdsQuery *InUserIDQuery `protobuf:"bytes,10,opt,name=in_user_ids_query,json=inUserIdsQuery,proto3,oneof"`
 }
 
 type SearchQuery_OrQuery struct {
+	// Met where one of several conditions is.
 	OrQuery *OrQuery `protobuf:"bytes,11,opt,name=or_query,json=orQuery,proto3,oneof"`
 }
 
 type SearchQuery_AndQuery struct {
+	// Met where all of several conditions are.
 	AndQuery *AndQuery `protobuf:"bytes,12,opt,name=and_query,json=andQuery,proto3,oneof"`
 }
 
 type SearchQuery_NotQuery struct {
+	// Met where another condition is not.
 	NotQuery *NotQuery `protobuf:"bytes,13,opt,name=not_query,json=notQuery,proto3,oneof"`
 }
 
 type SearchQuery_InUserEmailsQuery struct {
+	// Selects humans by their addresses.
 	InUserEmailsQuery *InUserEmailsQuery `protobuf:"bytes,14,opt,name=in_user_emails_query,json=inUserEmailsQuery,proto3,oneof"`
 }
 
 type SearchQuery_OrganizationIdQuery struct {
+	// Selects the users of an organization.
 	OrganizationIdQuery *OrganizationIdQuery `protobuf:"bytes,15,opt,name=organization_id_query,json=organizationIdQuery,proto3,oneof"`
 }
 
 type SearchQuery_PhoneQuery struct {
+	// Compares the phone number of humans.
 	PhoneQuery *PhoneQuery `protobuf:"bytes,16,opt,name=phone_query,json=phoneQuery,proto3,oneof"`
 }
 
 type SearchQuery_MetadataKeyFilter struct {
+	// Selects users by the keys of their metadata.
 	MetadataKeyFilter *v2.MetadataKeyFilter `protobuf:"bytes,17,opt,name=metadata_key_filter,json=metadataKeyFilter,proto3,oneof"`
 }
 
 type SearchQuery_MetadataValueFilter struct {
+	// Selects users by the values of their metadata.
 	MetadataValueFilter *v2.MetadataValueFilter `protobuf:"bytes,18,opt,name=metadata_value_filter,json=metadataValueFilter,proto3,oneof"`
 }
 
@@ -481,9 +515,11 @@ func (*SearchQuery_MetadataKeyFilter) isSearchQuery_Query() {}
 
 func (*SearchQuery_MetadataValueFilter) isSearchQuery_Query() {}
 
+// Met where one of several conditions is.
 type OrQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queries       []*SearchQuery         `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conditions.
+	Queries       []*SearchQuery `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,9 +561,11 @@ func (x *OrQuery) GetQueries() []*SearchQuery {
 	return nil
 }
 
+// Met where all of several conditions are.
 type AndQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queries       []*SearchQuery         `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The conditions.
+	Queries       []*SearchQuery `protobuf:"bytes,1,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -569,9 +607,11 @@ func (x *AndQuery) GetQueries() []*SearchQuery {
 	return nil
 }
 
+// Met where another condition is not.
 type NotQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *SearchQuery           `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The condition.
+	Query         *SearchQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -613,9 +653,11 @@ func (x *NotQuery) GetQuery() *SearchQuery {
 	return nil
 }
 
+// Selects users by their ids.
 type InUserIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserIds       []string               `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 500 ids; a user whose id is among them meets the condition.
+	UserIds       []string `protobuf:"bytes,1,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -657,10 +699,13 @@ func (x *InUserIDQuery) GetUserIds() []string {
 	return nil
 }
 
+// Compares the user name.
 type UserNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserName      string                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,10 +754,13 @@ func (x *UserNameQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the given name.
 type FirstNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FirstName     string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -761,10 +809,13 @@ func (x *FirstNameQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the family name.
 type LastNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastName      string                 `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	LastName string `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -813,10 +864,13 @@ func (x *LastNameQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the nickname.
 type NickNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	NickName      string                 `protobuf:"bytes,1,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	NickName string `protobuf:"bytes,1,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -865,10 +919,13 @@ func (x *NickNameQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the name that users are shown with.
 type DisplayNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -917,10 +974,13 @@ func (x *DisplayNameQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the address.
 type EmailQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EmailAddress  string                 `protobuf:"bytes,1,opt,name=email_address,json=emailAddress,proto3" json:"email_address,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 200 characters.
+	EmailAddress string `protobuf:"bytes,1,opt,name=email_address,json=emailAddress,proto3" json:"email_address,omitempty"`
+	// How to compare; by default the whole address, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -969,10 +1029,13 @@ func (x *EmailQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the phone number.
 type PhoneQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Number        string                 `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, at most 20 characters.
+	Number string `protobuf:"bytes,1,opt,name=number,proto3" json:"number,omitempty"`
+	// How to compare; by default the whole number.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1021,10 +1084,13 @@ func (x *PhoneQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Compares the login names.
 type LoginNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LoginName     string                 `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
-	Method        v21.TextQueryMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Text to compare with, 1 to 200 characters.
+	LoginName string `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
+	// How to compare; by default the whole name, case included.
+	Method        v21.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.object.v2.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1073,9 +1139,11 @@ func (x *LoginNameQuery) GetMethod() v21.TextQueryMethod {
 	return v21.TextQueryMethod(0)
 }
 
+// Selects a state.
 type StateQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         UserState              `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v2.UserState" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State         UserState `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v2.UserState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1117,9 +1185,11 @@ func (x *StateQuery) GetState() UserState {
 	return UserState_USER_STATE_UNSPECIFIED
 }
 
+// Selects humans or machine users.
 type TypeQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          Type                   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.user.v2.Type" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The type.
+	Type          Type `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.user.v2.Type" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1161,9 +1231,11 @@ func (x *TypeQuery) GetType() Type {
 	return Type_TYPE_UNSPECIFIED
 }
 
+// Selects humans by their addresses.
 type InUserEmailsQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserEmails    []string               `protobuf:"bytes,1,rep,name=user_emails,json=userEmails,proto3" json:"user_emails,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whole addresses; a human with one of them meets the condition.
+	UserEmails    []string `protobuf:"bytes,1,rep,name=user_emails,json=userEmails,proto3" json:"user_emails,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1205,9 +1277,11 @@ func (x *InUserEmailsQuery) GetUserEmails() []string {
 	return nil
 }
 
+// Selects the users of an organization.
 type OrganizationIdQuery struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }

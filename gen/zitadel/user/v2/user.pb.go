@@ -81,11 +81,15 @@ func (Gender) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{0}
 }
 
+// Form of access tokens.
 type AccessTokenType int32
 
 const (
+	// Opaque: only Gatehouse can tell what it stands for.
 	AccessTokenType_ACCESS_TOKEN_TYPE_BEARER AccessTokenType = 0
-	AccessTokenType_ACCESS_TOKEN_TYPE_JWT    AccessTokenType = 1
+	// A signed JWT that anybody can check against the published keys. What it says holds until it
+	// expires.
+	AccessTokenType_ACCESS_TOKEN_TYPE_JWT AccessTokenType = 1
 )
 
 // Enum value maps for AccessTokenType.
@@ -127,15 +131,22 @@ func (AccessTokenType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{1}
 }
 
+// What a user can do at the moment.
 type UserState int32
 
 const (
+	// Not a valid choice.
 	UserState_USER_STATE_UNSPECIFIED UserState = 0
-	UserState_USER_STATE_ACTIVE      UserState = 1
-	UserState_USER_STATE_INACTIVE    UserState = 2
-	UserState_USER_STATE_DELETED     UserState = 3
-	UserState_USER_STATE_LOCKED      UserState = 4
-	UserState_USER_STATE_INITIAL     UserState = 5
+	// Can log in and call.
+	UserState_USER_STATE_ACTIVE UserState = 1
+	// Was deactivated by an administrator.
+	UserState_USER_STATE_INACTIVE UserState = 2
+	// Was removed. Kept for clients; removed users are not found.
+	UserState_USER_STATE_DELETED UserState = 3
+	// Was locked by an administrator or by the lockout policy.
+	UserState_USER_STATE_LOCKED UserState = 4
+	// Has not yet set a password or confirmed the address.
+	UserState_USER_STATE_INITIAL UserState = 5
 )
 
 // Enum value maps for UserState.
@@ -328,17 +339,25 @@ func (x *SetHumanProfile) GetGender() Gender {
 	return Gender_GENDER_UNSPECIFIED
 }
 
+// Who a user is.
 type HumanProfile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	GivenName         string                 `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3" json:"given_name,omitempty"`
-	FamilyName        string                 `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3" json:"family_name,omitempty"`
-	NickName          *string                `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
-	DisplayName       *string                `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
-	PreferredLanguage *string                `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3,oneof" json:"preferred_language,omitempty"`
-	Gender            *Gender                `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v2.Gender,oneof" json:"gender,omitempty"`
-	AvatarUrl         string                 `protobuf:"bytes,7,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name.
+	GivenName string `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3" json:"given_name,omitempty"`
+	// Family name.
+	FamilyName string `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3" json:"family_name,omitempty"`
+	// Nickname.
+	NickName *string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
+	// Name that the user is shown with.
+	DisplayName *string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
+	// Language tag (BCP 47).
+	PreferredLanguage *string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3,oneof" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender *Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v2.Gender,oneof" json:"gender,omitempty"`
+	// Address of the picture; empty where there is none.
+	AvatarUrl     string `protobuf:"bytes,7,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HumanProfile) Reset() {
@@ -475,21 +494,33 @@ func (x *SetMetadataEntry) GetValue() []byte {
 	return nil
 }
 
+// What distinguishes a human.
 type HumanUser struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	UserId                 string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	State                  UserState              `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v2.UserState" json:"state,omitempty"`
-	Username               string                 `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
-	LoginNames             []string               `protobuf:"bytes,4,rep,name=login_names,json=loginNames,proto3" json:"login_names,omitempty"`
-	PreferredLoginName     string                 `protobuf:"bytes,5,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
-	Profile                *HumanProfile          `protobuf:"bytes,6,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email                  *HumanEmail            `protobuf:"bytes,7,opt,name=email,proto3" json:"email,omitempty"`
-	Phone                  *HumanPhone            `protobuf:"bytes,8,opt,name=phone,proto3" json:"phone,omitempty"`
-	PasswordChangeRequired bool                   `protobuf:"varint,9,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
-	PasswordChanged        *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=password_changed,json=passwordChanged,proto3" json:"password_changed,omitempty"`
-	MfaInitSkipped         *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=mfa_init_skipped,json=mfaInitSkipped,proto3" json:"mfa_init_skipped,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What the user can do at the moment.
+	State UserState `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v2.UserState" json:"state,omitempty"`
+	// Name within the organization.
+	Username string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
+	// Every name that the user can log in with.
+	LoginNames []string `protobuf:"bytes,4,rep,name=login_names,json=loginNames,proto3" json:"login_names,omitempty"`
+	// The login name that the user is shown with.
+	PreferredLoginName string `protobuf:"bytes,5,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	// Who the user is.
+	Profile *HumanProfile `protobuf:"bytes,6,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *HumanEmail `protobuf:"bytes,7,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user; absent: nowhere.
+	Phone *HumanPhone `protobuf:"bytes,8,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True where the next login asks for another password.
+	PasswordChangeRequired bool `protobuf:"varint,9,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
+	// When the password was set last; absent: never.
+	PasswordChanged *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=password_changed,json=passwordChanged,proto3" json:"password_changed,omitempty"`
+	// When the user last declined to set up a second factor; absent: never.
+	MfaInitSkipped *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=mfa_init_skipped,json=mfaInitSkipped,proto3" json:"mfa_init_skipped,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *HumanUser) Reset() {
@@ -599,14 +630,23 @@ func (x *HumanUser) GetMfaInitSkipped() *timestamppb.Timestamp {
 	return nil
 }
 
+// A human or a machine user of an organization.
 type User struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	UserId             string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details            *v2.Details            `protobuf:"bytes,8,opt,name=details,proto3" json:"details,omitempty"`
-	State              UserState              `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v2.UserState" json:"state,omitempty"`
-	Username           string                 `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
-	LoginNames         []string               `protobuf:"bytes,4,rep,name=login_names,json=loginNames,proto3" json:"login_names,omitempty"`
-	PreferredLoginName string                 `protobuf:"bytes,5,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Times and sequence of the user; resource_owner is the organization that the user belongs
+	// to.
+	Details *v2.Details `protobuf:"bytes,8,opt,name=details,proto3" json:"details,omitempty"`
+	// What the user can do at the moment.
+	State UserState `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v2.UserState" json:"state,omitempty"`
+	// Name within the organization.
+	Username string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
+	// Every name that the user can log in with: where the domain policy asks for domains, the user
+	// name with each verified domain.
+	LoginNames []string `protobuf:"bytes,4,rep,name=login_names,json=loginNames,proto3" json:"login_names,omitempty"`
+	// The login name that the user is shown with: the one with the primary domain.
+	PreferredLoginName string `protobuf:"bytes,5,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
 	// Types that are valid to be assigned to Type:
 	//
 	//	*User_Human
@@ -718,10 +758,12 @@ type isUser_Type interface {
 }
 
 type User_Human struct {
+	// What distinguishes a human.
 	Human *HumanUser `protobuf:"bytes,6,opt,name=human,proto3,oneof"`
 }
 
 type User_Machine struct {
+	// What distinguishes a machine user.
 	Machine *MachineUser `protobuf:"bytes,7,opt,name=machine,proto3,oneof"`
 }
 
@@ -729,12 +771,17 @@ func (*User_Human) isUser_Type() {}
 
 func (*User_Machine) isUser_Type() {}
 
+// What distinguishes a machine user.
 type MachineUser struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Name            string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Description     string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	HasSecret       bool                   `protobuf:"varint,3,opt,name=has_secret,json=hasSecret,proto3" json:"has_secret,omitempty"`
-	AccessTokenType AccessTokenType        `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v2.AccessTokenType" json:"access_token_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the user is for.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// True where the user has a secret.
+	HasSecret bool `protobuf:"varint,3,opt,name=has_secret,json=hasSecret,proto3" json:"has_secret,omitempty"`
+	// Form of the access tokens that the user gets at the token endpoint.
+	AccessTokenType AccessTokenType `protobuf:"varint,4,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v2.AccessTokenType" json:"access_token_type,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }

@@ -383,17 +383,23 @@ func (x *AddHumanUserResponse) GetPhoneCode() string {
 	return ""
 }
 
+// The request of CreateUser.
 type CreateUserRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	UserId         *string                `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
-	Username       *string                `protobuf:"bytes,3,opt,name=username,proto3,oneof" json:"username,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization that the user will belong to, 1 to 200 characters.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Chosen id, 1 to 200 characters. Absent: Gatehouse makes one.
+	UserId *string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3,oneof" json:"user_id,omitempty"`
+	// Name to log in with, 1 to 200 characters. Absent: the id of a machine user, the address of a
+	// human.
+	Username *string `protobuf:"bytes,3,opt,name=username,proto3,oneof" json:"username,omitempty"`
 	// Types that are valid to be assigned to UserType:
 	//
 	//	*CreateUserRequest_Human_
 	//	*CreateUserRequest_Machine_
-	UserType      isCreateUserRequest_UserType `protobuf_oneof:"user_type"`
-	Metadata      []*Metadata                  `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	UserType isCreateUserRequest_UserType `protobuf_oneof:"user_type"`
+	// First metadata of the user, at most 200 keys.
+	Metadata      []*Metadata `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,10 +492,12 @@ type isCreateUserRequest_UserType interface {
 }
 
 type CreateUserRequest_Human_ struct {
+	// Makes a human.
 	Human *CreateUserRequest_Human `protobuf:"bytes,4,opt,name=human,proto3,oneof"`
 }
 
 type CreateUserRequest_Machine_ struct {
+	// Makes a machine user.
 	Machine *CreateUserRequest_Machine `protobuf:"bytes,5,opt,name=machine,proto3,oneof"`
 }
 
@@ -497,12 +505,17 @@ func (*CreateUserRequest_Human_) isCreateUserRequest_UserType() {}
 
 func (*CreateUserRequest_Machine_) isCreateUserRequest_UserType() {}
 
+// The answer to CreateUser.
 type CreateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	EmailCode     *string                `protobuf:"bytes,3,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
-	PhoneCode     *string                `protobuf:"bytes,4,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new user.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When the user was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// Code that proves the address, where the request asked to return it.
+	EmailCode *string `protobuf:"bytes,3,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
+	// Code that proves the number, where the request asked to return it.
+	PhoneCode     *string `protobuf:"bytes,4,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -565,9 +578,11 @@ func (x *CreateUserResponse) GetPhoneCode() string {
 	return ""
 }
 
+// The request of GetUserByID.
 type GetUserByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -609,10 +624,13 @@ func (x *GetUserByIDRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to GetUserByID.
 type GetUserByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	User          *User                  `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The user.
+	User          *User `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -661,11 +679,15 @@ func (x *GetUserByIDResponse) GetUser() *User {
 	return nil
 }
 
+// The request of ListUsers.
 type ListUsersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v2.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	SortingColumn UserFieldName          `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.UserFieldName" json:"sorting_column,omitempty"`
-	Queries       []*SearchQuery         `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v2.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Column to sort by.
+	SortingColumn UserFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.UserFieldName" json:"sorting_column,omitempty"`
+	// Conditions; an entry must meet all of them.
+	Queries       []*SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -721,11 +743,15 @@ func (x *ListUsersRequest) GetQueries() []*SearchQuery {
 	return nil
 }
 
+// The answer to ListUsers.
 type ListUsersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SortingColumn UserFieldName          `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.UserFieldName" json:"sorting_column,omitempty"`
-	Result        []*User                `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The column that the list is sorted by.
+	SortingColumn UserFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.user.v2.UserFieldName" json:"sorting_column,omitempty"`
+	// The users.
+	Result        []*User `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1911,16 +1937,20 @@ func (x *DeleteUserResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of UpdateUser.
 type UpdateUserRequest struct {
-	state    protoimpl.MessageState `protogen:"open.v1"`
-	UserId   string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Username *string                `protobuf:"bytes,2,opt,name=username,proto3,oneof" json:"username,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Name to log in with, 1 to 200 characters.
+	Username *string `protobuf:"bytes,2,opt,name=username,proto3,oneof" json:"username,omitempty"`
 	// Types that are valid to be assigned to UserType:
 	//
 	//	*UpdateUserRequest_Human_
 	//	*UpdateUserRequest_Machine_
-	UserType      isUpdateUserRequest_UserType `protobuf_oneof:"user_type"`
-	Metadata      []*Metadata                  `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty"`
+	UserType isUpdateUserRequest_UserType `protobuf_oneof:"user_type"`
+	// Keys of the metadata to set, new or not, at most 200. Others stay.
+	Metadata      []*Metadata `protobuf:"bytes,5,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2006,10 +2036,12 @@ type isUpdateUserRequest_UserType interface {
 }
 
 type UpdateUserRequest_Human_ struct {
+	// Changes of a human.
 	Human *UpdateUserRequest_Human `protobuf:"bytes,3,opt,name=human,proto3,oneof"`
 }
 
 type UpdateUserRequest_Machine_ struct {
+	// Changes of a machine user.
 	Machine *UpdateUserRequest_Machine `protobuf:"bytes,4,opt,name=machine,proto3,oneof"`
 }
 
@@ -2017,11 +2049,15 @@ func (*UpdateUserRequest_Human_) isUpdateUserRequest_UserType() {}
 
 func (*UpdateUserRequest_Machine_) isUpdateUserRequest_UserType() {}
 
+// The answer to UpdateUser.
 type UpdateUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	EmailCode     *string                `protobuf:"bytes,2,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
-	PhoneCode     *string                `protobuf:"bytes,3,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the user changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Code that proves the address, where the request asked to return it.
+	EmailCode *string `protobuf:"bytes,2,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
+	// Code that proves the number, where the request asked to return it.
+	PhoneCode     *string `protobuf:"bytes,3,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6026,7 +6062,8 @@ type AddSecretResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When it was made.
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	// The secret. It cannot be read again.
+	// The secret, which begins with gatehouse_secret_ so that secret scanners find it. It goes with
+	// the user name as the client id. It cannot be read again.
 	ClientSecret  string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -6175,8 +6212,8 @@ type AddKeyRequest struct {
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// From then on the key proves nothing.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	// An RSA public key in PEM, for a pair that the caller made. Absent: Gatehouse makes the
-	// pair.
+	// A public key in PEM, for a pair that the caller made: RSA of 2048 to 8192 bits, ECDSA on
+	// P-256, P-384 or P-521, or Ed25519. Absent: Gatehouse makes an RSA pair.
 	PublicKey     []byte `protobuf:"bytes,3,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7234,18 +7271,27 @@ func (x *DeleteUserMetadataResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// A human to create.
 type CreateUserRequest_Human struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Profile *SetHumanProfile       `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email   *SetHumanEmail         `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	Phone   *SetHumanPhone         `protobuf:"bytes,3,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the user is.
+	Profile *SetHumanProfile `protobuf:"bytes,1,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *SetHumanEmail `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user. Absent: nowhere.
+	Phone *SetHumanPhone `protobuf:"bytes,3,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
 	// Types that are valid to be assigned to PasswordType:
 	//
 	//	*CreateUserRequest_Human_Password
 	//	*CreateUserRequest_Human_HashedPassword
 	PasswordType isCreateUserRequest_Human_PasswordType `protobuf_oneof:"password_type"`
-	IdpLinks     []*IDPLink                             `protobuf:"bytes,7,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	TotpSecret   *string                                `protobuf:"bytes,8,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
+	// Accounts of identity providers with which the user can log in.
+	IdpLinks []*IDPLink `protobuf:"bytes,7,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
+	// Secret of an authenticator app that the user has set up elsewhere, in base32, 1 to 200
+	// characters.
+	TotpSecret *string `protobuf:"bytes,8,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
+	// Older place of the metadata of the request.
+	//
 	// Deprecated: Marked as deprecated in zitadel/user/v2/user_service.proto.
 	Metadata      []*Metadata `protobuf:"bytes,9,rep,name=metadata,proto3" json:"metadata,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -7355,10 +7401,12 @@ type isCreateUserRequest_Human_PasswordType interface {
 }
 
 type CreateUserRequest_Human_Password struct {
+	// First password, in clear.
 	Password *Password `protobuf:"bytes,4,opt,name=password,proto3,oneof"`
 }
 
 type CreateUserRequest_Human_HashedPassword struct {
+	// First password, as a hash that another system made.
 	HashedPassword *HashedPassword `protobuf:"bytes,5,opt,name=hashed_password,json=hashedPassword,proto3,oneof"`
 }
 
@@ -7366,11 +7414,15 @@ func (*CreateUserRequest_Human_Password) isCreateUserRequest_Human_PasswordType(
 
 func (*CreateUserRequest_Human_HashedPassword) isCreateUserRequest_Human_PasswordType() {}
 
+// A machine user to create.
 type CreateUserRequest_Machine struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Name            string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Description     *string                `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	AccessTokenType AccessTokenType        `protobuf:"varint,3,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v2.AccessTokenType" json:"access_token_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What the user is for, 1 to 500 characters. Absent: not said.
+	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// Form of the access tokens that the user gets at the token endpoint.
+	AccessTokenType AccessTokenType `protobuf:"varint,3,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v2.AccessTokenType" json:"access_token_type,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -7426,12 +7478,17 @@ func (x *CreateUserRequest_Machine) GetAccessTokenType() AccessTokenType {
 	return AccessTokenType_ACCESS_TOKEN_TYPE_BEARER
 }
 
+// What changes of a human.
 type UpdateUserRequest_Human struct {
-	state         protoimpl.MessageState           `protogen:"open.v1"`
-	Profile       *UpdateUserRequest_Human_Profile `protobuf:"bytes,1,opt,name=profile,proto3,oneof" json:"profile,omitempty"`
-	Email         *SetHumanEmail                   `protobuf:"bytes,2,opt,name=email,proto3,oneof" json:"email,omitempty"`
-	Phone         *SetHumanPhone                   `protobuf:"bytes,3,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
-	Password      *SetPassword                     `protobuf:"bytes,4,opt,name=password,proto3,oneof" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who the user is.
+	Profile *UpdateUserRequest_Human_Profile `protobuf:"bytes,1,opt,name=profile,proto3,oneof" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *SetHumanEmail `protobuf:"bytes,2,opt,name=email,proto3,oneof" json:"email,omitempty"`
+	// Where text messages reach the user.
+	Phone *SetHumanPhone `protobuf:"bytes,3,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
+	// A new password.
+	Password      *SetPassword `protobuf:"bytes,4,opt,name=password,proto3,oneof" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7494,11 +7551,15 @@ func (x *UpdateUserRequest_Human) GetPassword() *SetPassword {
 	return nil
 }
 
+// What changes of a machine user.
 type UpdateUserRequest_Machine struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Name            *string                `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Description     *string                `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
-	AccessTokenType *AccessTokenType       `protobuf:"varint,3,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v2.AccessTokenType,oneof" json:"access_token_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name for people, at most 200 characters and not empty.
+	Name *string `protobuf:"bytes,1,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// What the user is for, at most 500 characters.
+	Description *string `protobuf:"bytes,2,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// Form of the access tokens that the user gets at the token endpoint.
+	AccessTokenType *AccessTokenType `protobuf:"varint,3,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.user.v2.AccessTokenType,oneof" json:"access_token_type,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -7554,16 +7615,23 @@ func (x *UpdateUserRequest_Machine) GetAccessTokenType() AccessTokenType {
 	return AccessTokenType_ACCESS_TOKEN_TYPE_BEARER
 }
 
+// What changes of who the user is.
 type UpdateUserRequest_Human_Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	GivenName         *string                `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3,oneof" json:"given_name,omitempty"`
-	FamilyName        *string                `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3,oneof" json:"family_name,omitempty"`
-	NickName          *string                `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
-	DisplayName       *string                `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
-	PreferredLanguage *string                `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3,oneof" json:"preferred_language,omitempty"`
-	Gender            *Gender                `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v2.Gender,oneof" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, 1 to 200 characters.
+	GivenName *string `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3,oneof" json:"given_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	FamilyName *string `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3,oneof" json:"family_name,omitempty"`
+	// Nickname, 1 to 200 characters.
+	NickName *string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
+	// Name that the user is shown with, 1 to 200 characters.
+	DisplayName *string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
+	// Language tag (BCP 47), 1 to 10 characters.
+	PreferredLanguage *string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3,oneof" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        *Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v2.Gender,oneof" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateUserRequest_Human_Profile) Reset() {

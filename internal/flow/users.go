@@ -1,0 +1,216 @@
+package flow
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/metadata"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// User is a person or a machine with every name to log in with.
+type User struct {
+	Person
+	LoginNames []string
+}
+
+// SQL on the user u, joined with personJoins.
+const (
+	// domainList gives the domains of the user's organization in one column.
+	domainList = `COALESCE((SELECT string_agg(d.domain, ' ' ORDER BY d.is_primary DESC, d.domain) FROM org_domains d
+		WHERE d.instance_id = u.instance_id AND d.org_id = u.org_id AND d.verified = 1), '')`
+	// domainRequired is the one place where SQL looks into a document: which names
+	// somebody can log in with depends on the domain policy.
+	domainRequired = `(replace(COALESCE(own.document, dflt.document, ''), '"userLoginMustBeDomain":true', '') <> COALESCE(own.document, dflt.document, ''))`
+	// domainsApply is where names are completed with a domain.
+	domainsApply = "(" + domainRequired + ` AND EXISTS (SELECT 1 FROM org_domains d
+		WHERE d.instance_id = u.instance_id AND d.org_id = u.org_id AND d.verified = 1))`
+)
+
+// displayName is the name that a user is shown with.
+var displayName = database.Text{Exact: "COALESCE(h.display_name, m.name, '')", Lower: "COALESCE(h.display_name_lower, m.name_lower, '')"}
+
+// The columns that users are sorted by.
+const (
+	SortUserCreated = "u.created"
+	SortUserName    = "u.user_name_lower"
+	SortUserDisplay = "COALESCE(h.display_name_lower, m.name_lower, '')"
+	SortUserState   = "u.state"
+	SortUserKind    = "u.kind"
+)
+
+// The filters of lists of users.
+var (
+	UserWithID  = func(ids ...string) database.Filter { return database.OneOf("u.user_id", ids) }
+	UserOfOrg   = func(id string) database.Filter { return database.Is("u.org_id", id) }
+	UserInState = func(state int) database.Filter { return database.Is("u.state", state) }
+	UserOfKind  = func(kind string) database.Filter { return database.Is("u.kind", kind) }
+	UserByName  = database.Text{Exact: "u.user_name", Lower: "u.user_name_lower"}.Match
+	UserByTitle = displayName.Match
+)
+
+// UserByLogin is the filter of a list of users for those of whose login names one
+// matches.
+func UserByLogin(m database.TextMethod, value string) database.Filter {
+	return func(s *database.Select) {
+		if m|1 == database.EqualsFold { // The name alone decides about most rows, by an index.
+			whole := strings.ToLower(value)
+			name, _, _ := cutLast(whole, "@")
+			s.Where("u.user_name_lower IN (?, ?)", whole, name)
+		}
+		completed := func(s *database.Select) {
+			with := database.From("d.org_id", "org_domains d").Where("d.instance_id = u.instance_id AND d.org_id = u.org_id AND d.verified = 1").
+				Filter(database.Text{Exact: "u.user_name || '@' || d.domain", Lower: "u.user_name_lower || '@' || d.domain"}.Match(m, value))
+			s.Where(domainsApply).InSelect("u.org_id", with)
+		}
+		plain := func(s *database.Select) { s.Where("NOT " + domainsApply).Filter(UserByName(m, value)) }
+		s.Filter(database.AnyOf(completed, plain))
+	}
+}
+
+// cutLast cuts s around the last separator; without one, before is all of s.
+func cutLast(s, separator string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, separator); i >= 0 {
+		return s[:i], s[i+len(separator):], true
+	}
+	return s, "", false
+}
+
+// VisibleUsers is the filter for the users that the caller may read: themselves,
+// and those of organizations where they have the permission.
+func VisibleUsers(ctx context.Context) database.Filter {
+	where, args := authz.Where(ctx, "user.read", "u.org_id")
+	self := authz.From(ctx).UserID
+	return func(s *database.Select) { s.Where("(u.user_id = ? OR "+where+")", append([]any{self}, args...)...) }
+}
+
+// Users lists users of the instance. Which of them the caller may see is for the
+// filters to say.
+func Users(ctx context.Context, r database.Reader, instance string, p database.Page, by string, filters ...database.Filter) (database.Listing[User], error) {
+	q := database.From(personColumns+", "+domainList, "users u"+personJoins).Where("u.instance_id = ?", instance).Filter(filters...)
+	return database.List(ctx, r, q, p, []string{by, "u.user_id"}, func(scan database.Scan, u *User) error {
+		var domains string
+		dest, done := personDest(&u.Person)
+		if err := scan(append(dest, &domains)...); err != nil {
+			return err
+		}
+		required, err := done()
+		u.LoginNames = []string{u.LoginName}
+		if all := strings.Fields(domains); required && len(all) > 0 {
+			u.LoginNames = nil
+			for _, domain := range all {
+				u.LoginNames = append(u.LoginNames, u.UserName+"@"+domain)
+			}
+		}
+		return err
+	})
+}
+
+var errNoPerson = fault.NotFound("USER-missing", "There is no such user.")
+
+// OneUser gives the user that the filters leave.
+func OneUser(ctx context.Context, r database.Reader, instance string, filters ...database.Filter) (User, error) {
+	found, err := Users(ctx, r, instance, database.Page{Limit: 1}, SortUserCreated, filters...)
+	if err == nil && len(found.Rows) == 0 {
+		err = errNoPerson
+	}
+	if err != nil {
+		return User{}, err
+	}
+	return found.Rows[0], nil
+}
+
+// UserByID gives a user of the organization.
+func UserByID(ctx context.Context, r database.Reader, s eventstore.Scope, id string) (User, error) {
+	return OneUser(ctx, r, s.Instance, UserWithID(id), UserOfOrg(s.Org))
+}
+
+// ScopeOf gives the organization of a user that a call is about. Who is no member
+// of it learns nothing: they are told the same as about a user that never was.
+func ScopeOf(ctx context.Context, r database.Reader, id string) (eventstore.Scope, error) {
+	c := authz.From(ctx)
+	s, found := eventstore.Scope{Instance: c.Instance}, false
+	err := r.Read(ctx, database.One(&found, "SELECT org_id FROM users WHERE instance_id = ? AND user_id = ?", []any{s.Instance, id}, &s.Org))
+	if err == nil && (!found || !c.Within(s.Org)) {
+		err = errNoPerson
+	}
+	return s, err
+}
+
+// AddMachine makes a machine user of an organization with metadata.
+func AddMachine(tx *eventstore.Tx, s eventstore.Scope, id string, m user.Machine, entries ...metadata.Entry) (eventstore.Details, error) {
+	d, err := user.AddMachine(tx, s.Instance, s.Org, id, m)
+	if err == nil {
+		err = orgExists(tx, s)
+	}
+	if err == nil && len(entries) > 0 {
+		d, err = metadata.Set(tx, metadata.OfUser(s.Instance, s.Org, id), entries...)
+	}
+	return d, err
+}
+
+var errNoOrg = fault.Precondition("ORG-none", "There is no such organization.")
+
+func orgExists(tx *eventstore.Tx, s eventstore.Scope) error {
+	found := s.IsDefault()
+	err := tx.Read(database.Query{
+		SQL: "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{s.Instance, s.Org},
+		Row: func(database.Scan) error { found = true; return nil },
+	})
+	if err == nil && !found {
+		err = errNoOrg
+	}
+	return err
+}
+
+// UserEdit is what a machine user shall be like: what is nil, or empty, stays.
+type UserEdit struct {
+	UserName *string
+	Machine  func(*user.Machine)
+	Metadata []metadata.Entry
+}
+
+// EditUser changes a machine user, at once or not at all. To change nothing is
+// fine and answers with the last change.
+func EditUser(tx *eventstore.Tx, s eventstore.Scope, id string, e UserEdit) (d eventstore.Details, err error) {
+	if err := authz.Require(tx.Context(), "user.write", s.Org); err != nil {
+		return d, err
+	}
+	var verbs []func() (eventstore.Details, error)
+	if e.UserName != nil {
+		verbs = append(verbs, func() (eventstore.Details, error) { return user.Rename(tx, s.Instance, s.Org, id, *e.UserName) })
+	}
+	if e.Machine != nil {
+		verbs = append(verbs, func() (eventstore.Details, error) { return user.ChangeMachine(tx, s.Instance, s.Org, id, e.Machine) })
+	}
+	if len(e.Metadata) > 0 {
+		verbs = append(verbs, func() (eventstore.Details, error) {
+			return metadata.Set(tx, metadata.OfUser(s.Instance, s.Org, id), e.Metadata...)
+		})
+	}
+	for _, verb := range verbs {
+		changed, err := verb()
+		switch {
+		case err == nil:
+			d = changed
+		case !user.Unchanged(err):
+			return d, err
+		}
+	}
+	if !d.Changed.IsZero() {
+		return d, nil
+	}
+	u, err := UserByID(tx.Context(), tx.Reader(), s, id)
+	return u.Details, err
+}
+
+// LockUser stops a user from calling until they are unlocked.
+func LockUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
+	return keepInstanceOwner(tx, s.Instance, id, func() (eventstore.Details, error) {
+		return user.Lock(tx, s.Instance, s.Org, id)
+	})
+}
