@@ -134,7 +134,7 @@ func TestCreateInstance(t *testing.T) {
 // TestHumanOwner makes instances that people own.
 func TestHumanOwner(t *testing.T) {
 	t.Parallel()
-	s := startSystem(t)
+	s := startSystem(t, flow.SystemMembership{On: flow.OnInstance, Roles: []string{"IAM_OWNER", "ORG_OWNER"}})
 	const create, add = "POST /system/v1/instances/_create", "POST /system/v1/instances"
 	human := func(rest string) string {
 		return `{"instanceName":"Acme","customDomain":"acme.example","human":{"email":{"email":"Ada@acme.example","isEmailVerified":true}` + rest + `}}`
@@ -156,6 +156,13 @@ func TestHumanOwner(t *testing.T) {
 				"preferredLoginName":"Ada@acme.example","userType":"TYPE_HUMAN","roles":["IAM_OWNER"],"details":{"resourceOwner":"$in"}}]}`,
 			Keep: map[string]string{"ada": "result.0.userId", "org": "result.0.userResourceOwner"},
 		},
+		testkit.Call{
+			Name: "and among the users", As: "guest", Host: "acme.example", In: "$org", Do: "GET /management/v1/users/$ada",
+			Want: `{"user":{"id":"$ada","state":"USER_STATE_ACTIVE","userName":"Ada@acme.example","preferredLoginName":"Ada@acme.example","machine":null,"human":{
+				"profile":{"firstName":"Ada","lastName":"Lovelace","displayName":"Ada Lovelace","preferredLanguage":"de-CH"},
+				"email":{"email":"Ada@acme.example","isEmailVerified":true},"phone":null,"passwordChanged":"*"}}}`,
+		},
+		testkit.Call{Name: "she has no tokens", As: "guest", Host: "acme.example", In: "$org", Do: "POST /management/v1/users/$ada/pats", Body: `{}`, Status: 400, Want: `{"code":9}`},
 		testkit.Call{
 			Name: "an older call", As: "operator", Do: add, Keep: map[string]string{"older": "instanceId"},
 			Body: `{"instanceName":"Older","ownerUserName":"grace","ownerEmail":{"email":"grace@older.example"},"ownerPassword":{"password":"Correct-Horse-1"}}`,

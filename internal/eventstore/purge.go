@@ -11,9 +11,13 @@ import (
 // purges is the table of the instances that are gone.
 const purges = "purges"
 
-// purgeBatch is the most rows that one transaction of a purge deletes: others
-// wait for no longer than that takes.
-const purgeBatch = 1000
+const (
+	// purgeBatch is the most rows that one transaction of a purge deletes: others wait
+	// for no longer than that takes.
+	purgeBatch = 1000
+	// purgeRun is the most transactions of one call of Purge.
+	purgeRun = 200
+)
 
 // Purge says that the event's instance is gone. Whatever tables still hold of it
 // counts for nothing from the commit on: Verify looks past it, and Store.Purge
@@ -22,16 +26,13 @@ func (f *Fold) Purge() {
 	f.Exec("INSERT INTO purges (instance_id, created) VALUES (?, ?)", f.Instance, f.Micros())
 }
 
-// purgeRun is the most transactions of one call of Purge.
-const purgeRun = 200
-
 // Purge deletes rows of an instance that is gone, in short transactions, and
 // reports whether none is left. Otherwise there is more to do for another call.
 func (s *Store) Purge(ctx context.Context, instance string) (done bool, err error) {
 	left := purgeRun
 	for _, t := range purged() {
 		for n := purgeBatch; n == purgeBatch; left-- {
-			if left == 0 || ctx.Err() != nil {
+			if left == 0 {
 				return false, nil
 			}
 			if n, err = s.purgeOnce(ctx, instance, t); err != nil {

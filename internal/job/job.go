@@ -153,13 +153,10 @@ func (r *Runner) take(tx *database.Tx, most int) (jobs []claimed, err error) {
 	return jobs, nil
 }
 
-// do runs a job and writes down what came of it. What is written even while the
-// runner stops: a finished job must not run again.
+// do runs a job and writes down what came of it, also while the runner stops: a
+// finished job must not run again.
 func (r *Runner) do(ctx context.Context, j claimed) {
-	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxWork)
-	defer cancel()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
-	again, err := r.safely(work, j.Job)
+	again, err := r.attempt(ctx, j.Job)
 	end := database.Statement{SQL: "DELETE FROM jobs WHERE id = ? AND due = ?", Args: []any{j.id, j.due}}
 	switch {
 	case err != nil:
@@ -168,14 +165,29 @@ func (r *Runner) do(ctx context.Context, j claimed) {
 	case !again.IsZero():
 		end = later(j, again, 0, "")
 	}
-	write, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease-maxWork)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lease-maxWork)
 	defer cancel()
-	if err := r.store.DB().Write(write, func(tx *database.Tx) error {
+	if err := r.store.DB().Write(ctx, func(tx *database.Tx) error {
 		tx.Exec(end)
 		return nil
 	}); err != nil {
 		slog.ErrorContext(ctx, "the end of a job cannot be written: it will run again", "kind", j.Kind, "error", err)
 	}
+}
+
+// attempt does the work within its time. When ctx ends, it has a moment more. A
+// panic is the job's error.
+func (r *Runner) attempt(ctx context.Context, j Job) (again time.Time, err error) {
+	work, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxWork)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopGrace, cancel) })()
+	defer func() {
+		if p := recover(); p != nil {
+			slog.ErrorContext(ctx, "panic in a job", "kind", j.Kind, "value", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return r.work[j.Kind](work, j)
 }
 
 func later(j claimed, at time.Time, attempts int, message string) database.Statement {
@@ -196,15 +208,4 @@ func pause(attempts int) time.Duration {
 		d = min(d, firstRetry<<(attempts-1))
 	}
 	return d/2 + rand.N(d/2) //nolint:gosec // jitter, not a secret
-}
-
-// safely turns a panic of one job into its error.
-func (r *Runner) safely(ctx context.Context, j Job) (again time.Time, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			slog.ErrorContext(ctx, "panic in a job", "kind", j.Kind, "value", p, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return r.work[j.Kind](ctx, j)
 }

@@ -197,3 +197,16 @@ func TestFeatureIn(t *testing.T) {
 		t.Errorf("permission_check_v2: %v from %d", v, source)
 	}
 }
+
+func TestPasswordComplexityCheck(t *testing.T) {
+	t.Parallel()
+	strict, lax := DefaultPasswordComplexity(), PasswordComplexityPolicy{MinLength: 3}
+	for password, want := range map[string][2]bool{ // good enough for the strict and for the lax one
+		"Correct-Horse-1": {true, true}, "Äbcdefg1!": {true, true}, "Abcde 1f": {true, true}, "Abcde1!": {false, true}, "correct-horse-1": {false, true},
+		"CORRECT-HORSE-1": {false, true}, "Correct-Horse": {false, true}, "CorrectHorse1": {false, true}, "ab": {false, false}, "äö": {false, false}, "": {false, false},
+	} {
+		if got := [2]bool{strict.Check(password) == nil, lax.Check(password) == nil}; got != want {
+			t.Errorf("%q: %v, want %v", password, got, want)
+		}
+	}
+}

@@ -74,7 +74,11 @@ var pureWrite = &analysis.Analyzer{
 	Requires: []*analysis.Analyzer{inspect.Analyzer}, Run: runPureWrite,
 }
 
-var impure = []string{"net", "net/http", "os", "os/exec", module + "internal/crypto", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/crypto/scrypt"}
+// The packages, and the functions of others, that are out of place there.
+var (
+	impure      = []string{"net", "net/http", "os", "os/exec", "golang.org/x/crypto/argon2", "golang.org/x/crypto/bcrypt", "golang.org/x/crypto/scrypt"}
+	impureFuncs = []string{"time.Sleep", module + "internal/crypto.HashPassword", module + "internal/crypto.PasswordMatches"}
+)
 
 func runPureWrite(pass *analysis.Pass) (any, error) {
 	visit(pass, func(call *ast.CallExpr) {
@@ -97,7 +101,7 @@ func runPureWrite(pass *analysis.Pass) (any, error) {
 				if f == nil || f.Pkg() == nil {
 					return true
 				}
-				if slices.Contains(impure, f.Pkg().Path()) || f.Pkg().Path() == "time" && f.Name() == "Sleep" {
+				if slices.Contains(impure, f.Pkg().Path()) || slices.Contains(impureFuncs, f.Pkg().Path()+"."+f.Name()) {
 					pass.Reportf(inner.Pos(), "%s.%s inside a transaction: do it before or after", f.Pkg().Name(), f.Name())
 				}
 				return true
