@@ -16,6 +16,9 @@ import (
 // a machine user who owns the instance.
 type NewInstance struct {
 	Name, Domain, OrgName, OwnerName string
+	// Keep, where it is not nil, puts the owner's token where it is safe, before
+	// anything is made: a token that cannot be kept must not be.
+	Keep func(token string) error
 }
 
 // Created is a new instance and the token of its owner, which is shown once.
@@ -27,6 +30,11 @@ type Created struct {
 func Setup(ctx context.Context, store *eventstore.Store, n NewInstance) (Created, error) {
 	var out Created
 	token, hash := user.NewToken()
+	if n.Keep != nil {
+		if err := n.Keep(token); err != nil {
+			return out, err
+		}
+	}
 	err := store.Write(authz.AsSystem(ctx, ""), func(tx *eventstore.Tx) error {
 		out = Created{InstanceID: tx.NewID(), OrgID: tx.NewID(), OwnerID: tx.NewID(), Token: token}
 		scope := eventstore.Scope{Instance: out.InstanceID}

@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -23,16 +24,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/outbound"
-)
-
-// The limits of a connection.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	drainTimeout      = 10 * time.Second
-	maxHeader         = 32 << 10
+	"github.com/gatehouse/gatehouse/internal/telemetry"
 )
 
 // Server is a running Gatehouse.
@@ -42,6 +34,8 @@ type Server struct {
 	// Outbound makes the requests to addresses that users chose.
 	Outbound *outbound.Client
 	edge     http.Handler
+	limits   Limits
+	tls      *tls.Config
 }
 
 // Options are what differs between installations. The zero value trusts no proxy
@@ -55,7 +49,12 @@ type Options struct {
 	// Roles replaces the permissions of roles, or adds roles.
 	Roles map[string][]string
 	// Clock is the time; nil for the system's.
-	Clock func() time.Time
+	Clock  func() time.Time
+	Limits Limits
+	// TLS is for the listener; nil for none. See TLS.
+	TLS *tls.Config
+	// Telemetry measures; nil for none.
+	Telemetry *telemetry.Telemetry
 }
 
 // New wires a server on an open, migrated database.
@@ -73,34 +72,32 @@ func New(db *database.DB, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{Store: store, API: a, Outbound: out, edge: &api.Edge{Next: a, Ready: db.Ping, TrustedProxies: o.TrustedProxies}}, nil
+	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
+	s := &Server{Store: store, API: a, Outbound: out, limits: o.Limits, tls: o.TLS}
+	edge := &api.Edge{Next: a, Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	if o.Telemetry != nil {
+		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
+	}
+	s.edge = edge
+	return s, nil
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.edge.ServeHTTP(w, r) }
 
-// Serve answers on the listener, HTTP/1.1 and HTTP/2 without TLS, until ctx
-// ends; then it finishes what is running, for at most ten seconds.
+// Serve answers on the listener, with TLS where it is configured, until ctx ends;
+// then it finishes what is running.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	srv := &http.Server{
-		Handler: s, Protocols: protocols, MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-	}
+	srv := newHTTP(s, s.limits)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- srv.Serve(s.secure(l)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := srv.Shutdown(drain); err != nil {
-		return fmt.Errorf("drain: %w", err)
+	if err := s.drain(ctx, srv); err != nil {
+		return err
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)
