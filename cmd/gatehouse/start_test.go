@@ -4,7 +4,6 @@ package main_test
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -17,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
@@ -219,10 +217,6 @@ func TestDrain(t *testing.T) {
 func TestOnePort(t *testing.T) {
 	t.Parallel()
 	p := serve(t, t.TempDir())
-	h2c := &http.Client{Timeout: 5 * time.Second, Transport: &http2.Transport{AllowHTTP: true,
-		DialTLSContext: func(ctx context.Context, network, address string, _ *tls.Config) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, network, address)
-		}}}
 	for proto, c := range map[string]*http.Client{"HTTP/1.1": client, "HTTP/2.0": h2c} {
 		res, err := c.Get(p.url + "/debug/ready")
 		if err != nil {
