@@ -1,10 +1,12 @@
 //go:build unix
 
-package main_test
+package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // TestBackup: a backup under load is one state of the data, and can be restored.
@@ -46,17 +50,14 @@ func TestBackup(t *testing.T) {
 		t.Fatal(status, err)
 	}
 	p.stop(t)
-	for name, text := range map[string]string{"junk.db": "junk", "cut.db": ""} {
-		if name == "cut.db" {
-			whole, err := os.ReadFile(filepath.Join(dir, "copy.db"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			text = string(whole[:len(whole)/2])
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+	whole, err := os.ReadFile(filepath.Join(dir, "copy.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	hole := slices.Clone(whole)
+	clear(hole[len(hole)/2 : len(hole)/2+4096])
+	for name, data := range map[string][]byte{"junk.db": []byte("junk"), "cut.db": whole[:len(whole)/2], "hole.db": hole} {
+		put(t, dir, name, string(data))
 		if _, errors, code := run(t, dir, "restore", name); code != 1 || !strings.Contains(errors, "no intact database") {
 			t.Errorf("restore %s: %d %s", name, code, errors)
 		}
@@ -137,6 +138,39 @@ func TestAdminReset(t *testing.T) {
 	}
 	must(t, dir, "admin", "reset", "--instance", "Two.example", "--file", "two.token")
 	must(t, dir, "verify")
+}
+
+// TestNothingWithoutToken: where the token cannot be kept, nothing is made.
+func TestNothingWithoutToken(t *testing.T) {
+	t.Parallel()
+	db := testdb.Open(t)
+	store, full := eventstore.New(db, nil), errors.New("the disk is full")
+	n := flow.NewInstance{Name: "One", Domain: "one.example", OrgName: "One", OwnerName: "admin", Keep: func(string) error { return full }}
+	if _, err := flow.Setup(t.Context(), store, n); !errors.Is(err, full) {
+		t.Errorf("setup: %v", err)
+	}
+	if count, err := instance.Count(t.Context(), db); count != 0 || err != nil {
+		t.Errorf("%d instances, %v", count, err)
+	}
+	n.Keep = nil
+	if _, err := flow.Setup(t.Context(), store, n); err != nil {
+		t.Fatal(err)
+	}
+	before := events(t, db)
+	if _, err := flow.ResetAdmin(t.Context(), store, flow.Reset{Keep: func(string) error { return full }}); !errors.Is(err, full) {
+		t.Errorf("reset: %v", err)
+	}
+	if after := events(t, db); after != before {
+		t.Errorf("a reset that cannot keep its token writes %d events", after-before)
+	}
+}
+
+func events(t *testing.T, db *database.DB) (n uint64) {
+	t.Helper()
+	if err := db.Read(t.Context(), database.From("*", "events").Count(&n)); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // second makes another instance.

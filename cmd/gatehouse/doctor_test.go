@@ -1,6 +1,6 @@
 //go:build unix
 
-package main_test
+package main
 
 import (
 	"os"
@@ -68,7 +68,7 @@ func TestDoctor(t *testing.T) {
 			for _, name := range []string{"admin.token", "gatehouse.db"} {
 				_ = os.Chmod(filepath.Join(here, "gatehouse-data", name), 0o600)
 			}
-			write(t, here, "gatehouse.yaml", c.config)
+			put(t, here, "gatehouse.yaml", c.config)
 			if c.prepare != nil {
 				c.prepare(here)
 			}

@@ -1,9 +1,10 @@
 //go:build unix
 
-package main_test
+package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,7 +50,9 @@ func environ(extra ...string) []string {
 // run runs a command to its end.
 func run(t *testing.T, dir string, args ...string) (out, errors string, code int) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), binary, args...)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, args...)
 	var stdout, stderr bytes.Buffer
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, environ(), &stdout, &stderr
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {

@@ -1,6 +1,6 @@
 //go:build unix
 
-package main_test
+package main
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ func TestTelemetry(t *testing.T) {
 	metrics := l.Addr().String()
 	_ = l.Close()
 	dir := t.TempDir()
-	write(t, dir, "gatehouse.yaml", "log: {level: debug, format: json}\nmetrics: {listen: '"+metrics+"'}\ntracing: {endpoint: '"+collector.URL+"'}\n")
+	put(t, dir, "gatehouse.yaml", "log: {level: debug, format: json}\nmetrics: {listen: '"+metrics+"'}\ntracing: {endpoint: '"+collector.URL+"'}\n")
 	p := serve(t, dir, "--config", "gatehouse.yaml")
 	const canary = "cAnArY7291"
 	send := func(method, path, contentType string, body []byte, headers ...string) {
@@ -65,6 +65,7 @@ func TestTelemetry(t *testing.T) {
 	send("GET", "/management/v1/users/"+canary, "", nil, "Authorization", bearer)
 	send("POST", "/management/v1/orgs", "application/json", []byte(`{"name":"`+canary+`"}`), "Authorization", bearer)
 	send("POST", "/management/v1/orgs", "application/json", []byte(`{"name":["`+canary+`"]}`), "Authorization", bearer)
+	send("POST", login, "application/json", []byte(`{"secondFactors":["`+canary+`"]}`), "Authorization", bearer)
 	send("POST", "/zitadel.management.v1.ManagementService/AddOrg", "application/json", []byte(`{"name":"`+canary), "Authorization", bearer)
 	send("POST", "/zitadel.management.v1.ManagementService/"+canary, "application/json", []byte("{}"), "Authorization", bearer)
 	send("POST", "/zitadel.management.v1.ManagementService/AddOrg", "application/grpc", append([]byte{0, 0, 0, 0, 12, 10, 10}, canary...), "Authorization", bearer, "Te", "trailers")

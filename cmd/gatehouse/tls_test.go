@@ -1,6 +1,6 @@
 //go:build unix
 
-package main_test
+package main
 
 import (
 	"crypto/ecdsa"
@@ -64,7 +64,7 @@ func TestTLS(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	first, roots := certificate(t, dir, time.Now().Add(time.Hour), "localhost")
-	write(t, dir, "gatehouse.yaml", tlsConfig)
+	put(t, dir, "gatehouse.yaml", tlsConfig)
 	p := serve(t, dir, "--config", "gatehouse.yaml")
 	address, ok := strings.CutPrefix(p.url, "https://")
 	if !ok {
@@ -116,7 +116,7 @@ func TestTLS(t *testing.T) {
 		defer func() { _ = conn.Close() }()
 		return conn.ConnectionState().PeerCertificates[0]
 	}
-	write(t, dir, "tls.crt", "broken")
+	put(t, dir, "tls.crt", "broken")
 	if !served().Equal(first) {
 		t.Error("a broken file ends the use of the certificate")
 	}
@@ -127,7 +127,7 @@ func TestTLS(t *testing.T) {
 	p.stop(t)
 }
 
-func write(t *testing.T, dir, name, text string) {
+func put(t *testing.T, dir, name, text string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
