@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -70,6 +71,7 @@ func start(s *session) error {
 	}
 	defer operator()
 	s.greet(external, created)
+	debug.FreeOSMemory() // What only the start needed is more than what serving needs.
 	err = srv.Serve(s.ctx, listener)
 	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
 	defer cancel()

@@ -22,7 +22,11 @@ import (
 func TestTelemetry(t *testing.T) {
 	t.Parallel()
 	traces := &buffer{}
-	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(traces, r.Body) }))
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/traces" {
+			_, _ = io.Copy(traces, r.Body)
+		}
+	}))
 	defer collector.Close()
 	l, err := net.Listen("tcp", "localhost:0") // A free port.
 	if err != nil {

@@ -17,7 +17,9 @@ func Hosts(ctx context.Context, r database.Reader) (out []Host, err error) {
 	err = r.Read(ctx, database.From("instance_id, domain, is_primary", "instance_domains").
 		Order("instance_id, is_primary DESC, domain").Rows(func(scan database.Scan) error {
 		var h Host
-		err := scan(&h.Instance, &h.Domain, &h.Primary)
+		var primary int
+		err := scan(&h.Instance, &h.Domain, &primary)
+		h.Primary = primary == 1
 		out = append(out, h)
 		return err
 	}))

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -52,13 +54,21 @@ func New(ctx context.Context, o Options) (*Telemetry, error) {
 		t.measure()
 	}
 	if o.Endpoint != "" {
-		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(o.Endpoint))
+		exporter, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(tracesURL(o.Endpoint)))
 		if err != nil {
 			return nil, fmt.Errorf("tracing: %w", err)
 		}
 		t.startTracing(sdk.NewBatchSpanProcessor(exporter), o.Sample)
 	}
 	return t, nil
+}
+
+// tracesURL is where a collector takes traces, unless its URL says otherwise.
+func tracesURL(endpoint string) string {
+	if u, err := url.Parse(endpoint); err == nil && strings.Trim(u.Path, "/") == "" {
+		return u.JoinPath("v1", "traces").String()
+	}
+	return endpoint
 }
 
 // The buckets of durations, in seconds.

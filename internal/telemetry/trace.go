@@ -2,7 +2,9 @@ package telemetry
 
 import (
 	"context"
+	"log/slog"
 
+	"go.opentelemetry.io/otel"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
@@ -19,6 +21,7 @@ func (t *Telemetry) startTracing(p sdk.SpanProcessor, sample float64) {
 		sdk.WithResource(resource.NewSchemaless(attribute.String("service.name", "gatehouse"))),
 		sdk.WithSampler(sdk.ParentBased(sdk.TraceIDRatioBased(sample))))
 	t.tracer = t.provider.Tracer("gatehouse")
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { slog.Warn("traces were not sent", "error", err) }))
 }
 
 // beginSpan goes on with the trace of a trusted proxy, or starts one.
