@@ -4,6 +4,7 @@ package main
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -26,10 +27,7 @@ func TestBackup(t *testing.T) {
 	l := startLoad(p, "before")
 	l.until(t, 50)
 	l.mu.Lock()
-	before := map[string]string{}
-	for id, name := range l.acked {
-		before[id] = name
-	}
+	before := maps.Clone(l.acked)
 	l.mu.Unlock()
 	if out := must(t, dir, "backup", "copy.db"); !strings.Contains(out, "intact") {
 		t.Errorf("backup says %q", out)
@@ -85,6 +83,13 @@ func TestBackup(t *testing.T) {
 		t.Error("what was kept aside lacks the last write")
 	}
 	back.stop(t)
+	put(t, dir, "gatehouse-data/gatehouse.db", "a broken disk")
+	put(t, dir, "gatehouse-data/gatehouse.db-wal", string(whole))
+	must(t, dir, "restore", "copy.db")
+	must(t, dir, "verify")
+	if kept, err = filepath.Glob(filepath.Join(dir, "gatehouse-data", "gatehouse.db.before-*")); err != nil || len(kept) != 3 {
+		t.Errorf("kept aside: %q %v", kept, err)
+	}
 }
 
 // TestAdminReset: who has the machine gets back in, and the log says so.

@@ -20,7 +20,7 @@ func doctorCommand() *cobra.Command {
 			if err != nil {
 				d := &doctor{out: out}
 				for line := range strings.Lines(err.Error()) {
-					d.problem("configuration", "%s", strings.TrimSpace(line))
+					d.problemf("configuration", "%s", strings.TrimSpace(line))
 				}
 				return d.verdict()
 			}
@@ -59,11 +59,11 @@ func (d *doctor) say(verdict, about, format string, args []any) {
 	fmt.Fprintf(d.out, "%-8s %-14s %s\n", verdict, about, fmt.Sprintf(format, args...))
 }
 
-func (d *doctor) ok(about, format string, args ...any) { d.say("ok", about, format, args) }
+func (d *doctor) okf(about, format string, args ...any) { d.say("ok", about, format, args) }
 
-func (d *doctor) warning(about, format string, args ...any) { d.say("warning", about, format, args) }
+func (d *doctor) warningf(about, format string, args ...any) { d.say("warning", about, format, args) }
 
-func (d *doctor) problem(about, format string, args ...any) {
+func (d *doctor) problemf(about, format string, args ...any) {
 	d.problems++
 	d.say("PROBLEM", about, format, args)
 }
@@ -79,7 +79,7 @@ func (d *doctor) at(key string) string {
 
 func (d *doctor) checkConfiguration() {
 	if err := d.checkRoles(); err != nil {
-		d.problem("configuration", "%v", err)
+		d.problemf("configuration", "%v", err)
 		return
 	}
 	n := 0
@@ -88,5 +88,5 @@ func (d *doctor) checkConfiguration() {
 			n++
 		}
 	}
-	d.ok("configuration", "%d settings differ from their defaults: gatehouse config shows them", n)
+	d.okf("configuration", "%d settings differ from their defaults: gatehouse config shows them", n)
 }

@@ -25,11 +25,11 @@ const (
 // checkFolder looks at the data folder: who can read it, and how full the disk is.
 func (d *doctor) checkFolder() {
 	if _, err := os.Stat(d.Data); errors.Is(err, fs.ErrNotExist) {
-		d.ok("data folder", "%s is not there yet: gatehouse start makes it", d.Data)
+		d.okf("data folder", "%s is not there yet: gatehouse start makes it", d.Data)
 		return
 	}
 	if err := d.makeData(); err != nil {
-		d.problem("data folder", "%v", err)
+		d.problemf("data folder", "%v", err)
 		return
 	}
 	private := true
@@ -37,17 +37,17 @@ func (d *doctor) checkFolder() {
 		private = d.private("data folder", d.path(name)) && private
 	}
 	if private {
-		d.ok("data folder", "%s, for its owner only", d.Data)
+		d.okf("data folder", "%s, for its owner only", d.Data)
 	}
 	switch free, err := freeSpace(d.Data); {
 	case err != nil:
-		d.warning("disk", "%v", err)
+		d.warningf("disk", "%v", err)
 	case free < noSpace:
-		d.problem("disk", "%d MB are free: make room, or %s", free>>20, d.at("data"))
+		d.problemf("disk", "%d MB are free: make room, or %s", free>>20, d.at("data"))
 	case free < scarceSpace:
-		d.warning("disk", "%d MB are free", free>>20)
+		d.warningf("disk", "%d MB are free", free>>20)
 	default:
-		d.ok("disk", "%d GB are free", free>>30)
+		d.okf("disk", "%d GB are free", free>>30)
 	}
 }
 
@@ -57,7 +57,7 @@ func (d *doctor) private(about, path string) bool {
 	if err != nil || info.Mode().Perm()&0o077 == 0 {
 		return true
 	}
-	d.problem(about, "%s can be used by other users of this machine: chmod %s %s", path, map[bool]string{true: "700", false: "600"}[info.IsDir()], path)
+	d.problemf(about, "%s can be used by other users of this machine: chmod %s %s", path, map[bool]string{true: "700", false: "600"}[info.IsDir()], path)
 	return false
 }
 
@@ -73,39 +73,39 @@ const oldestPostgreSQL = 150000
 
 func (d *doctor) checkDatabase() {
 	if _, err := os.Stat(d.databaseFile()); d.embedded() && errors.Is(err, fs.ErrNotExist) {
-		d.ok("database", "there is none yet: gatehouse start makes it")
+		d.okf("database", "there is none yet: gatehouse start makes it")
 		return
 	}
 	db, err := d.open(nil)
 	if err != nil {
-		d.problem("database", "%v", err)
+		d.problemf("database", "%v", err)
 		return
 	}
 	defer func() { _ = db.Close() }()
 	h, err := db.Health(d.ctx)
 	if err != nil {
-		d.problem("database", "%s", oneLine(err))
+		d.problemf("database", "%s", oneLine(err))
 		return
 	}
 	d.checkVersion(db, h)
 	if slices.Sort(h.Weak); len(h.Weak) > 0 {
-		d.problem("durability", "acknowledged writes can be lost: %s", strings.Join(h.Weak, ", "))
+		d.problemf("durability", "acknowledged writes can be lost: %s", strings.Join(h.Weak, ", "))
 	} else {
-		d.ok("durability", "acknowledged writes survive a crash")
+		d.okf("durability", "acknowledged writes survive a crash")
 	}
 	switch apart := time.Since(h.Clock).Abs(); { //nolint:forbidigo // compares the clocks
 	case apart > clockWrong:
-		d.problem("clock", "this machine and the database are %s apart: set both by NTP", apart.Round(time.Second))
+		d.problemf("clock", "this machine and the database are %s apart: set both by NTP", apart.Round(time.Second))
 	case apart > clockApart:
-		d.warning("clock", "this machine and the database are %s apart", apart.Round(time.Millisecond))
+		d.warningf("clock", "this machine and the database are %s apart", apart.Round(time.Millisecond))
 	default:
-		d.ok("clock", "it agrees with the database's")
+		d.okf("clock", "it agrees with the database's")
 	}
 	if len(h.Pending) > 0 {
-		d.warning("schema", "%d steps are missing: gatehouse migrate, or start, takes them", len(h.Pending))
+		d.warningf("schema", "%d steps are missing: gatehouse migrate, or start, takes them", len(h.Pending))
 		return
 	}
-	d.ok("schema", "up to date")
+	d.okf("schema", "up to date")
 	d.checkHosts(db)
 }
 
@@ -113,11 +113,11 @@ func (d *doctor) checkVersion(db *database.DB, h database.Health) {
 	number, _ := strconv.Atoi(h.Version)
 	switch {
 	case db.Dialect() == database.SQLite:
-		d.ok("database", "SQLite %s in %s", h.Version, d.databaseFile())
+		d.okf("database", "SQLite %s in %s", h.Version, d.databaseFile())
 	case number < oldestPostgreSQL:
-		d.problem("database", "PostgreSQL %d is older than %d: upgrade it", number/10000, oldestPostgreSQL/10000)
+		d.problemf("database", "PostgreSQL %d is older than %d: upgrade it", number/10000, oldestPostgreSQL/10000)
 	default:
-		d.ok("database", "PostgreSQL %s", fmt.Sprintf("%d.%d", number/10000, number%10000))
+		d.okf("database", "PostgreSQL %s", fmt.Sprintf("%d.%d", number/10000, number%10000))
 	}
 }
 
@@ -125,11 +125,11 @@ func (d *doctor) checkVersion(db *database.DB, h database.Health) {
 func (d *doctor) checkHosts(db *database.DB) {
 	hosts, err := instance.Hosts(d.ctx, db)
 	if err != nil {
-		d.problem("instances", "%s", oneLine(err))
+		d.problemf("instances", "%s", oneLine(err))
 		return
 	}
 	if len(hosts) == 0 {
-		d.warning("instances", "there is none: gatehouse setup makes the first")
+		d.warningf("instances", "there is none: gatehouse setup makes the first")
 		return
 	}
 	host := instance.Canonical(hostOf(cmp.Or(d.ExternalURL, "http://localhost")))
@@ -138,8 +138,8 @@ func (d *doctor) checkHosts(db *database.DB) {
 		for _, h := range hosts[:min(len(hosts), 5)] {
 			domains = append(domains, h.Domain)
 		}
-		d.problem("instances", "no instance is reached at %s, but at %s: %s, or add the domain to an instance", host, strings.Join(domains, ", "), d.at("external_url"))
+		d.problemf("instances", "no instance is reached at %s, but at %s: %s, or add the domain to an instance", host, strings.Join(domains, ", "), d.at("external_url"))
 		return
 	}
-	d.ok("instances", "%s leads to one", host)
+	d.okf("instances", "%s leads to one", host)
 }

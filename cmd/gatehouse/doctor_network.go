@@ -14,48 +14,48 @@ import (
 func (d *doctor) checkExternalURL() {
 	if d.ExternalURL == "" {
 		if loopback(d.Listen) {
-			d.ok("external URL", "clients on this machine only")
+			d.okf("external URL", "clients on this machine only")
 		} else {
-			d.warning("external URL", "the server listens on %s, but tells clients to use localhost: %s", d.Listen, d.at("external_url"))
+			d.warningf("external URL", "the server listens on %s, but tells clients to use localhost: %s", d.Listen, d.at("external_url"))
 		}
 		return
 	}
 	u, err := url.Parse(d.ExternalURL)
 	if err != nil { // The configuration is checked.
-		d.problem("external URL", "%v", err)
+		d.problemf("external URL", "%v", err)
 		return
 	}
 	_, port, _ := net.SplitHostPort(d.Listen)
 	secure, proxied := d.TLS.CertFile != "", len(d.TrustedProxies) > 0
-	promised := cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	promised := cmp.Or(u.Port(), map[string]string{plain: "80", secured: "443"}[u.Scheme])
 	switch {
-	case u.Scheme == "http" && secure:
-		d.problem("external URL", "it begins with http://, but the server speaks TLS: %s", d.at("external_url"))
-	case u.Scheme == "https" && !secure && !proxied:
-		d.problem("external URL", "it begins with https://, but the server speaks no TLS and trusts no proxy that does: set tls.cert_file or trusted_proxies")
-	case u.Scheme == "http" && u.Hostname() != "localhost" && !loopbackHost(u.Hostname()):
-		d.warning("external URL", "tokens travel unencrypted: use https and %s", d.at("external_url"))
+	case u.Scheme == plain && secure:
+		d.problemf("external URL", "it begins with http://, but the server speaks TLS: %s", d.at("external_url"))
+	case u.Scheme == secured && !secure && !proxied:
+		d.problemf("external URL", "it begins with https://, but the server speaks no TLS and trusts no proxy that does: set tls.cert_file or trusted_proxies")
+	case u.Scheme == plain && u.Hostname() != "localhost" && !loopbackHost(u.Hostname()):
+		d.warningf("external URL", "tokens travel unencrypted: use https and %s", d.at("external_url"))
 	case port != promised && !proxied && port != "0":
-		d.warning("external URL", "it names port %s, the server listens on port %s and trusts no proxy: %s", promised, port, d.at("external_url"))
+		d.warningf("external URL", "it names port %s, the server listens on port %s and trusts no proxy: %s", promised, port, d.at("external_url"))
 	default:
-		d.ok("external URL", "%s", d.ExternalURL)
+		d.okf("external URL", "%s", d.ExternalURL)
 	}
 }
 
 // checkReach looks at who can reach the server, and whom it believes.
 func (d *doctor) checkReach() {
 	if !loopback(d.Listen) && d.TLS.CertFile == "" && len(d.TrustedProxies) == 0 {
-		d.warning("listener", "%s is open to the network without TLS: set tls.cert_file, or %s to a loopback address", d.Listen, d.at("listen"))
+		d.warningf("listener", "%s is open to the network without TLS: set tls.cert_file, or %s to a loopback address", d.Listen, d.at("listen"))
 	} else {
-		d.ok("listener", "%s", d.Listen)
+		d.okf("listener", "%s", d.Listen)
 	}
 	for _, p := range d.TrustedProxies {
 		if p.Bits() == 0 {
-			d.problem("proxies", "%s trusts everybody to say who they are: %s", p, d.at("trusted_proxies"))
+			d.problemf("proxies", "%s trusts everybody to say who they are: %s", p, d.at("trusted_proxies"))
 		}
 	}
 	if d.Metrics.Listen != "" && !loopback(d.Metrics.Listen) {
-		d.warning("metrics", "%s asks for no token: let only the operator's network reach it, or %s", d.Metrics.Listen, d.at("metrics.listen"))
+		d.warningf("metrics", "%s asks for no token: let only the operator's network reach it, or %s", d.Metrics.Listen, d.at("metrics.listen"))
 	}
 }
 
@@ -78,22 +78,22 @@ func (d *doctor) checkCertificate() {
 	}
 	_, leaf, err := server.Certificate(d.TLS.CertFile, d.TLS.KeyFile)
 	if err != nil {
-		d.problem("certificate", "%v: %s", err, d.at("tls.cert_file"))
+		d.problemf("certificate", "%v: %s", err, d.at("tls.cert_file"))
 		return
 	}
 	left := time.Until(leaf.NotAfter) //nolint:forbidigo // the certificate is judged by the machine's clock
 	host := hostOf(cmp.Or(d.ExternalURL, "https://localhost"))
 	switch {
 	case left < 0:
-		d.problem("certificate", "it expired on %s: renew %s", leaf.NotAfter.Format(time.DateOnly), d.TLS.CertFile)
+		d.problemf("certificate", "it expired on %s: renew %s", leaf.NotAfter.Format(time.DateOnly), d.TLS.CertFile)
 	case time.Until(leaf.NotBefore) > 0: //nolint:forbidigo // as above
-		d.problem("certificate", "it is not valid before %s: check the clock", leaf.NotBefore.Format(time.DateTime))
+		d.problemf("certificate", "it is not valid before %s: check the clock", leaf.NotBefore.Format(time.DateTime))
 	case leaf.VerifyHostname(host) != nil:
-		d.problem("certificate", "it is not for %s: %s or external_url", host, d.at("tls.cert_file"))
+		d.problemf("certificate", "it is not for %s: %s or external_url", host, d.at("tls.cert_file"))
 	case left < renewal:
-		d.warning("certificate", "it expires on %s: renew %s", leaf.NotAfter.Format(time.DateOnly), d.TLS.CertFile)
+		d.warningf("certificate", "it expires on %s: renew %s", leaf.NotAfter.Format(time.DateOnly), d.TLS.CertFile)
 	default:
-		d.ok("certificate", "valid until %s", leaf.NotAfter.Format(time.DateOnly))
+		d.okf("certificate", "valid until %s", leaf.NotAfter.Format(time.DateOnly))
 	}
 	d.private("certificate", d.TLS.KeyFile)
 }

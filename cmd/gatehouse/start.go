@@ -93,11 +93,17 @@ func (s *session) listen(key, address string) (net.Listener, error) {
 	return l, nil
 }
 
+// The schemes of URLs.
+const (
+	plain   = "http"
+	secured = "https"
+)
+
 // localURL is where the server is reached from the machine itself.
 func (s *session) localURL(l net.Listener) string {
-	scheme := "http"
+	scheme := plain
 	if s.TLS.CertFile != "" {
-		scheme = "https"
+		scheme = secured
 	}
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	return scheme + "://localhost:" + port

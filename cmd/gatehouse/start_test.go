@@ -4,8 +4,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -94,9 +96,9 @@ func TestStartRefuses(t *testing.T) {
 		{"start --config nowhere", "gatehouse: --config: stat nowhere"},
 	} {
 		begun := time.Now()
-		out, errors, code := run(t, dir, strings.Fields(c.args)...)
-		if code != 1 || out != "" || !strings.Contains(errors, c.want) || strings.Count(errors, "\n") != 1 || strings.Contains(errors, "canary") {
-			t.Errorf("%s: %d %q %q, want %q", c.args, code, out, errors, c.want)
+		out, said, code := run(t, dir, strings.Fields(c.args)...)
+		if code != 1 || out != "" || !strings.Contains(said, c.want) || strings.Count(said, "\n") != 1 || strings.Contains(said, "canary") {
+			t.Errorf("%s: %d %q %q, want %q", c.args, code, out, said, c.want)
 		}
 		if took := time.Since(begun); took > 8*time.Second {
 			t.Errorf("%s takes %s", c.args, took)
@@ -124,9 +126,7 @@ func TestKill(t *testing.T) {
 		l := startLoad(p, fmt.Sprint(round))
 		l.until(t, 100)
 		p.kill()
-		for id, name := range l.stop() {
-			acked[id] = name
-		}
+		maps.Copy(acked, l.stop())
 	}
 	p := serve(t, dir)
 	if err := missing(names(t, p), acked); err != nil {
@@ -183,7 +183,7 @@ func TestDrain(t *testing.T) {
 	if r, err := watch.Recv(); err != nil || r.GetStatus() != grpc_health_v1.HealthCheckResponse_NOT_SERVING {
 		t.Errorf("the watch says %v %v", r, err)
 	}
-	if _, err := watch.Recv(); err != io.EOF {
+	if _, err := watch.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("the watch does not end: %v", err)
 	}
 	if r, err := health.Check(ctx, &grpc_health_v1.HealthCheckRequest{}); err != nil || r.GetStatus() != grpc_health_v1.HealthCheckResponse_NOT_SERVING {

@@ -4,7 +4,6 @@ package main
 
 import (
 	"bytes"
-	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
@@ -13,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/net/http2"
 )
 
 // TestTelemetry: calls are logged, counted and traced, and no secret that a
@@ -110,10 +107,11 @@ func TestTelemetry(t *testing.T) {
 }
 
 // h2c speaks HTTP/2 without TLS.
-var h2c = &http.Client{Timeout: 5 * time.Second, Transport: &http2.Transport{
-	AllowHTTP: true,
-	DialTLS:   func(network, address string, _ *tls.Config) (net.Conn, error) { return net.Dial(network, address) },
-}}
+var h2c = &http.Client{Timeout: 5 * time.Second, Transport: func() *http.Transport {
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	return &http.Transport{Protocols: protocols}
+}()}
 
 func get(t *testing.T, url string) string {
 	t.Helper()

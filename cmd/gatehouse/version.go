@@ -19,11 +19,11 @@ func version() string {
 	if !ok {
 		return "of unknown origin"
 	}
-	text := info.Main.Version
+	commit := ""
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			text += " (commit " + s.Value[:min(12, len(s.Value))] + ")"
+			commit = " (commit " + s.Value[:min(12, len(s.Value))] + ")"
 		}
 	}
-	return text + ", " + info.GoVersion
+	return info.Main.Version + commit + ", " + info.GoVersion
 }

@@ -17,9 +17,9 @@ import (
 // between its parts.
 type Config struct {
 	// Data is the folder of the embedded database and of the first token.
-	Data string `yaml:"data" default:"gatehouse-data"`
+	Data string `default:"gatehouse-data" yaml:"data"`
 	// Listen is the address that the API is served on.
-	Listen string `yaml:"listen" default:"localhost:8080"`
+	Listen string `default:"localhost:8080" yaml:"listen"`
 	// ExternalURL is under which clients reach the server. Empty: the scheme that
 	// is served, localhost and the port of Listen.
 	ExternalURL string `yaml:"external_url"`
@@ -69,32 +69,32 @@ type Tracing struct {
 	// Endpoint is the collector's URL, such as http://localhost:4318; empty: off.
 	Endpoint string `yaml:"endpoint"`
 	// Sample is the share of calls that are traced, 0 to 1.
-	Sample float64 `yaml:"sample" default:"1"`
+	Sample float64 `default:"1" yaml:"sample"`
 }
 
 // Log says what is written to standard error.
 type Log struct {
 	// Level is debug, info, warn or error.
-	Level string `yaml:"level" default:"info"`
+	Level string `default:"info" yaml:"level"`
 	// Format is text or json.
-	Format string `yaml:"format" default:"text"`
+	Format string `default:"text" yaml:"format"`
 }
 
 // Limits bound what a request may cost.
 type Limits struct {
-	HeaderBytes       int           `yaml:"header_bytes" default:"32768"`
-	BodyBytes         int           `yaml:"body_bytes" default:"4194304"`
-	ReadHeaderTimeout time.Duration `yaml:"read_header_timeout" default:"5s"`
-	ReadTimeout       time.Duration `yaml:"read_timeout" default:"15s"`
-	WriteTimeout      time.Duration `yaml:"write_timeout" default:"30s"`
-	IdleTimeout       time.Duration `yaml:"idle_timeout" default:"2m"`
+	HeaderBytes       int           `default:"32768"   yaml:"header_bytes"`
+	BodyBytes         int           `default:"4194304" yaml:"body_bytes"`
+	ReadHeaderTimeout time.Duration `default:"5s"      yaml:"read_header_timeout"`
+	ReadTimeout       time.Duration `default:"15s"     yaml:"read_timeout"`
+	WriteTimeout      time.Duration `default:"30s"     yaml:"write_timeout"`
+	IdleTimeout       time.Duration `default:"2m"      yaml:"idle_timeout"`
 	// CallTimeout bounds the work on one call.
-	CallTimeout time.Duration `yaml:"call_timeout" default:"10s"`
+	CallTimeout time.Duration `default:"10s" yaml:"call_timeout"`
 	// DrainDelay is how long the server, asked to stop, goes on taking requests
 	// while it says that it is not ready.
-	DrainDelay time.Duration `yaml:"drain_delay" default:"0s"`
+	DrainDelay time.Duration `default:"0s" yaml:"drain_delay"`
 	// DrainTimeout bounds how long it then waits for running calls.
-	DrainTimeout time.Duration `yaml:"drain_timeout" default:"10s"`
+	DrainTimeout time.Duration `default:"10s" yaml:"drain_timeout"`
 }
 
 // SystemUser is a caller that proves itself with tokens it signs itself.

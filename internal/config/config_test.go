@@ -99,7 +99,7 @@ func TestMistakes(t *testing.T) {
 	t.Parallel()
 	user := "system_users:\n  - name: ops\n    key_file: " + keyFile(t) + "\n    memberships: "
 	for _, c := range []struct{ file, env, flag, want string }{
-		{file: "\nlisten_addres: x", want: "FILE:2: there is no setting listen_addres"},
+		{file: "\nlissten: x", want: "FILE:2: there is no setting lissten"},
 		{file: "exernal_url: https://x", want: "did you mean external_url?"},
 		{file: "limits:\n  read_timeot: 1s", want: "FILE:2: there is no setting limits.read_timeot: did you mean limits.read_timeout?"},
 		{file: "listen: :1\nlisten: :2", want: "FILE:2: listen is set twice"},

@@ -300,9 +300,9 @@ func (l *loader) known(at string, n *yaml.Node, t reflect.Type, origin Origin) e
 		}
 	case t.Kind() == reflect.Struct && n.Kind == yaml.MappingNode && t.PkgPath() == reflect.TypeFor[Config]().PkgPath():
 		fields := map[string]reflect.Type{}
-		for i := range t.NumField() {
-			if name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); name != "-" {
-				fields[name] = t.Field(i).Type
+		for f := range t.Fields() {
+			if name, _, _ := strings.Cut(f.Tag.Get("yaml"), ","); name != "-" {
+				fields[name] = f.Type
 			}
 		}
 		for i := 0; i < len(n.Content); i += 2 {

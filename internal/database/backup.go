@@ -124,30 +124,40 @@ func Restore(ctx context.Context, from, to, aside string) error {
 	return syncDir(filepath.Dir(to))
 }
 
-// setAside gives the database a second name, after its log of writes is empty:
-// a log that is left behind would be taken for that of the next database.
+// setAside gives the database a second name and takes its log of writes away: a
+// log that is left behind would be taken for that of the next database. A
+// database that cannot be read is set aside as it is.
 func setAside(path, aside string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	c, err := openConn(path, false)
-	if err != nil {
+	if err := settle(path); err != nil {
 		return err
 	}
-	busy := 0
-	err = c.query(Query{SQL: "PRAGMA wal_checkpoint(TRUNCATE)", Row: func(scan Scan) error {
-		return scan(&busy)
-	}})
-	if err = errors.Join(err, c.Close()); err != nil {
+	if err := os.Link(path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
-	}
-	if busy != 0 {
-		return errors.New("another process uses the database")
 	}
 	for _, suffix := range []string{"-wal", "-shm"} {
-		if err := os.Remove(path + suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}
-	return os.Link(path, aside)
+	return nil
+}
+
+// settle brings what is in the log of writes into the database, as far as both
+// can be read. It fails where another process uses them.
+func settle(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return nil //nolint:nilerr // there is nothing to settle
+	}
+	c, err := openConn(path, false)
+	if err == nil {
+		busy := 0
+		err = c.query(Query{SQL: "PRAGMA wal_checkpoint(TRUNCATE)", Row: func(scan Scan) error { return scan(&busy) }})
+		if err = errors.Join(err, c.Close()); busy != 0 {
+			err = sqlite3.BUSY
+		}
+	}
+	if errors.Is(err, sqlite3.BUSY) || errors.Is(err, sqlite3.LOCKED) {
+		return fmt.Errorf("another process uses %s: %w", path, err)
+	}
+	return nil
 }

@@ -3,6 +3,7 @@ package database
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -12,10 +13,8 @@ type Health struct {
 	Version string
 	// Clock is the database's time; on an embedded database the machine's.
 	Clock time.Time
-	// Settings that decide whether an acknowledged write survives a crash, and
-	// those of them that are not as they should be.
-	Durability map[string]string
-	Weak       []string
+	// Weak are the settings by which an acknowledged write can be lost.
+	Weak []string
 	// Pending are the steps that the schema lacks.
 	Pending []Migration
 }
@@ -28,7 +27,6 @@ var durable = map[Dialect]map[string][]string{
 
 // Health asks the database about itself.
 func (db *DB) Health(ctx context.Context) (h Health, err error) {
-	h.Durability = map[string]string{}
 	var micros int64
 	clock, version := "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)", "SELECT sqlite_version()"
 	show := "PRAGMA "
@@ -44,13 +42,9 @@ func (db *DB) Health(ctx context.Context) (h Health, err error) {
 		queries = append(queries, Query{SQL: show + name, Row: func(scan Scan) error {
 			var value string
 			err := scan(&value)
-			h.Durability[name] = value
-			for _, g := range good {
-				if value == g {
-					return err
-				}
+			if !slices.Contains(good, value) {
+				h.Weak = append(h.Weak, name+" is "+value)
 			}
-			h.Weak = append(h.Weak, name+" is "+value)
 			return err
 		}})
 	}
@@ -79,11 +73,7 @@ func pending(ctx context.Context, r Reader) ([]Migration, error) {
 	}}); err != nil {
 		return nil, err
 	}
-	return compareSchema(all, done)
-}
-
-// compareSchema gives the steps of all that are not done.
-func compareSchema(all []Migration, done map[int64]string) (todo []Migration, err error) {
+	var todo []Migration
 	for _, m := range all {
 		digest, ok := done[m.Version]
 		switch {

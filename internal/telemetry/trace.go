@@ -29,7 +29,7 @@ func (t *Telemetry) beginSpan(ctx context.Context, c *api.Call) context.Context 
 	if c.Trusted {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(c.Header))
 	}
-	ctx, _ = t.tracer.Start(ctx, "call", trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Started))
+	ctx, _ = t.tracer.Start(ctx, "call", trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(c.Started)) //nolint:spancheck // endSpan ends it
 	return ctx
 }
 
