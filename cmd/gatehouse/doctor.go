@@ -82,6 +82,9 @@ func (d *doctor) checkConfiguration() {
 		d.problemf("configuration", "%v", err)
 		return
 	}
+	if file, ok := d.Origin("database.url").File(); ok { // The URL holds a password.
+		d.private("configuration", file)
+	}
 	n := 0
 	for _, key := range config.Keys() {
 		if d.Origin(key) != "" {

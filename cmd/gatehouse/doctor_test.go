@@ -56,6 +56,8 @@ func TestDoctor(t *testing.T) {
 		{name: "readable token", want: "PROBLEM  data folder    gatehouse-data/admin.token can be used", code: 1,
 			prepare: func(dir string) { _ = os.Chmod(filepath.Join(dir, "gatehouse-data", "admin.token"), 0o640) }},
 		{name: "no database server", config: "database: {url: 'postgres://u:canary@localhost:1/x'}", want: "PROBLEM  database       gatehouse.yaml:1: database.url: connect to database", code: 1},
+		{name: "readable password", config: "database: {url: 'postgres://u:canary@localhost:1/x'}", want: "PROBLEM  configuration  gatehouse.yaml can be used by other users", code: 1,
+			prepare: func(dir string) { _ = os.Chmod(filepath.Join(dir, "gatehouse.yaml"), 0o644) }},
 		{name: "no data", config: "data: other", want: "ok       database       there is none yet", code: 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -88,10 +88,19 @@ func keepToken(path, token string) error {
 		return fmt.Errorf("token file: %w", err)
 	}
 	_, err = f.WriteString(token + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+	if err = errors.Join(err, f.Sync(), f.Close(), syncFolder(path)); err != nil {
 		return errors.Join(fmt.Errorf("token file: %w", err), forget(path))
 	}
 	return nil
+}
+
+// syncFolder puts the name of a new file on the disk.
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // forget removes the file of a token that came to nothing.

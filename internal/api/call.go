@@ -47,12 +47,16 @@ type Call struct {
 	cause  error
 }
 
-// Code is how the call ended: "ok", or the name of an error of the protocols.
+// Code is how the call ended: "ok", the name of an error of the protocols, or
+// "none" where no method of the contract was called.
 func (c *Call) Code() string {
-	if c.failed == nil {
-		return "ok"
+	switch {
+	case c.failed != nil:
+		return wire[c.failed.kind].code.String()
+	case c.Procedure == "":
+		return "none"
 	}
-	return wire[c.failed.kind].code.String()
+	return "ok"
 }
 
 type callKey struct{}

@@ -17,6 +17,12 @@ import (
 // "GATEHOUSE_LISTEN" or "--listen".
 type Origin string
 
+// File is the file that the value came from, if it came from one.
+func (o Origin) File() (string, bool) {
+	i := strings.LastIndexByte(string(o), ':')
+	return string(o)[:max(i, 0)], i > 0
+}
+
 // maxFile bounds the configuration file and the files that it names, in bytes.
 const maxFile = 1 << 20
 
@@ -282,7 +288,7 @@ func (l *loader) decode(s setting, key string, n *yaml.Node, origin Origin) erro
 // known refuses keys inside a value that its type does not have, and remembers
 // the line of each part.
 func (l *loader) known(at string, n *yaml.Node, t reflect.Type, origin Origin) error {
-	if file, _, ok := strings.Cut(string(origin), ":"); ok && n.Line > 0 {
+	if file, ok := origin.File(); ok && n.Line > 0 {
 		l.config.origins[at] = Origin(fmt.Sprintf("%s:%d", file, n.Line))
 	}
 	switch {
