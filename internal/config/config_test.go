@@ -136,6 +136,7 @@ func TestMistakes(t *testing.T) {
 		{env: "GATEHOUSE_DATABASE=x", want: "did you mean GATEHOUSE_DATABASE_URL?"},
 		{env: "GATEHOUSE_LISTEN=x", want: "GATEHOUSE_LISTEN: listen:"},
 		{env: "GATEHOUSE_LIMITS_READ_TIMEOUT=fast", want: "GATEHOUSE_LIMITS_READ_TIMEOUT: limits.read_timeout:"},
+		{env: "GATEHOUSE_SYSTEM_USERS=[{name: x, key_fle: y}]", want: "GATEHOUSE_SYSTEM_USERS: there is no setting system_users.0.key_fle: did you mean key_file?"},
 		{flag: "x", want: `--listen: "x" is not a host and a port`},
 	} {
 		in := config.Input{}

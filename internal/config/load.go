@@ -266,6 +266,7 @@ func (l *loader) decode(s setting, key string, n *yaml.Node, origin Origin) erro
 			delete(l.config.origins, other)
 		}
 	}
+	l.config.origins[s.key] = origin
 	if err := l.known(s.key, n, s.field.Type(), origin); err != nil {
 		return err
 	}
@@ -273,7 +274,6 @@ func (l *loader) decode(s setting, key string, n *yaml.Node, origin Origin) erro
 	if err := n.Decode(s.field.Addr().Interface()); err != nil {
 		return fmt.Errorf("%s: %s: %s", origin, key, plain(err))
 	}
-	l.config.origins[s.key] = origin
 	if key == s.key || s.field.String() == "" {
 		return nil
 	}
@@ -288,7 +288,7 @@ func (l *loader) decode(s setting, key string, n *yaml.Node, origin Origin) erro
 // known refuses keys inside a value that its type does not have, and remembers
 // the line of each part.
 func (l *loader) known(at string, n *yaml.Node, t reflect.Type, origin Origin) error {
-	if file, ok := origin.File(); ok && n.Line > 0 {
+	if file, ok := origin.File(); ok && l.config.origins[at] == "" {
 		l.config.origins[at] = Origin(fmt.Sprintf("%s:%d", file, n.Line))
 	}
 	switch {
