@@ -42,6 +42,21 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// TestCommands: the documentation lists every command. As this test holds the
+// whole program, its cached result, and that of the others, ends with any change.
+func TestCommands(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range root().Commands() {
+		if !strings.Contains(string(page), "`"+c.Use) {
+			t.Errorf("docs/operations.md does not list %s", c.Use)
+		}
+	}
+}
+
 // environ is a clean environment: no variable of the developer's counts.
 func environ(extra ...string) []string {
 	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}, extra...)
