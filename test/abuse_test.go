@@ -46,6 +46,8 @@ func TestMalformedRequests(t *testing.T) {
 		"bad host":              "GET /debug/ready HTTP/1.1\r\nHost: local host\r\n\r\n",
 		"bad length":            "POST /management/v1/orgs HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
 		"two lengths":           "POST /management/v1/orgs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+		"another absolute host": "GET http://evil.example/management/v1/policies/login HTTP/1.1\r\nHost: localhost\r\n\r\n",
+		"carriage return":       "GET /debug/ready HTTP/1.1\r\nHost: localhost\r\nX: a\rY: b\r\n\r\n",
 		"header without a name": "GET /debug/ready HTTP/1.1\r\nHost: localhost\r\n: x\r\n\r\n",
 		"a long header":         "GET /debug/ready HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
 	} {

@@ -32,17 +32,37 @@ const headerNextPage = "X-Gatehouse-Next-Page"
 
 // Call is what is known about a request before anybody has looked into it.
 type Call struct {
-	Procedure string
+	Procedure string // empty until the contract is found to have it
+	Protocol  string // "grpc", "grpc-web", "connect" or "rest"
 	RequestID string
 	Header    http.Header
 	Host      string // as the client named it: see the trusted proxies
 	RemoteIP  string
 	Secure    bool
+	// Trusted is set where the request came from a trusted proxy.
+	Trusted   bool
 	Languages []language.Tag
-	// Instance is filled in by the authentication.
+	// Instance and UserID are filled in by the authentication.
 	Instance flow.Instance
-	cursor   database.Cursor // of the list that the call asks for
-	started  time.Time
+	UserID   string
+	Started  time.Time
+	// Took is filled in at the end.
+	Took   time.Duration
+	cursor database.Cursor // of the list that the call asks for
+	failed *reply
+	cause  error
+}
+
+// Code is how the call ended: "ok", the name of an error of the protocols, or
+// "none" where no method of the contract was called.
+func (c *Call) Code() string {
+	switch {
+	case c.failed != nil:
+		return wire[c.failed.kind].code.String()
+	case c.Procedure == "":
+		return "none"
+	}
+	return "ok"
 }
 
 type callKey struct{}
@@ -99,7 +119,7 @@ type handler struct {
 
 // serve runs one call: who is it, may they, what do they ask, do it.
 func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Message) error) (res proto.Message, err error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := context.WithTimeout(ctx, s.limits.CallTimeout)
 	defer cancel()
 	call := callOf(ctx)
 	call.Procedure = h.Procedure
@@ -137,7 +157,7 @@ func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (conte
 	origin := eventstore.Origin{DryRun: call.Header.Get(headerDryRun) == "true"}
 	if caller != nil {
 		ctx = authz.WithCaller(ctx, caller)
-		origin.Creator = caller.UserID
+		origin.Creator, call.UserID = caller.UserID, caller.UserID
 	}
 	ctx = eventstore.WithOrigin(ctx, origin)
 	if call.Header.Get(headerGuard) == "true" {
@@ -159,7 +179,7 @@ func (s *Server) connectMethod(h *handler) connect.Method {
 		Handler: func(ctx context.Context, _ connect.Spec, stream connect.ServerStream) error {
 			res, err := s.serve(ctx, h, func(m proto.Message) error {
 				if err := stream.Receive(m); err != nil {
-					return unreadable(err)
+					return s.unreadable(err)
 				}
 				return nil
 			})
@@ -181,14 +201,14 @@ func (s *Server) connectMethod(h *handler) connect.Method {
 }
 
 // unreadable explains why a message could not be decoded.
-func unreadable(err error) error {
+func (s *Server) unreadable(err error) error {
 	var f *fault.Error
 	var c *connect.Error
 	switch {
 	case asError(err, &f):
 		return f
 	case asError(err, &c) && c.Code() == connect.CodeResourceExhausted:
-		return fault.Exhausted("", "The request is larger than %d bytes.", maxMessage)
+		return s.errTooBig()
 	}
 	return fault.Invalid("", "The request cannot be decoded.").Because(err)
 }

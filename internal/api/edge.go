@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -30,15 +31,22 @@ type Edge struct {
 	// Ready reports whether the server can do its work.
 	Ready func(ctx context.Context) error
 	// TrustedProxies may say for whom they call, by X-Forwarded-For,
-	// X-Forwarded-Host or X-Zitadel-Instance-Host, and X-Forwarded-Proto. From others
-	// the headers are ignored.
+	// X-Forwarded-Host or X-Zitadel-Instance-Host, and X-Forwarded-Proto, and may
+	// bring an X-Request-Id. From others the headers are ignored.
 	TrustedProxies []netip.Prefix
+	// Begin and End, where they are not nil, are told of every request that is not
+	// about the server itself. Begin may put something into the context.
+	Begin func(context.Context, *Call) context.Context
+	End   func(context.Context, *Call)
 }
+
+// readyTimeout bounds how long the server looks whether it is ready.
+const readyTimeout = 2 * time.Second
 
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := &Call{
-		RequestID: rand.Text(), Header: r.Header, Secure: r.TLS != nil,
-		Languages: languages(r.Header.Get("Accept-Language")), started: time.Now(), //nolint:forbidigo // measures the request
+		RequestID: rand.Text(), Header: r.Header, Secure: r.TLS != nil, Protocol: protocol(r),
+		Languages: languages(r.Header.Get("Accept-Language")), Started: time.Now(), //nolint:forbidigo // measures the request
 	}
 	e.origin(call, r)
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, call))
@@ -46,15 +54,9 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.Set("X-Request-Id", call.RequestID)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Add("Vary", "Origin")
-	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler { //nolint:errorlint // the documented sentinel
-				panic(p)
-			}
-			slog.ErrorContext(r.Context(), "panic", "request_id", call.RequestID, "value", p, "stack", string(debug.Stack()))
-			explain(r.Context(), fault.New(fault.KindInternal, "", "Something went wrong on our side.")).rest(w)
-		}
-	}()
+	if call.Secure {
+		h.Set("Strict-Transport-Security", "max-age=31536000")
+	}
 	if r.Header.Get("Origin") != "" {
 		allowOrigin(h)
 	}
@@ -66,18 +68,86 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/debug/healthz":
 		_, _ = w.Write([]byte("ok"))
 	case "/debug/ready":
-		if err := e.Ready(r.Context()); err != nil {
-			http.Error(w, "not ready", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = w.Write([]byte("ok"))
+		e.serveReady(w, r)
 	case "/openapi":
 		serveOpenAPI(w, r)
 	default:
-		e.Next.ServeHTTP(w, r)
+		e.serve(w, r, call)
 	}
-	slog.DebugContext(r.Context(), "request", "method", r.Method, "path", r.URL.Path, "procedure", call.Procedure,
-		"request_id", call.RequestID, "took", time.Since(call.started)) //nolint:forbidigo // measures the request
+}
+
+func (e *Edge) serveReady(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if e.Ready(ctx) != nil {
+		http.Error(w, "not ready", http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ok"))
+}
+
+// serve passes the request on and keeps account of it.
+func (e *Edge) serve(w http.ResponseWriter, r *http.Request, call *Call) {
+	ctx := r.Context()
+	if e.Begin != nil {
+		ctx = e.Begin(ctx, call)
+		r = r.WithContext(ctx)
+	}
+	defer func() {
+		p := recover()
+		if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the documented sentinel
+			explain(ctx, fmt.Errorf("panic: %v\n%s", p, debug.Stack())).rest(w)
+		}
+		call.Took = time.Since(call.Started) //nolint:forbidigo // measures the request
+		call.log(ctx)
+		if e.End != nil {
+			e.End(ctx, call)
+		}
+		if p == http.ErrAbortHandler { //nolint:errorlint // the documented sentinel
+			panic(p)
+		}
+	}()
+	e.Next.ServeHTTP(w, r)
+}
+
+// log writes one line about a call that failed, or about any at debug level. What
+// the caller sent is not in it, nor is what it was told: both can hold secrets.
+func (c *Call) log(ctx context.Context) {
+	level, text := slog.LevelDebug, "call"
+	if c.failed != nil {
+		level, text = slog.LevelInfo, "call failed"
+		if c.failed.kind == fault.KindInternal || c.failed.kind == fault.KindUnavailable {
+			level = slog.LevelError
+		}
+	}
+	if !slog.Default().Enabled(ctx, level) {
+		return
+	}
+	attrs := []slog.Attr{
+		slog.String("procedure", c.Procedure), slog.String("protocol", c.Protocol), slog.String("code", c.Code()),
+		slog.Duration("took", c.Took), slog.String("request_id", c.RequestID), slog.String("remote_ip", c.RemoteIP),
+		slog.String("instance", c.Instance.ID), slog.String("user", c.UserID),
+	}
+	if c.failed != nil && c.failed.id != "" {
+		attrs = append(attrs, slog.String("id", c.failed.id))
+	}
+	if level == slog.LevelError {
+		attrs = append(attrs, slog.String("error", c.cause.Error()))
+	}
+	slog.LogAttrs(ctx, level, text, attrs...)
+}
+
+// protocol names the protocol of a request.
+func protocol(r *http.Request) string {
+	switch contentType := r.Header.Get("Content-Type"); {
+	case !isRPC(r.URL.Path):
+		return "rest"
+	case strings.HasPrefix(contentType, "application/grpc-web"):
+		return "grpc-web"
+	case strings.HasPrefix(contentType, "application/grpc"):
+		return "grpc"
+	}
+	return "connect"
 }
 
 // origin finds out which host the client named and where it is.
@@ -88,7 +158,7 @@ func (e *Edge) origin(call *Call, r *http.Request) {
 		return
 	}
 	call.RemoteIP = peer.Addr().Unmap().String()
-	if !e.trusts(peer.Addr().Unmap()) {
+	if call.Trusted = e.trusts(peer.Addr().Unmap()); !call.Trusted {
 		return
 	}
 	for _, name := range []string{"X-Zitadel-Instance-Host", "X-Forwarded-Host"} {
@@ -109,6 +179,9 @@ func (e *Edge) origin(call *Call, r *http.Request) {
 	if said := forwarded(r, "X-Forwarded-Proto"); len(said) > 0 {
 		call.Secure = call.Secure || said[0] == "https"
 	}
+	if id := r.Header.Get("X-Request-Id"); requestID.MatchString(id) {
+		call.RequestID = id
+	}
 }
 
 func (e *Edge) trusts(ip netip.Addr) bool {
@@ -127,6 +200,9 @@ func forwarded(r *http.Request, name string) (out []string) {
 	slices.Reverse(out)
 	return out
 }
+
+// requestID is the form of ids that a proxy may give.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/+=-]{7,127}$`)
 
 func withoutPort(host string) string {
 	if h, _, err := net.SplitHostPort(host); err == nil {

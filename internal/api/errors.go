@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
@@ -42,8 +41,8 @@ type reply struct {
 	message string // translated, with the id
 }
 
-// explain turns err into what the caller sees. What is no fault is logged with
-// its cause and answered without it.
+// explain turns err into what the caller sees, and tells the call how it ended:
+// what is no fault of the caller's is logged with its cause and answered without.
 func explain(ctx context.Context, err error) reply {
 	f := fault.Of(err)
 	switch {
@@ -53,13 +52,11 @@ func explain(ctx context.Context, err error) reply {
 		f = fault.New(fault.KindDeadline, "", "The caller gave up.")
 	}
 	call := callOf(ctx)
-	if f.Kind == fault.KindInternal || f.Kind == fault.KindUnavailable {
-		slog.ErrorContext(ctx, "call failed", "error", err, "procedure", call.Procedure, "request_id", call.RequestID)
-	}
 	r := reply{kind: f.Kind, id: f.ID, message: translate(call.Languages, f)}
 	if f.ID != "" {
 		r.message += " (" + f.ID + ")"
 	}
+	call.failed, call.cause = &r, err
 	return r
 }
 

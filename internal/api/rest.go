@@ -19,11 +19,10 @@ import (
 )
 
 var (
-	errNoPath     = fault.NotFound("", "There is nothing at this path.")
-	errWrongVerb  = fault.New(fault.KindUnimplemented, "", "This path has no such method.")
-	errBadPath    = fault.Invalid("", "The path has a part that cannot be decoded.")
-	errBadQuery   = fault.Invalid("", "The query cannot be decoded.")
-	errBodyTooBig = fault.Exhausted("", "The request is larger than %d bytes.", maxMessage)
+	errNoPath    = fault.NotFound("", "There is nothing at this path.")
+	errWrongVerb = fault.New(fault.KindUnimplemented, "", "This path has no such method.")
+	errBadPath   = fault.Invalid("", "The path has a part that cannot be decoded.")
+	errBadQuery  = fault.Invalid("", "The query cannot be decoded.")
 )
 
 // serveREST answers a call that came as plain HTTP and JSON.
@@ -39,7 +38,7 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	res, err := s.serve(ctx, s.handlers[end.method.Procedure], func(m proto.Message) error {
-		return readREST(w, r, end.route, values, m)
+		return s.readREST(w, r, end.route, values, m)
 	})
 	if err != nil {
 		explain(ctx, err).rest(w)
@@ -61,12 +60,12 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 }
 
 // readREST fills m from the body, the query and the path, which has the last word.
-func readREST(w http.ResponseWriter, r *http.Request, route Route, values []pathValue, m proto.Message) error {
+func (s *Server) readREST(w http.ResponseWriter, r *http.Request, route Route, values []pathValue, m proto.Message) error {
 	if route.Body != "" {
-		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxMessage))
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.limits.BodyBytes)))
 		if err != nil {
 			if _, tooBig := errors.AsType[*http.MaxBytesError](err); tooBig {
-				return errBodyTooBig
+				return s.errTooBig()
 			}
 			return fault.Invalid("", "The body cannot be read.").Because(err)
 		}

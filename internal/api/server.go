@@ -1,9 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect/v2"
@@ -12,28 +14,32 @@ import (
 	"connectrpc.com/grpcreflect/v2"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 )
 
-// The limits of a request, in bytes.
-const (
-	maxMessage = 4 << 20
-	maxQuery   = 16 << 10
-)
+// maxQuery bounds the query of a URL, in bytes.
+const maxQuery = 16 << 10
 
-// callTimeout bounds the work on one call.
-const callTimeout = 10 * time.Second
+// Limits bound what one call may cost. Zero stands for 4 MiB and ten seconds.
+type Limits struct {
+	BodyBytes   int
+	CallTimeout time.Duration
+}
 
 // Server answers every method of the contract in every protocol.
 type Server struct {
 	// Observe, where it is set before the first call, is told of every call that
 	// was answered, and of its error.
-	Observe  func(*Call, error)
-	gate     *flow.Gate
-	timeout  time.Duration
-	handlers map[string]*handler
-	routes   *router
-	rpc      http.Handler // gRPC, gRPC-Web, Connect
+	Observe    func(*Call, error)
+	gate       *flow.Gate
+	limits     Limits
+	handlers   map[string]*handler
+	routes     *router
+	dispatcher *connect.Server
+	rpc        http.Handler // gRPC, gRPC-Web, Connect
+	drain      chan struct{}
+	drainOnce  sync.Once
 }
 
 // Service is the functions of one service of the contract.
@@ -45,7 +51,7 @@ type Service struct {
 // New makes a server of the given services. Methods of the contract that none of
 // them has answer UNIMPLEMENTED.
 func New(gate *flow.Gate, services ...Service) (*Server, error) {
-	s := &Server{gate: gate, timeout: callTimeout, handlers: map[string]*handler{}, routes: newRouter()}
+	s := &Server{gate: gate, handlers: map[string]*handler{}, routes: newRouter(), dispatcher: connect.NewServer(), drain: make(chan struct{})}
 	contract, err := Contract()
 	if err != nil {
 		return nil, err
@@ -65,21 +71,44 @@ func New(gate *flow.Gate, services ...Service) (*Server, error) {
 			}
 		}
 	}
-	dispatcher := connect.NewServer()
 	for _, m := range contract {
-		dispatcher.Register(s.connectMethod(s.handlers[m.Procedure]))
+		s.dispatcher.Register(s.connectMethod(s.handlers[m.Procedure]))
 	}
-	registerHealth(dispatcher)
-	grpcreflect.Register(dispatcher)
+	s.registerHealth()
+	grpcreflect.Register(s.dispatcher)
+	s.Limit(Limits{})
+	return s, nil
+}
+
+// Limit sets the limits. It must be called before the first call.
+func (s *Server) Limit(l Limits) {
+	s.limits = Limits{BodyBytes: cmp.Or(l.BodyBytes, 4<<20), CallTimeout: cmp.Or(l.CallTimeout, 10*time.Second)}
 	mux := http.NewServeMux()
-	connecthttp.Mount(mux, dispatcher,
-		connecthttp.WithReadMaxBytes(maxMessage),
+	connecthttp.Mount(mux, s.dispatcher,
+		connecthttp.WithReadMaxBytes(s.limits.BodyBytes),
 		connecthttp.WithCompressMinBytes(1<<10),
 		connecthttp.WithCodecs(&connectproto.BinaryCodec{
 			UnmarshalOptions: proto.UnmarshalOptions{RecursionLimit: maxDepth},
 		}, jsonCodec{}))
 	s.rpc = mux
-	return s, nil
+}
+
+func (s *Server) errTooBig() error {
+	return fault.Exhausted("", "The request is larger than %d bytes.", s.limits.BodyBytes)
+}
+
+// Drain tells those who ask for the server's health to send no new calls. It
+// goes on answering.
+func (s *Server) Drain() { s.drainOnce.Do(func() { close(s.drain) }) }
+
+// Draining reports whether Drain was called.
+func (s *Server) Draining() bool {
+	select {
+	case <-s.drain:
+		return true
+	default:
+		return false
+	}
 }
 
 func (s *Server) bind(service string, rpc *RPC) error {

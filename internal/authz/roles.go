@@ -67,6 +67,18 @@ func (r *Roles) Known(role string) bool { return r.member[role] != nil }
 // KnownSystem reports whether a system user can have the role.
 func (r *Roles) KnownSystem(role string) bool { return r.system[role] != nil }
 
+// KnownPermission reports whether any role holds the permission.
+func (r *Roles) KnownPermission(name string) bool {
+	for _, table := range []map[string]map[string]bool{r.member, r.system} {
+		for _, permissions := range table {
+			if permissions[name] {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // WithPrefix lists the member roles whose names start with prefix, sorted.
 func (r *Roles) WithPrefix(prefix string) []string {
 	var out []string

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -74,12 +73,15 @@ type Config struct {
 	// Readers bounds the SQLite connections that read; MaxConns those to
 	// PostgreSQL. Zero picks a number that fits the machine.
 	Readers, MaxConns int
+	// Observe, where it is not nil, is told of every round trip, on the
+	// goroutine that made it.
+	Observe func(ctx context.Context, t Trip)
 }
 
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	engine
-	trips atomic.Int64
+	meter meter
 }
 
 // engine is what differs between the two databases.
@@ -91,6 +93,7 @@ type engine interface {
 	// snapshot runs fn on one unchanging view of the data.
 	snapshot(ctx context.Context, fn func(Reader) error) error
 	ping(ctx context.Context) error
+	pool() Pool
 	close() error
 }
 
@@ -114,12 +117,12 @@ type Tx struct {
 
 // Open connects to the database that c names.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{}
+	db := &DB{meter: meter{observe: c.Observe}}
 	var err error
 	if strings.HasPrefix(c.URL, "postgres://") || strings.HasPrefix(c.URL, "postgresql://") {
-		db.engine, err = openPostgres(ctx, c, &db.trips)
+		db.engine, err = openPostgres(ctx, c, &db.meter)
 	} else {
-		db.engine, err = openSQLite(c, &db.trips)
+		db.engine, err = openSQLite(c, &db.meter)
 	}
 	if err != nil {
 		return nil, err
@@ -138,7 +141,7 @@ func (db *DB) Ping(ctx context.Context) error { return db.ping(ctx) }
 
 // RoundTrips counts the exchanges with the database since Open: a transaction's
 // begin and commit travel with its first and last statement.
-func (db *DB) RoundTrips() int64 { return db.trips.Load() }
+func (db *DB) RoundTrips() int64 { return db.meter.trips.Load() }
 
 // Read runs the queries in one round trip, outside a transaction. What was
 // acknowledged before the call is visible to it.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,12 +21,12 @@ import (
 // a transaction's begin goes with its first read, its writes and its commit go
 // together.
 type postgresEngine struct {
-	pool  *pgxpool.Pool
-	trips *atomic.Int64
+	conns *pgxpool.Pool
+	meter *meter
 	texts sync.Map // text with ? -> text with $n
 }
 
-func openPostgres(ctx context.Context, c Config, trips *atomic.Int64) (*postgresEngine, error) {
+func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine, error) {
 	cfg, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
 		return nil, fmt.Errorf("database URL: %w", err)
@@ -60,25 +59,30 @@ func openPostgres(ctx context.Context, c Config, trips *atomic.Int64) (*postgres
 		pool.Close()
 		return nil, fmt.Errorf("connect to database: %w", err)
 	}
-	return &postgresEngine{pool: pool, trips: trips}, nil
+	return &postgresEngine{conns: pool, meter: meter}, nil
 }
 
 func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
 
 func (e *postgresEngine) close() error {
-	e.pool.Close()
+	e.conns.Close()
 	return nil
 }
 
+func (e *postgresEngine) pool() Pool {
+	s := e.conns.Stat()
+	return Pool{Used: int(s.AcquiredConns()), Max: int(s.MaxConns())}
+}
+
 func (e *postgresEngine) ping(ctx context.Context) error {
-	if err := e.pool.Ping(ctx); err != nil {
+	if err := e.conns.Ping(ctx); err != nil {
 		return unavailable(err)
 	}
 	return nil
 }
 
 func (e *postgresEngine) read(ctx context.Context, queries []Query) error {
-	return e.readOn(ctx, e.pool, queries)
+	return e.readOn(ctx, e.conns, queries)
 }
 
 // querier is a pool or a transaction.
@@ -88,7 +92,13 @@ type querier interface {
 }
 
 func (e *postgresEngine) readOn(ctx context.Context, on querier, queries []Query) error {
-	e.trips.Add(1)
+	start := e.meter.begin()
+	err := e.readAll(ctx, on, queries)
+	e.meter.end(ctx, "read", start, 0, err)
+	return err
+}
+
+func (e *postgresEngine) readAll(ctx context.Context, on querier, queries []Query) error {
 	if len(queries) == 1 { // The usual case needs no batch.
 		rows, err := on.Query(ctx, e.text(queries[0].SQL), queries[0].Args...)
 		if err == nil {
@@ -126,7 +136,7 @@ func (s postgresSnapshot) Read(ctx context.Context, queries ...Query) error {
 }
 
 func (e *postgresEngine) snapshot(ctx context.Context, fn func(Reader) error) error {
-	tx, err := e.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	tx, err := e.conns.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return postgresError(ctx, err)
 	}
@@ -149,7 +159,7 @@ func each(rows pgx.Rows, row func(Scan) error) error {
 }
 
 func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err error) {
-	conn, err := e.pool.Acquire(ctx)
+	conn, err := e.conns.Acquire(ctx)
 	if err != nil {
 		return postgresError(ctx, err)
 	}
@@ -161,7 +171,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 			// The caller may be gone; the connection must be clean all the same.
 			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			e.trips.Add(1)
+			e.meter.begin()
 			if _, rerr := conn.Exec(clean, "rollback"); rerr != nil {
 				_ = conn.Conn().Close(clean)
 			}
@@ -195,6 +205,17 @@ func (s *postgresSession) exec(st Statement) { s.queue = append(s.queue, st) }
 func (s *postgresSession) read(queries []Query) error { return s.send(queries, false) }
 
 func (s *postgresSession) send(queries []Query, commit bool) error {
+	kind, writes := "transaction", 0
+	if commit {
+		kind, writes = "commit", 1
+	}
+	start := s.e.meter.begin()
+	err := s.exchange(queries, commit)
+	s.e.meter.end(s.ctx, kind, start, writes, err)
+	return err
+}
+
+func (s *postgresSession) exchange(queries []Query, commit bool) error {
 	b := &pgx.Batch{}
 	begin := !s.begun
 	if begin {
@@ -212,7 +233,6 @@ func (s *postgresSession) send(queries []Query, commit bool) error {
 	s.begun = true
 	queue := s.queue
 	s.queue = nil
-	s.e.trips.Add(1)
 	res := s.conn.SendBatch(s.ctx, b)
 	defer func() { _ = res.Close() }()
 	if begin {

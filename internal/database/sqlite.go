@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -28,7 +27,7 @@ const (
 // mode with synchronous FULL: an acknowledged write survives a power failure.
 type sqliteEngine struct {
 	path    string
-	trips   *atomic.Int64
+	meter   *meter
 	readers chan *sqliteConn // a nil entry stands for a connection not yet opened
 	writes  chan *sqliteWrite
 	stop    chan struct{}
@@ -45,7 +44,7 @@ type sqliteWrite struct {
 	done     chan struct{}
 }
 
-func openSQLite(c Config, trips *atomic.Int64) (*sqliteEngine, error) {
+func openSQLite(c Config, meter *meter) (*sqliteEngine, error) {
 	// The file is created here, so that it is never readable by others.
 	f, err := os.OpenFile(c.URL, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -60,7 +59,7 @@ func openSQLite(c Config, trips *atomic.Int64) (*sqliteEngine, error) {
 		readers = max(2, runtime.GOMAXPROCS(0))
 	}
 	e := &sqliteEngine{
-		path: c.URL, trips: trips,
+		path: c.URL, meter: meter,
 		readers: make(chan *sqliteConn, readers),
 		writes:  make(chan *sqliteWrite, maxGroup),
 		stop:    make(chan struct{}), stopped: make(chan struct{}),
@@ -91,6 +90,10 @@ func (e *sqliteEngine) close() error {
 	return nil
 }
 
+func (e *sqliteEngine) pool() Pool {
+	return Pool{Used: cap(e.readers) - len(e.readers), Max: cap(e.readers)}
+}
+
 func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.read(ctx, []Query{{SQL: "SELECT 1", Row: func(Scan) error { return nil }}})
 }
@@ -112,10 +115,12 @@ func (e *sqliteEngine) read(ctx context.Context, queries []Query) error {
 		}
 		c = opened
 	}
-	e.trips.Add(1)
+	start := e.meter.begin()
 	c.SetInterrupt(ctx)
 	defer c.SetInterrupt(context.Background())
-	return c.Read(ctx, queries...)
+	err := c.Read(ctx, queries...)
+	e.meter.end(ctx, "read", start, 0, err)
+	return err
 }
 
 // Read makes a connection a Reader, for snapshots.
@@ -209,11 +214,13 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 			}
 		}
 	}
-	if err := c.run("COMMIT"); err != nil {
+	start := e.meter.begin()
+	err := c.run("COMMIT")
+	if err != nil {
 		_ = c.run("ROLLBACK")
 		fail(err)
 	}
-	e.trips.Add(1)
+	e.meter.end((*group)[0].ctx, "commit", start, len(*group), err)
 }
 
 func (e *sqliteEngine) runOne(c *sqliteConn, w *sqliteWrite) {
@@ -224,7 +231,7 @@ func (e *sqliteEngine) runOne(c *sqliteConn, w *sqliteWrite) {
 	if w.err = c.run("SAVEPOINT w"); w.err != nil {
 		return
 	}
-	s := &sqliteSession{conn: c, trips: e.trips}
+	s := &sqliteSession{ctx: w.ctx, conn: c, meter: e.meter}
 	func() {
 		defer func() { w.panicked = recover() }()
 		w.err = w.fn(&Tx{session: s, dia: SQLite})
@@ -246,8 +253,9 @@ func (e *sqliteEngine) runOne(c *sqliteConn, w *sqliteWrite) {
 // sqliteSession runs a transaction's statements at once and keeps the first
 // error for the next read or the commit, as the queue of PostgreSQL does.
 type sqliteSession struct {
+	ctx   context.Context //nolint:containedctx // the transaction's own
 	conn  *sqliteConn
-	trips *atomic.Int64
+	meter *meter
 	err   error
 }
 
@@ -261,13 +269,15 @@ func (s *sqliteSession) read(queries []Query) error {
 	if s.err != nil {
 		return s.err
 	}
-	s.trips.Add(1)
+	start := s.meter.begin()
+	var err error
 	for _, q := range queries {
-		if err := s.conn.query(q); err != nil {
-			return err
+		if err = s.conn.query(q); err != nil {
+			break
 		}
 	}
-	return nil
+	s.meter.end(s.ctx, "transaction", start, 0, err)
+	return err
 }
 
 // sqliteConn is a connection with its prepared statements. It is used by one
@@ -293,6 +303,15 @@ func openConn(path string, readOnly bool) (*sqliteConn, error) {
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return &sqliteConn{Conn: c, prepared: map[string]*sqlite3.Stmt{}}, nil
+}
+
+// Close releases the connection. The last one of all processes tidies up the log
+// of writes.
+func (c *sqliteConn) Close() error {
+	for _, s := range c.prepared {
+		_ = s.Close() // Says only what went wrong when it last ran.
+	}
+	return c.Conn.Close()
 }
 
 func (c *sqliteConn) statement(text string) (*sqlite3.Stmt, error) {

@@ -42,6 +42,9 @@ type Owner struct {
 
 	Machine  user.Machine
 	PAT, Key *Expiring // makes one, where it is not nil
+	// KeepPAT, where it is not nil, puts the token where it is safe, before anything
+	// is made: a token that cannot be kept must not be.
+	KeepPAT func(token string) error
 }
 
 // Expiring is a credential to make that ends at a time; zero: never.
@@ -56,10 +59,12 @@ type Created struct {
 	Details                    eventstore.Details
 }
 
-// Setup makes the first instance, whose owner is a machine user with a token.
-func Setup(ctx context.Context, store *eventstore.Store, name, domain string) (Created, error) {
+// Setup makes the first instance, whose owner is a machine user with a token. keep
+// may be nil; see Owner.KeepPAT.
+func Setup(ctx context.Context, store *eventstore.Store, name, domain string, keep func(token string) error) (Created, error) {
 	return create(ctx, store, NewInstance{Name: name, Domain: domain, Owner: Owner{
-		Machine: user.Machine{UserName: "admin", Name: "admin", Description: "The first administrator."}, PAT: &Expiring{},
+		Machine: user.Machine{UserName: "admin", Name: "admin", Description: "The first administrator."},
+		PAT:     &Expiring{}, KeepPAT: keep,
 	}})
 }
 
@@ -96,6 +101,11 @@ func (o Owner) secrets(ctx context.Context) (s secrets, err error) {
 	}
 	if o.PAT != nil {
 		s.token, s.tokenHash = user.NewToken()
+	}
+	if o.PAT != nil && o.KeepPAT != nil {
+		if err := o.KeepPAT(s.token); err != nil {
+			return s, err
+		}
 	}
 	if o.Key != nil {
 		s.private, s.public, err = user.KeyPair(nil)

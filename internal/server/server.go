@@ -4,6 +4,7 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -31,16 +32,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/job"
 	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
-)
-
-// The limits of a connection.
-const (
-	readHeaderTimeout = 5 * time.Second
-	readTimeout       = 15 * time.Second
-	writeTimeout      = 30 * time.Second
-	idleTimeout       = 2 * time.Minute
-	drainTimeout      = 10 * time.Second
-	maxHeader         = 32 << 10
+	"github.com/gatehouse/gatehouse/internal/telemetry"
 )
 
 // Server is a running Gatehouse.
@@ -51,6 +43,8 @@ type Server struct {
 	Outbound *outbound.Client
 	edge     http.Handler
 	jobs     *job.Runner
+	limits   Limits
+	tls      *tls.Config
 }
 
 // Options are what differs between installations. The zero value trusts no proxy
@@ -64,7 +58,12 @@ type Options struct {
 	// Roles replaces the permissions of roles, or adds roles.
 	Roles map[string][]string
 	// Clock is the time; nil for the system's.
-	Clock func() time.Time
+	Clock  func() time.Time
+	Limits Limits
+	// TLS is for the listener; nil for none. See TLS.
+	TLS *tls.Config
+	// Telemetry measures; nil for none.
+	Telemetry *telemetry.Telemetry
 }
 
 // New wires a server on an open, migrated database.
@@ -98,27 +97,22 @@ func New(db *database.DB, o Options) (*Server, error) {
 		}
 		a.ServeHTTP(w, r)
 	})
-	return &Server{
-		Store: store, API: a, Outbound: out, jobs: job.New(store, flow.Work(store)),
-		edge: &api.Edge{Next: protocols, Ready: db.Ping, TrustedProxies: o.TrustedProxies},
-	}, nil
+	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
+	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, flow.Work(store)), limits: o.Limits, tls: o.TLS}
+	edge := &api.Edge{Next: protocols, Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	if o.Telemetry != nil {
+		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
+	}
+	s.edge = edge
+	return s, nil
 }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.edge.ServeHTTP(w, r) }
 
-// Serve answers on the listener, HTTP/1.1 and HTTP/2 without TLS, and does the
-// jobs that calls leave behind, until ctx ends; then it finishes what is running,
-// for at most ten seconds.
+// Serve answers on the listener, with TLS where it is configured, and does the
+// jobs that calls leave behind, until ctx ends; then it finishes what is running.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
-	srv := &http.Server{
-		Handler: s, Protocols: protocols, MaxHeaderBytes: maxHeader,
-		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
-	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	worked := make(chan struct{})
@@ -130,17 +124,16 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		stop()
 		<-worked
 	}()
+	srv := newHTTP(s, s.limits)
 	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(l) }()
+	go func() { failed <- srv.Serve(s.secure(l)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
-	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
-	defer cancel()
-	if err := srv.Shutdown(drain); err != nil {
-		return fmt.Errorf("drain: %w", err)
+	if err := s.drain(ctx, srv); err != nil {
+		return err
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve: %w", err)

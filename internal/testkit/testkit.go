@@ -22,6 +22,7 @@ package testkit
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -35,6 +36,10 @@ import (
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
+
+// Calls that fail are what many tests are about: only the server's own failures
+// are news.
+func init() { slog.SetLogLoggerLevel(slog.LevelError) }
 
 // Server is a running Gatehouse that serves one test.
 type Server struct {
@@ -56,7 +61,7 @@ type Server struct {
 func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
 	s := join(t, testdb.Open(t), edits)
-	created, err := flow.Setup(context.Background(), s.Store, "Gatehouse", "localhost")
+	created, err := flow.Setup(context.Background(), s.Store, "Gatehouse", "localhost", nil)
 	if err != nil {
 		t.Fatalf("first instance: %v", err)
 	}

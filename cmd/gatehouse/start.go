@@ -1,0 +1,195 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/server"
+	"github.com/gatehouse/gatehouse/internal/telemetry"
+)
+
+func startCommand() *cobra.Command {
+	c := command("start", "Prepare what is missing and serve", start)
+	c.Flags().String("listen", "", "address to listen on (default localhost:8080)")
+	c.Flags().String("external-url", "", "URL under which clients reach the server (default http://localhost and the port)")
+	return c
+}
+
+func start(s *session) error {
+	unlock, err := s.prepare()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	listener, err := s.listen("listen", s.Listen)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = listener.Close() }()
+	external := cmp.Or(strings.TrimSuffix(s.ExternalURL, "/"), s.localURL(listener))
+	t, err := telemetry.New(s.ctx, telemetry.Options{Metrics: s.Metrics.Listen != "", Endpoint: s.Tracing.Endpoint, Sample: s.Tracing.Sample})
+	if err != nil {
+		return s.Errorf("tracing.endpoint", "%v", err)
+	}
+	o, err := s.serverOptions(external, t)
+	if err != nil {
+		return err
+	}
+	db, err := s.open(t)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.Migrate(s.ctx); err != nil {
+		return s.Errorf("database.url", "%s", oneLine(err))
+	}
+	t.WatchPool(db)
+	srv, err := server.New(db, o)
+	if err != nil {
+		return err
+	}
+	created, err := s.firstInstance(srv.Store, external)
+	if err != nil {
+		return err
+	}
+	operator, err := s.serveMetrics(t)
+	if err != nil {
+		return err
+	}
+	defer operator()
+	s.greet(external, created)
+	debug.FreeOSMemory() // What only the start needed is more than what serving needs.
+	err = srv.Serve(s.ctx, listener)
+	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
+	defer cancel()
+	if terr := t.Close(last); terr != nil {
+		slog.Warn("the last traces were not sent", "error", terr)
+	}
+	return err
+}
+
+// listen opens the address that the setting key holds.
+func (s *session) listen(key, address string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(s.ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, s.Errorf(key, "another program listens on %s: stop it, or choose another address", address)
+	case err != nil:
+		return nil, s.Errorf(key, "%v", err)
+	}
+	return l, nil
+}
+
+// The schemes of URLs.
+const (
+	plain   = "http"
+	secured = "https"
+)
+
+// localURL is where the server is reached from the machine itself.
+func (s *session) localURL(l net.Listener) string {
+	scheme := plain
+	if s.TLS.CertFile != "" {
+		scheme = secured
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	return scheme + "://localhost:" + port
+}
+
+// serverOptions are what the server takes of the configuration.
+func (s *session) serverOptions(external string, t *telemetry.Telemetry) (server.Options, error) {
+	if err := s.checkRoles(); err != nil {
+		return server.Options{}, err
+	}
+	secure, err := s.tls()
+	return server.Options{
+		ExternalURL: external, TrustedProxies: s.TrustedProxies, Roles: s.Roles, SystemUsers: s.systemUsers(),
+		Limits: server.Limits(s.Limits), TLS: secure, Telemetry: t,
+	}, err
+}
+
+func (s *session) tls() (*tls.Config, error) {
+	if s.TLS.CertFile == "" {
+		return nil, nil //nolint:nilnil // none is configured
+	}
+	c, err := server.TLS(s.TLS.CertFile, s.TLS.KeyFile)
+	if err != nil {
+		return nil, s.Errorf("tls.cert_file", "%v", err)
+	}
+	return c, nil
+}
+
+func (s *session) systemUsers() (out []flow.SystemUser) {
+	targets := map[string]flow.SystemTarget{"system": flow.OnSystem, "instance": flow.OnInstance, "org": flow.OnOrg}
+	for _, u := range s.SystemUsers {
+		user := flow.SystemUser{Name: u.Name, Key: u.Key}
+		for _, m := range u.Memberships {
+			user.Memberships = append(user.Memberships, flow.SystemMembership{On: targets[m.On], ID: m.ID, Roles: m.Roles})
+		}
+		out = append(out, user)
+	}
+	return out
+}
+
+// serveMetrics opens the operator's listener, where one is configured, and gives
+// what closes it.
+func (s *session) serveMetrics(t *telemetry.Telemetry) (stop func(), err error) {
+	if s.Metrics.Listen == "" {
+		return func() {}, nil
+	}
+	l, err := s.listen("metrics.listen", s.Metrics.Listen)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx)) // Until the last call has ended.
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := server.ServeOperator(ctx, l, t.Handler()); err != nil {
+			slog.Error("metrics", "error", err)
+		}
+	}()
+	return func() { cancel(); <-ended }, nil
+}
+
+func (s *session) greet(external string, created bool) {
+	where := "embedded database in " + s.Data
+	if !s.embedded() {
+		where = "PostgreSQL"
+	}
+	fmt.Fprintf(s.out, "Gatehouse is ready at %s (%s)\n", external, where)
+	if !created {
+		return
+	}
+	fmt.Fprintf(s.out, `
+The first administrator's token is in %[1]s. Try it:
+
+  TOKEN=$(cat %[1]s)
+  curl -H "Authorization: Bearer $TOKEN" %[2]s/management/v1/policies/login
+
+Every call of the API: %[2]s/openapi
+Whether all is well: gatehouse doctor. Ctrl-C stops the server.
+`, s.path(tokenFile), external)
+}
+
+// hostOf is the host that a checked URL names.
+func hostOf(external string) string {
+	u, err := url.Parse(external)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
+}
