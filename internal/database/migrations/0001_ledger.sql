@@ -55,10 +55,26 @@ CREATE TABLE jobs (
 );
 
 CREATE INDEX jobs_due ON jobs (due);
+CREATE INDEX jobs_instance ON jobs (instance_id);
+
+-- Instances that are gone. Rows of theirs that are left count for nothing and go
+-- away in the background; their events stay.
+CREATE TABLE purges (
+  instance_id TEXT NOT NULL PRIMARY KEY,
+  created     BIGINT NOT NULL
+) CLUSTERED;
 
 -- Processes that hand out ids. A lease keeps two of them from using one number.
 CREATE TABLE nodes (
   id    BIGINT NOT NULL PRIMARY KEY,
   token TEXT NOT NULL,
   until BIGINT NOT NULL
+);
+
+-- The keys that seal secrets, encrypted with a key that is not in the database.
+
+CREATE TABLE vault (
+  id      BIGINT NOT NULL PRIMARY KEY,
+  version BIGINT NOT NULL,
+  keys    TEXT NOT NULL
 );

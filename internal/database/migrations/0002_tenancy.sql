@@ -3,6 +3,7 @@
 CREATE TABLE instances (
   instance_id      TEXT NOT NULL PRIMARY KEY,
   name             TEXT NOT NULL,
+  name_lower       TEXT NOT NULL,
   state            BIGINT NOT NULL,
   default_org      TEXT NOT NULL,
   default_language TEXT NOT NULL,
@@ -10,6 +11,8 @@ CREATE TABLE instances (
   changed          BIGINT NOT NULL,
   sequence         BIGINT NOT NULL
 ) CLUSTERED;
+
+CREATE INDEX instances_created ON instances (created, instance_id);
 
 -- The domain leads: it is what finds the instance.
 CREATE TABLE instance_domains (
@@ -46,6 +49,7 @@ CREATE TABLE orgs (
 ) CLUSTERED;
 
 CREATE INDEX orgs_name ON orgs (instance_id, name_lower, org_id);
+CREATE INDEX orgs_created ON orgs (instance_id, created, org_id);
 
 CREATE TABLE org_domains (
   instance_id     TEXT NOT NULL,
@@ -69,6 +73,7 @@ CREATE TABLE metadata (
   kind        TEXT NOT NULL,
   object_id   TEXT NOT NULL,
   meta_key    TEXT NOT NULL,
+  meta_key_lower TEXT NOT NULL,
   value       TEXT NOT NULL,
   created     BIGINT NOT NULL,
   changed     BIGINT NOT NULL,
@@ -100,61 +105,6 @@ CREATE TABLE member_roles (
 
 CREATE INDEX member_roles_object ON member_roles (instance_id, kind, object_id);
 
-CREATE TABLE users (
-  instance_id       TEXT NOT NULL,
-  user_id           TEXT NOT NULL,
-  org_id            TEXT NOT NULL,
-  kind              TEXT NOT NULL,
-  state             BIGINT NOT NULL,
-  user_name         TEXT NOT NULL,
-  user_name_lower   TEXT NOT NULL,
-  created           BIGINT NOT NULL,
-  changed           BIGINT NOT NULL,
-  sequence          BIGINT NOT NULL,
-  PRIMARY KEY (instance_id, user_id)
-) CLUSTERED;
-
-CREATE INDEX users_org ON users (instance_id, org_id);
-
-CREATE TABLE machines (
-  instance_id       TEXT NOT NULL,
-  user_id           TEXT NOT NULL,
-  name              TEXT NOT NULL,
-  description       TEXT NOT NULL,
-  access_token_type BIGINT NOT NULL,
-  PRIMARY KEY (instance_id, user_id)
-) CLUSTERED;
-
--- A machine's public keys.
-CREATE TABLE machine_keys (
-  instance_id TEXT NOT NULL,
-  key_id      TEXT NOT NULL,
-  user_id     TEXT NOT NULL,
-  kind        BIGINT NOT NULL,
-  expires     BIGINT NOT NULL,
-  public_key  TEXT NOT NULL,
-  created     BIGINT NOT NULL,
-  sequence    BIGINT NOT NULL,
-  PRIMARY KEY (instance_id, key_id)
-) CLUSTERED;
-
-CREATE INDEX machine_keys_user ON machine_keys (instance_id, user_id);
-
--- Personal access tokens, by the SHA-256 of the secret. expires 0: never.
-CREATE TABLE access_tokens (
-  instance_id TEXT NOT NULL,
-  token_hash  TEXT NOT NULL,
-  token_id    TEXT NOT NULL,
-  user_id     TEXT NOT NULL,
-  expires     BIGINT NOT NULL,
-  scopes      TEXT NOT NULL,
-  created     BIGINT NOT NULL,
-  sequence    BIGINT NOT NULL,
-  PRIMARY KEY (instance_id, token_hash)
-) CLUSTERED;
-
-CREATE INDEX access_tokens_user ON access_tokens (instance_id, user_id);
-
 -- Settings of an instance (org_id '') or of an organization, one document each.
 CREATE TABLE policies (
   instance_id TEXT NOT NULL,
@@ -166,3 +116,5 @@ CREATE TABLE policies (
   sequence    BIGINT NOT NULL,
   PRIMARY KEY (instance_id, org_id, kind)
 ) CLUSTERED;
+
+CREATE INDEX policies_kind ON policies (instance_id, kind, created, org_id);
