@@ -47,7 +47,7 @@ func adminReset(s *session, o *resetOptions) error {
 	defer func() { _ = db.Close() }()
 	store, kept := eventstore.New(db, nil), false
 	r := flow.Reset{Instance: o.instance, Owner: o.user, Keep: func(token string) error {
-		err := keepToken(o.file, token)
+		err := keepSecret(o.file, token)
 		kept = err == nil
 		return err
 	}}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -187,5 +188,44 @@ func second(t *testing.T, dir string) {
 	defer func() { _ = db.Close() }()
 	if _, err := flow.Setup(t.Context(), eventstore.New(db, nil), "Two", "two.example", nil); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestMasterKey: the first start makes a master key, and without that one the
+// database does not open.
+func TestMasterKey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, dir, "setup")
+	path := filepath.Join(dir, "gatehouse-data", "master.key")
+	key, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("master key: %v, %v", info, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	with := func(key string) (text string, code int) {
+		file := filepath.Join(dir, "gatehouse.yaml")
+		if err := os.WriteFile(file, []byte("master_key: "+key+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, problems, code := run(t, dir, "--config", file, "setup")
+		return out + problems, code
+	}
+	other, err := crypto.NewMasterKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, key := range map[string]string{"made under a master key": `""`, "does not open": other.Secret(), "no master key": "nonsense"} {
+		if text, code := with(key); code != 1 || !strings.Contains(text, want) || strings.Contains(text, other.Secret()) {
+			t.Errorf("want %q: %d %s", want, code, text)
+		}
+	}
+	if text, code := with(strings.TrimSpace(string(key))); code != 0 {
+		t.Errorf("with its own: %d %s", code, text)
 	}
 }

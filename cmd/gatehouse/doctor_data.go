@@ -34,7 +34,7 @@ func (d *doctor) checkFolder() {
 		return
 	}
 	private := true
-	for _, name := range []string{"", "gatehouse.db", "gatehouse.db-wal", tokenFile} {
+	for _, name := range []string{"", "gatehouse.db", "gatehouse.db-wal", tokenFile, keyFile} {
 		private = d.private("data folder", d.path(name)) && private
 	}
 	if private {

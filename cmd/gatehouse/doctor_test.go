@@ -67,7 +67,7 @@ func TestDoctor(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = os.Chmod(filepath.Join(here, "gatehouse-data"), 0o700)
-			for _, name := range []string{"admin.token", "gatehouse.db"} {
+			for _, name := range []string{"admin.token", "gatehouse.db", "master.key"} {
 				_ = os.Chmod(filepath.Join(here, "gatehouse-data", name), 0o600)
 			}
 			put(t, here, "gatehouse.yaml", c.config)

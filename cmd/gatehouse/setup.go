@@ -37,6 +37,9 @@ func setup(s *session) error {
 	if _, err := db.Migrate(s.ctx); err != nil {
 		return s.Errorf("database.url", "%s", oneLine(err))
 	}
+	if _, err := s.vault(db); err != nil {
+		return err
+	}
 	external := s.ExternalURL
 	if external == "" {
 		external = "http://localhost"
@@ -64,9 +67,9 @@ func (s *session) firstInstance(store *eventstore.Store, external string) (bool,
 	// A token that is there belongs to no instance of this database; perhaps to one
 	// of another.
 	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("token file: %w", err)
+		return false, fmt.Errorf("%s: %w", path, err)
 	}
-	_, err = flow.Setup(s.ctx, store, "Gatehouse", hostOf(external), func(token string) error { return keepToken(path, token) })
+	_, err = flow.Setup(s.ctx, store, "Gatehouse", hostOf(external), func(token string) error { return keepSecret(path, token) })
 	if err == nil {
 		return true, nil
 	}
@@ -78,15 +81,15 @@ func (s *session) firstInstance(store *eventstore.Store, external string) (bool,
 	return false, err
 }
 
-// keepToken writes a token to a new file that only its owner can read.
-func keepToken(path, token string) error {
+// keepSecret writes a secret to a new file that only its owner can read.
+func keepSecret(path, secret string) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o600) //nolint:gosec // the operator names the file
 	if err != nil {
-		return fmt.Errorf("token file: %w", err)
+		return fmt.Errorf("%s: %w", path, err)
 	}
-	_, err = f.WriteString(token + "\n")
+	_, err = f.WriteString(secret + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close(), syncFolder(path)); err != nil {
-		return errors.Join(fmt.Errorf("token file: %w", err), forget(path))
+		return errors.Join(fmt.Errorf("%s: %w", path, err), forget(path))
 	}
 	return nil
 }
@@ -100,10 +103,10 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// forget removes the file of a token that came to nothing.
+// forget removes the file of a secret that came to nothing.
 func forget(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%s holds a token that is not valid: %w", filepath.Base(path), err)
+		return fmt.Errorf("%s holds a secret that is not valid: %w", filepath.Base(path), err)
 	}
 	return nil
 }

@@ -57,6 +57,9 @@ func start(s *session) error {
 		return s.Errorf("database.url", "%s", oneLine(err))
 	}
 	t.WatchPool(db)
+	if o.Vault, err = s.vault(db); err != nil {
+		return err
+	}
 	srv, err := server.New(db, o)
 	if err != nil {
 		return err

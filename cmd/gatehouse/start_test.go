@@ -60,7 +60,7 @@ func TestFirstStart(t *testing.T) {
 	if out := must(t, dir, "verify"); !regexp.MustCompile(`^Clean: \d+ events, \d+ tables, checked in [0-9.]+m?s\.\n$`).MatchString(out) {
 		t.Errorf("verify prints %q", out)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, "gatehouse-data", "*")); len(left) != 3 {
+	if left, _ := filepath.Glob(filepath.Join(dir, "gatehouse-data", "*")); len(left) != 4 { // Database, lock, token, master key.
 		t.Errorf("a server that ended leaves %q", left)
 	}
 }
@@ -88,7 +88,7 @@ func TestStartRefuses(t *testing.T) {
 		{"migrate", "a server (process"},
 		{"start --data other --listen " + address, "gatehouse: --listen: another program listens on " + address},
 		{"start --data file", "gatehouse: --data: the folder cannot be written"},
-		{"start --data blocked --listen localhost:0", "gatehouse: token file: "},
+		{"start --data blocked --listen localhost:0", "gatehouse: blocked/admin.token: "},
 		{"start --data other --listen localhost:0 --database postgres://u:canary@localhost:1/x", "gatehouse: --database: connect to database"},
 		{"start --data other --database nonsense", "gatehouse: --database: the URL must begin with postgres://"},
 		{"start --external-url here", "gatehouse: --external-url: "},

@@ -27,6 +27,11 @@ type Config struct {
 	// trace contexts count.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
 
+	// MasterKey encrypts the keys that seal secrets in the database. Empty: the one
+	// in the file master.key of the data folder, which the first start makes. Every
+	// node on a database needs the same.
+	MasterKey Secret `yaml:"master_key"`
+
 	Database Database `yaml:"database"`
 	TLS      TLS      `yaml:"tls"`
 	Metrics  Metrics  `yaml:"metrics"`

@@ -120,6 +120,13 @@ func addKey(m *keyset.Manager) error {
 	return m.SetPrimary(id)
 }
 
+// HasVault reports whether the database has keys already.
+func HasVault(ctx context.Context, db *database.DB) (bool, error) {
+	found := false
+	err := db.Read(ctx, database.Query{SQL: "SELECT id FROM vault", Row: func(database.Scan) error { found = true; return nil }})
+	return found, err
+}
+
 // Seal encrypts a secret for its place.
 func (v *Vault) Seal(secret []byte, at Place) (string, error) {
 	sealed, err := v.keys.Load().aead.Encrypt(secret, at.bytes())

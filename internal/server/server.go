@@ -26,6 +26,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/system"
 	"github.com/gatehouse/gatehouse/internal/api/user"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -62,6 +63,8 @@ type Options struct {
 	Limits Limits
 	// TLS is for the listener; nil for none. See TLS.
 	TLS *tls.Config
+	// Vault seals what the database keeps secret.
+	Vault *crypto.Vault
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/server"
@@ -73,7 +74,11 @@ func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server {
 	t.Helper()
 	clock := &Clock{}
-	o := server.Options{ExternalURL: "http://localhost", Clock: clock.Now}
+	v, err := crypto.OpenVault(context.Background(), db, masterKey())
+	if err != nil {
+		t.Fatalf("vault: %v", err)
+	}
+	o := server.Options{ExternalURL: "http://localhost", Clock: clock.Now, Vault: v}
 	for _, edit := range edits {
 		edit(&o)
 	}
@@ -103,6 +108,15 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	})
 	return s
 }
+
+// masterKey is the one of every test.
+var masterKey = sync.OnceValue(func() crypto.MasterKey {
+	k, err := crypto.NewMasterKey()
+	if err != nil {
+		panic(err)
+	}
+	return k
+})
 
 // Sibling starts one more server on the same database: a second node.
 func (s *Server) Sibling(t testing.TB, edits ...func(*server.Options)) *Server {
