@@ -30,7 +30,7 @@ func (t *Ephemeral) Exec(tx *Tx, sql string, args ...any) {
 // ExecUnique is Exec for a row whose key somebody else may hold already; taken
 // says so.
 func (t *Ephemeral) ExecUnique(tx *Tx, taken error, sql string, args ...any) {
-	if !strings.Contains(sql, " "+t.table+" ") {
+	if !strings.Contains(sql+" ", " "+t.table+" ") {
 		panic(fmt.Sprintf("eventstore: %q does not write %s", sql, t.table))
 	}
 	tx.db.Exec(database.Statement{SQL: sql, Args: args, Conflict: taken})
