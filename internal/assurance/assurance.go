@@ -217,12 +217,21 @@ func counted(p *policy.LoginPolicy, checks []Check, now time.Time) []Check {
 	return out
 }
 
+// defaults are the lifetimes of those that a policy leaves at zero: an own policy
+// that names none must not let every check run out at once.
+var defaults = policy.DefaultLogin()
+
 // expiry is when a check runs out; zero for never.
 func expiry(p *policy.LoginPolicy, c Check) time.Time {
-	if rules[c.Method].lifetime == nil {
+	lifetime := rules[c.Method].lifetime
+	if lifetime == nil {
 		return time.Time{}
 	}
-	return c.At.Add(rules[c.Method].lifetime(p))
+	d := lifetime(p)
+	if d <= 0 {
+		d = lifetime(&defaults)
+	}
+	return c.At.Add(d)
 }
 
 // longestSecond is the second factor that was proved and lasts longest.

@@ -204,6 +204,18 @@ func TestUntil(t *testing.T) {
 	}
 }
 
+// TestLifetimeOfZero: a policy that names no lifetimes has those of a new instance.
+func TestLifetimeOfZero(t *testing.T) {
+	t.Parallel()
+	p := policy.LoginPolicy{AllowUsernamePassword: true}
+	for age, enough := range map[time.Duration]bool{0: true, 239 * time.Hour: true, 240 * time.Hour: false} {
+		v := assurance.Judge(p, assurance.Subject{}, []assurance.Check{{Method: assurance.Password, At: now.Add(-age)}}, now)
+		if v.Enough != enough {
+			t.Errorf("a password of %s ago: %+v", age, v)
+		}
+	}
+}
+
 // TestUnlinkedProvider: an external login counts while the policy has its provider.
 func TestUnlinkedProvider(t *testing.T) {
 	t.Parallel()
