@@ -15882,7 +15882,7 @@ type AddCustomLoginPolicyRequest struct {
 	// at most 2,000 bytes, or empty for the built-in page.
 	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
 	// For how long a checked password counts in a session. In JSON seconds, such as 864000s;
-	// every lifetime at most 36,500 days.
+	// every lifetime at most 36,500 days. 0 or absent counts as that of a new instance.
 	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
 	// For how long a login with an identity provider counts in a session.
 	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
@@ -16155,7 +16155,7 @@ type UpdateCustomLoginPolicyRequest struct {
 	// at most 2,000 bytes, or empty for the built-in page.
 	DefaultRedirectUri string `protobuf:"bytes,8,opt,name=default_redirect_uri,json=defaultRedirectUri,proto3" json:"default_redirect_uri,omitempty"`
 	// For how long a checked password counts in a session. In JSON seconds, such as 864000s;
-	// every lifetime at most 36,500 days.
+	// every lifetime at most 36,500 days. 0 or absent counts as that of a new instance.
 	PasswordCheckLifetime *durationpb.Duration `protobuf:"bytes,9,opt,name=password_check_lifetime,json=passwordCheckLifetime,proto3" json:"password_check_lifetime,omitempty"`
 	// For how long a login with an identity provider counts in a session.
 	ExternalLoginCheckLifetime *durationpb.Duration `protobuf:"bytes,10,opt,name=external_login_check_lifetime,json=externalLoginCheckLifetime,proto3" json:"external_login_check_lifetime,omitempty"`
