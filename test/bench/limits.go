@@ -205,7 +205,8 @@ func (n *node) addOrgs(orgs, entries int) error {
 	return nil
 }
 
-// idleMemory is the resident memory after the program has answered a while.
+// idleMemory is the resident memory of a program that has answered calls before
+// and has nothing to do now.
 func idleMemory(l *lab) (float64, error) {
 	path, err := binary(l)
 	if err != nil {
@@ -224,7 +225,7 @@ func idleMemory(l *lab) (float64, error) {
 		return 0, err
 	}
 	n := &node{url: p.url, token: strings.TrimSpace(string(token))}
-	if _, err := rate(16, 2*time.Second, n.read); err != nil {
+	if _, err := rate(1, time.Second, n.read); err != nil {
 		return 0, err
 	}
 	time.Sleep(5 * time.Second)
