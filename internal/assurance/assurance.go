@@ -45,10 +45,36 @@ type Check struct {
 	IDP string
 }
 
+// Set is a set of methods.
+type Set uint16
+
+// SetOf is the set of the given methods.
+func SetOf(list ...Method) (s Set) {
+	for _, m := range list {
+		s |= 1 << m
+	}
+	return s
+}
+
+// Has reports whether m is in the set.
+func (s Set) Has(m Method) bool { return s>>m&1 == 1 }
+
+// Methods lists the set, the strongest method first.
+func (s Set) Methods() (out []Method) {
+	for _, m := range strongest {
+		if s.Has(m) {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+var strongest = [methods]Method{Passkey, Password, External, Machine, U2F, TOTP, OTPSMS, OTPEmail, RecoveryCode}
+
 // Subject is what is known about the user apart from checks.
 type Subject struct {
 	// Ready are the factors that the user has set up and could be asked for.
-	Ready []Method
+	Ready Set
 }
 
 // Need is what is missing for a verdict of Enough.
@@ -72,10 +98,10 @@ const (
 type Verdict struct {
 	Enough bool
 	Need   Need
-	// Options are the methods that would help, in the policy's order.
-	Options []Method
-	// Counted are the checks that count, by the order in which they were made.
-	Counted []Check
+	// Options are the methods that would help.
+	Options Set
+	// Counted are the methods of the checks that count.
+	Counted Set
 	// Factors is how many kinds of factors the counted checks prove: 0, 1 or 2.
 	Factors int
 	// Until is when the first check that the verdict rests on runs out; zero for
@@ -86,12 +112,10 @@ type Verdict struct {
 	Weakened bool
 }
 
-// rule says when a method counts, and for what.
+// rule says when a method counts, and for how long. A nil function says no.
 type rule struct {
-	// first and second say whether the policy accepts the method as a first and as
-	// a second factor.
-	first, second func(p *policy.LoginPolicy, c Check) bool
-	lifetime      func(p *policy.LoginPolicy) time.Duration
+	first, second func(*policy.LoginPolicy) bool
+	lifetime      func(*policy.LoginPolicy) time.Duration
 }
 
 // rules is the whole of what the login policy says about methods.
@@ -99,87 +123,113 @@ type rule struct {
 //	method        first factor where            second factor where     counts for
 //	password      passwords are allowed         never                   passwordCheckLifetime
 //	external      external logins are allowed   never                   externalLoginCheckLifetime
+//	              and the provider is linked
 //	passkey       passwordless is allowed and   both factors at once    multiFactorCheckLifetime
 //	              the multi factor is listed
 //	passkey, u2f  never                         U2F is listed           secondFactorCheckLifetime
 //	totp, …       never                         the factor is listed    secondFactorCheckLifetime
 //	machine       always                        nobody asks             the token's own life
 var rules = [methods]rule{
-	Password:     {first: func(p *policy.LoginPolicy, _ Check) bool { return p.AllowUsernamePassword }, lifetime: func(p *policy.LoginPolicy) time.Duration { return p.PasswordCheckLifetime }},
-	External:     {first: external, lifetime: func(p *policy.LoginPolicy) time.Duration { return p.ExternalLoginCheckLifetime }},
+	Password:     {first: func(p *policy.LoginPolicy) bool { return p.AllowUsernamePassword }, lifetime: func(p *policy.LoginPolicy) time.Duration { return p.PasswordCheckLifetime }},
+	External:     {first: func(p *policy.LoginPolicy) bool { return p.AllowExternalIDP }, lifetime: func(p *policy.LoginPolicy) time.Duration { return p.ExternalLoginCheckLifetime }},
 	Passkey:      {first: passwordless, second: passkey, lifetime: passkeyLifetime},
 	U2F:          {second: lists(policy.U2F), lifetime: secondLifetime},
 	TOTP:         {second: lists(policy.TOTP), lifetime: secondLifetime},
 	OTPEmail:     {second: lists(policy.OTPEmail), lifetime: secondLifetime},
 	OTPSMS:       {second: lists(policy.OTPSMS), lifetime: secondLifetime},
 	RecoveryCode: {second: lists(policy.RecoveryCodes), lifetime: secondLifetime},
-	Machine:      {first: func(*policy.LoginPolicy, Check) bool { return true }},
+	Machine:      {first: func(*policy.LoginPolicy) bool { return true }},
 }
 
-func external(p *policy.LoginPolicy, c Check) bool {
-	return p.AllowExternalIDP && slices.ContainsFunc(p.IDPs, func(l policy.LoginIDP) bool { return l.ID == c.IDP })
-}
-
-func passwordless(p *policy.LoginPolicy, _ Check) bool {
+func passwordless(p *policy.LoginPolicy) bool {
 	return p.PasswordlessAllowed == 1 && slices.Contains(p.MultiFactors, policy.U2FWithVerification)
 }
 
-func passkey(p *policy.LoginPolicy, c Check) bool {
-	return passwordless(p, c) || lists(policy.U2F)(p, c)
+func passkey(p *policy.LoginPolicy) bool {
+	return passwordless(p) || slices.Contains(p.SecondFactors, policy.U2F)
 }
 
-func lists(f policy.SecondFactor) func(*policy.LoginPolicy, Check) bool {
-	return func(p *policy.LoginPolicy, _ Check) bool { return slices.Contains(p.SecondFactors, f) }
+func lists(f policy.SecondFactor) func(*policy.LoginPolicy) bool {
+	return func(p *policy.LoginPolicy) bool { return slices.Contains(p.SecondFactors, f) }
 }
 
 func secondLifetime(p *policy.LoginPolicy) time.Duration { return p.SecondFactorCheckLifetime }
 
 func passkeyLifetime(p *policy.LoginPolicy) time.Duration {
-	if passwordless(p, Check{}) {
+	if passwordless(p) {
 		return p.MultiFactorCheckLifetime
 	}
 	return p.SecondFactorCheckLifetime
 }
 
-// order is the policy's order of second factors, from the strongest.
-var order = []Method{Passkey, U2F, TOTP, OTPSMS, OTPEmail, RecoveryCode}
+// isFirst and isSecond report whether the policy accepts a check in the role.
+func isFirst(p *policy.LoginPolicy, c *Check) bool {
+	r := &rules[c.Method]
+	if r.first == nil || !r.first(p) {
+		return false
+	}
+	return c.Method != External || slices.ContainsFunc(p.IDPs, func(l policy.LoginIDP) bool { return l.ID == c.IDP })
+}
+
+func isSecond(p *policy.LoginPolicy, m Method) bool {
+	r := &rules[m]
+	return r.second != nil && r.second(p)
+}
+
+// Allowed reports whether the policy lets the check be made at all.
+func Allowed(p *policy.LoginPolicy, c Check) bool { return isFirst(p, &c) || isSecond(p, c.Method) }
 
 // Judge holds the checks of a user against the login policy, at a time. Where
-// several first factors were proved, the one that leads furthest decides.
-func Judge(p policy.LoginPolicy, s Subject, checks []Check, now time.Time) Verdict {
-	all := counted(&p, checks, now)
-	out := Verdict{Need: FirstFactor, Options: firstOptions(&p)}
-	found := false
-	for _, c := range all {
-		if accepts := rules[c.Method].first; accepts == nil || !accepts(&p, c) {
+// several first factors were proved, the one that leads furthest decides. It
+// allocates nothing.
+func Judge(p *policy.LoginPolicy, s Subject, checks []Check, now time.Time) Verdict {
+	var counted Set
+	var second time.Time // when the second factor that lasts longest runs out
+	proved := false
+	for i := range checks {
+		c := &checks[i]
+		asSecond, end := isSecond(p, c.Method), expiry(p, c)
+		if !asSecond && !isFirst(p, c) || !end.IsZero() && !now.Before(end) {
 			continue
 		}
-		if v := judge(&p, s, c, all); !found || v.better(out) {
-			out, found = v, true
+		counted |= 1 << c.Method
+		if asSecond && (!proved || end.After(second)) {
+			second, proved = end, true
 		}
 	}
-	out.Counted = all
+	out, found := Verdict{Need: FirstFactor, Options: firstOptions(p)}, false
+	for i := range checks {
+		if c := &checks[i]; counted.Has(c.Method) && isFirst(p, c) {
+			if end := expiry(p, c); end.IsZero() || now.Before(end) {
+				if v := judge(p, s, c, proved, second); !found || v.better(&out) {
+					out, found = v, true
+				}
+			}
+		}
+	}
+	out.Counted = counted
 	return out
 }
 
-// judge says how far a user has come with this first factor.
-func judge(p *policy.LoginPolicy, s Subject, first Check, counted []Check) Verdict {
+// judge says how far a user has come with this first factor and, where one was
+// proved, a second one until the given time.
+func judge(p *policy.LoginPolicy, s Subject, first *Check, proved bool, second time.Time) Verdict {
 	v := Verdict{Factors: 1, Until: expiry(p, first)}
-	second, proved := longestSecond(p, counted)
-	usable, allowed := usableFactors(p, s.Ready), listed(p)
+	listed := secondOptions(p)
+	usable := listed & s.Ready
 	switch {
 	case first.Method == Machine:
 		v.Enough, v.Factors = true, 2
 	case proved:
 		v.Enough, v.Factors = true, 2
-		v.Until = earliest(v.Until, expiry(p, second))
-	case !demanded(p, first) && (len(usable) == 0 || first.Method == External):
+		v.Until = earliest(v.Until, second)
+	case !demanded(p, first) && (usable == 0 || first.Method == External):
 		v.Enough = true
-		v.Weakened = first.Method == Password && len(s.Ready) > 0
-	case len(usable) > 0:
+		v.Weakened = first.Method == Password && s.Ready != 0
+	case usable != 0:
 		v.Need, v.Options = SecondFactor, usable
-	case len(allowed) > 0:
-		v.Need, v.Options = Enrolment, enrollable(allowed)
+	case listed != 0:
+		v.Need, v.Options = Enrolment, enrollable(listed)
 	default:
 		v.Need = Impossible
 	}
@@ -187,7 +237,7 @@ func judge(p *policy.LoginPolicy, s Subject, first Check, counted []Check) Verdi
 }
 
 // better reports whether v lets its user in where o does not, or for longer.
-func (v Verdict) better(o Verdict) bool {
+func (v *Verdict) better(o *Verdict) bool {
 	switch {
 	case v.Enough != o.Enough:
 		return v.Enough
@@ -199,30 +249,12 @@ func (v Verdict) better(o Verdict) bool {
 	return v.Until.IsZero() || !o.Until.IsZero() && v.Until.After(o.Until)
 }
 
-// Allowed reports whether the policy lets the method be checked at all.
-func Allowed(p policy.LoginPolicy, c Check) bool {
-	r := rules[c.Method]
-	return r.first != nil && r.first(&p, c) || r.second != nil && r.second(&p, c)
-}
-
-// counted are the checks that the policy accepts and that are not too old.
-func counted(p *policy.LoginPolicy, checks []Check, now time.Time) []Check {
-	var out []Check
-	for _, c := range checks {
-		if end := expiry(p, c); Allowed(*p, c) && (end.IsZero() || now.Before(end)) {
-			out = append(out, c)
-		}
-	}
-	slices.SortStableFunc(out, func(a, b Check) int { return a.At.Compare(b.At) })
-	return out
-}
-
 // defaults are the lifetimes of those that a policy leaves at zero: an own policy
 // that names none must not let every check run out at once.
 var defaults = policy.DefaultLogin()
 
 // expiry is when a check runs out; zero for never.
-func expiry(p *policy.LoginPolicy, c Check) time.Time {
+func expiry(p *policy.LoginPolicy, c *Check) time.Time {
 	lifetime := rules[c.Method].lifetime
 	if lifetime == nil {
 		return time.Time{}
@@ -234,55 +266,44 @@ func expiry(p *policy.LoginPolicy, c Check) time.Time {
 	return c.At.Add(d)
 }
 
-// longestSecond is the second factor that was proved and lasts longest.
-func longestSecond(p *policy.LoginPolicy, checks []Check) (out Check, found bool) {
-	for _, c := range checks {
-		accepts := rules[c.Method].second
-		if accepts != nil && accepts(p, c) && (!found || expiry(p, c).After(expiry(p, out))) {
-			out, found = c, true
-		}
-	}
-	return out, found
-}
-
 // demanded reports whether the policy wants a second factor after this first one.
-func demanded(p *policy.LoginPolicy, first Check) bool {
+func demanded(p *policy.LoginPolicy, first *Check) bool {
 	if first.Method == External {
 		return p.ForceMFA && !p.ForceMFALocalOnly
 	}
 	return p.ForceMFA || p.ForceMFALocalOnly
 }
 
-// listed are the methods that the policy accepts as second factors.
-func listed(p *policy.LoginPolicy) []Method {
-	return slices.DeleteFunc(slices.Clone(order), func(m Method) bool { return !rules[m].second(p, Check{}) })
-}
-
-// usableFactors are those of the ready factors that the policy lists.
-func usableFactors(p *policy.LoginPolicy, ready []Method) []Method {
-	return slices.DeleteFunc(listed(p), func(m Method) bool { return !slices.Contains(ready, m) })
+// secondOptions are the methods that the policy accepts as second factors.
+func secondOptions(p *policy.LoginPolicy) (s Set) {
+	for m := range methods {
+		if isSecond(p, m) {
+			s |= 1 << m
+		}
+	}
+	return s
 }
 
 // enrollable leaves out what nobody sets up as their only factor: recovery codes
 // stand in for another one.
-func enrollable(methods []Method) []Method {
-	if left := slices.DeleteFunc(slices.Clone(methods), func(m Method) bool { return m == RecoveryCode }); len(left) > 0 {
+func enrollable(s Set) Set {
+	if left := s &^ SetOf(RecoveryCode); left != 0 {
 		return left
 	}
-	return methods
+	return s
 }
 
-func firstOptions(p *policy.LoginPolicy) (out []Method) {
-	if passwordless(p, Check{}) {
-		out = append(out, Passkey)
+func firstOptions(p *policy.LoginPolicy) (s Set) {
+	if passwordless(p) {
+		s |= 1 << Passkey
 	}
 	if p.AllowUsernamePassword {
-		out = append(out, Password)
+		s |= 1 << Password
 	}
 	if p.AllowExternalIDP && len(p.IDPs) > 0 {
-		out = append(out, External)
+		s |= 1 << External
 	}
-	return out
+	return s
 }
 
 func earliest(a, b time.Time) time.Time {

@@ -87,7 +87,7 @@ func (w world) subject() (s assurance.Subject) {
 		method assurance.Method
 	}{{w.readyPasskey, assurance.Passkey}, {w.readyU2F, assurance.U2F}, {w.readyTOTP, assurance.TOTP}, {w.readyEmail, assurance.OTPEmail}} {
 		if r.ready {
-			s.Ready = append(s.Ready, r.method)
+			s.Ready |= assurance.SetOf(r.method)
 		}
 	}
 	return s
@@ -134,7 +134,7 @@ func TestTruthTable(t *testing.T) {
 				*counters[i] = n % 3
 			}
 			rows++
-			got := assurance.Judge(p, s, w.checks(), now)
+			got := assurance.Judge(&p, s, w.checks(), now)
 			enough, need, factors, weakened := w.oracle()
 			if got.Enough != enough || got.Need != need || got.Factors != factors || got.Weakened != weakened {
 				t.Errorf("%+v:\n got %+v\nwant enough %v, need %d, factors %d, weakened %v", w, got, enough, need, factors, weakened)
@@ -158,26 +158,26 @@ func TestRemovedFactor(t *testing.T) {
 	t.Parallel()
 	p := policy.DefaultLogin()
 	p.ForceMFA = true
-	user := assurance.Subject{Ready: []assurance.Method{assurance.TOTP}}
+	user := assurance.Subject{Ready: assurance.SetOf(assurance.TOTP)}
 	checks := []assurance.Check{{Method: assurance.Password, At: now.Add(-time.Minute)}, {Method: assurance.TOTP, At: now.Add(-time.Second)}}
-	if v := assurance.Judge(p, user, checks, now); !v.Enough || v.Factors != 2 || len(v.Counted) != 2 {
+	if v := assurance.Judge(&p, user, checks, now); !v.Enough || v.Factors != 2 || v.Counted != assurance.SetOf(assurance.Password, assurance.TOTP) {
 		t.Fatalf("before: %+v", v)
 	}
 	p.SecondFactors = []policy.SecondFactor{policy.U2F}
-	v := assurance.Judge(p, user, checks, now)
-	if v.Enough || v.Need != assurance.Enrolment || len(v.Counted) != 1 || !slices.Equal(v.Options, []assurance.Method{assurance.Passkey, assurance.U2F}) {
+	v := assurance.Judge(&p, user, checks, now)
+	if v.Enough || v.Need != assurance.Enrolment || v.Counted != assurance.SetOf(assurance.Password) || !slices.Equal(v.Options.Methods(), []assurance.Method{assurance.Passkey, assurance.U2F}) {
 		t.Errorf("after, demanded: %+v", v)
 	}
 	p.ForceMFA = false
-	if v := assurance.Judge(p, user, checks, now); !v.Enough || !v.Weakened || v.Factors != 1 {
+	if v := assurance.Judge(&p, user, checks, now); !v.Enough || !v.Weakened || v.Factors != 1 {
 		t.Errorf("after, not demanded: %+v", v)
 	}
 	p.ForceMFA, p.SecondFactors, p.MultiFactors = true, nil, nil
-	if v := assurance.Judge(p, user, checks, now); v.Enough || v.Need != assurance.Impossible {
+	if v := assurance.Judge(&p, user, checks, now); v.Enough || v.Need != assurance.Impossible {
 		t.Errorf("with no factor left: %+v", v)
 	}
 	p.SecondFactors = []policy.SecondFactor{policy.TOTP}
-	if v := assurance.Judge(p, user, checks, now); !v.Enough {
+	if v := assurance.Judge(&p, user, checks, now); !v.Enough {
 		t.Errorf("listed again: %+v", v)
 	}
 }
@@ -198,7 +198,7 @@ func TestUntil(t *testing.T) {
 		"a passkey alone":           {[]assurance.Check{check(assurance.Passkey, time.Hour)}, now.Add(11 * time.Hour)},
 		"a program rests on itself": {[]assurance.Check{check(assurance.Machine, time.Hour)}, time.Time{}},
 	} {
-		if v := assurance.Judge(p, assurance.Subject{}, c.checks, now); !v.Enough || !v.Until.Equal(c.want) {
+		if v := assurance.Judge(&p, assurance.Subject{}, c.checks, now); !v.Enough || !v.Until.Equal(c.want) {
 			t.Errorf("%s: %+v, want until %s", name, v, c.want)
 		}
 	}
@@ -209,7 +209,7 @@ func TestLifetimeOfZero(t *testing.T) {
 	t.Parallel()
 	p := policy.LoginPolicy{AllowUsernamePassword: true}
 	for age, enough := range map[time.Duration]bool{0: true, 239 * time.Hour: true, 240 * time.Hour: false} {
-		v := assurance.Judge(p, assurance.Subject{}, []assurance.Check{{Method: assurance.Password, At: now.Add(-age)}}, now)
+		v := assurance.Judge(&p, assurance.Subject{}, []assurance.Check{{Method: assurance.Password, At: now.Add(-age)}}, now)
 		if v.Enough != enough {
 			t.Errorf("a password of %s ago: %+v", age, v)
 		}
@@ -222,9 +222,30 @@ func TestUnlinkedProvider(t *testing.T) {
 	p := policy.DefaultLogin()
 	p.IDPs = []policy.LoginIDP{{ID: "one"}}
 	for idp, enough := range map[string]bool{"one": true, "two": false, "": false} {
-		v := assurance.Judge(p, assurance.Subject{}, []assurance.Check{{Method: assurance.External, At: now, IDP: idp}}, now)
+		v := assurance.Judge(&p, assurance.Subject{}, []assurance.Check{{Method: assurance.External, At: now, IDP: idp}}, now)
 		if v.Enough != enough {
 			t.Errorf("%q: %+v", idp, v)
 		}
+	}
+}
+
+// TestJudgeIsCheap: it runs in every request.
+func TestJudgeIsCheap(t *testing.T) {
+	p := policy.DefaultLogin()
+	p.ForceMFA = true
+	user := assurance.Subject{Ready: assurance.SetOf(assurance.TOTP)}
+	checks := []assurance.Check{{Method: assurance.Password, At: now}, {Method: assurance.TOTP, At: now}}
+	if n := testing.AllocsPerRun(100, func() { assurance.Judge(&p, user, checks, now) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkJudge(b *testing.B) {
+	p := policy.DefaultLogin()
+	p.ForceMFA = true
+	user := assurance.Subject{Ready: assurance.SetOf(assurance.TOTP)}
+	checks := []assurance.Check{{Method: assurance.Password, At: now}, {Method: assurance.TOTP, At: now}}
+	for b.Loop() {
+		assurance.Judge(&p, user, checks, now)
 	}
 }
