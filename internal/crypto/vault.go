@@ -127,19 +127,22 @@ func HasVault(ctx context.Context, db *database.DB) (bool, error) {
 	return found, err
 }
 
+// sealedText is strict: one text, one secret.
+var sealedText = base64.RawStdEncoding.Strict()
+
 // Seal encrypts a secret for its place.
 func (v *Vault) Seal(secret []byte, at Place) (string, error) {
 	sealed, err := v.keys.Load().aead.Encrypt(secret, at.bytes())
 	if err != nil {
 		return "", fmt.Errorf("seal %s.%s: %w", at.Table, at.Column, err)
 	}
-	return base64.RawStdEncoding.EncodeToString(sealed), nil
+	return sealedText.EncodeToString(sealed), nil
 }
 
 // Unseal decrypts what was sealed for the place. A key that another node has
 // made meanwhile is fetched.
 func (v *Vault) Unseal(ctx context.Context, sealed string, at Place) ([]byte, error) {
-	data, err := base64.RawStdEncoding.DecodeString(sealed)
+	data, err := sealedText.DecodeString(sealed)
 	if err != nil {
 		return nil, fmt.Errorf("unseal %s.%s: %w", at.Table, at.Column, err)
 	}
