@@ -18,7 +18,7 @@ test: ## run every test on SQLite and on PostgreSQL
 
 .PHONY: race
 race: ## run the tests with the race detector
-	go test -race ./internal/... ./test/...
+	go test -race ./cmd/... ./internal/... ./test/...
 
 .PHONY: check
 check: format vet lint generated proto-check ## everything that must be clean before a commit

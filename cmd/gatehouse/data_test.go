@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"os"
@@ -227,5 +228,34 @@ func TestMasterKey(t *testing.T) {
 	}
 	if text, code := with(strings.TrimSpace(string(key))); code != 0 {
 		t.Errorf("with its own: %d %s", code, text)
+	}
+}
+
+// TestRekey: a new master key takes the place of the old one, and a new key for
+// secrets the place of nothing.
+func TestRekey(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, dir, "setup")
+	path := filepath.Join(dir, "gatehouse-data", "master.key")
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	must(t, dir, "vault", "rotate")
+	must(t, dir, "vault", "rekey")
+	after, err := os.ReadFile(path)
+	if err != nil || bytes.Equal(before, after) {
+		t.Fatalf("the master key is %v, %v", bytes.Equal(before, after), err)
+	}
+	if old, err := os.ReadFile(path + ".old"); err != nil || !bytes.Equal(old, before) {
+		t.Errorf("the old one is not kept: %v", err)
+	}
+	must(t, dir, "vault", "rotate")
+	if err := os.WriteFile(path, before, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, problems, code := run(t, dir, "vault", "rotate"); code != 1 || !strings.Contains(problems, "does not open") {
+		t.Errorf("with the old one: %d %s", code, problems)
 	}
 }

@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+
+	"github.com/spf13/cobra"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -65,4 +68,69 @@ func (s *session) newMasterKey(db *database.DB, path string) (crypto.MasterKey, 
 		return key, err
 	}
 	return key, keepSecret(path, key.Secret())
+}
+
+func vaultCommand() *cobra.Command {
+	c := &cobra.Command{Use: "vault", Short: "The keys that seal secrets in the database"}
+	c.AddCommand(
+		command("rotate", "Seal with a new key from now on; older keys go on opening what they sealed", vaultRotate),
+		command("rekey", "Encrypt the keys with a new master key, for nodes that start from now on", vaultRekey))
+	return c
+}
+
+// openVault opens the vault of a database that is there.
+func (s *session) openVault() (v *crypto.Vault, done func(), err error) {
+	db, err := s.openExisting()
+	if err != nil {
+		return nil, nil, err
+	}
+	if v, err = s.vault(db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return v, func() { _ = db.Close() }, nil
+}
+
+// vaultRotate may run beside servers: they fetch the new key when they meet it.
+func vaultRotate(s *session) error {
+	v, done, err := s.openVault()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := v.Rotate(s.ctx); err != nil {
+		return err
+	}
+	fmt.Fprintln(s.out, "Secrets are sealed with a new key from now on.")
+	return nil
+}
+
+// vaultRekey keeps the new master key on the disk before the database needs it,
+// and the old one beside it, for backups.
+func vaultRekey(s *session) error {
+	v, done, err := s.openVault()
+	if err != nil {
+		return err
+	}
+	defer done()
+	key, err := crypto.NewMasterKey()
+	if err != nil {
+		return err
+	}
+	path := s.path(keyFile)
+	fresh := path + ".new"
+	if err := keepSecret(fresh, key.Secret()); err != nil {
+		return err
+	}
+	if err := v.ChangeMaster(s.ctx, key); err != nil {
+		return errors.Join(err, forget(fresh))
+	}
+	if s.MasterKey != "" {
+		fmt.Fprintf(s.out, "The new master key is in %s. Put it where %s gets the old one from, and restart every node.\n", fresh, s.Origin("master_key"))
+		return nil
+	}
+	if err := errors.Join(os.Rename(path, path+".old"), os.Rename(fresh, path), syncFolder(path)); err != nil {
+		return fmt.Errorf("the new master key counts already, and is in %s or %s: %w", fresh, path, err)
+	}
+	fmt.Fprintf(s.out, "The new master key is in %s, the old one, which older backups need, in %s.old. Restart the server.\n", path, path)
+	return nil
 }
