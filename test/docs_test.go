@@ -150,6 +150,32 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	}
 }
 
+// TestQuotesAreTrue: what docs/adding-an-rpc.md quotes from a file is there, each
+// paragraph by itself.
+func TestQuotesAreTrue(t *testing.T) {
+	t.Parallel()
+	const page = "docs/adding-an-rpc.md"
+	data, err := os.ReadFile("../" + page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	quotes := regexp.MustCompile("(?ms)^\\*\\*`([^`]+)`\\*\\*:\n\n```\\w+\n(.*?)^```$").FindAllStringSubmatch(string(data), -1)
+	if len(quotes) != strings.Count(string(data), "\n```\n") {
+		t.Errorf("%s has quotes without the name of their file", page)
+	}
+	for _, quote := range quotes {
+		source, err := os.ReadFile("../" + quote[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for paragraph := range strings.SplitSeq(quote[2], "\n\n") {
+			if !strings.Contains(string(source), strings.TrimSuffix(paragraph, "\n")) {
+				t.Errorf("%s quotes what %s does not have: change the page to show the code as it is\n%s", page, quote[1], paragraph)
+			}
+		}
+	}
+}
+
 func makeTargets(t *testing.T) (out []string) {
 	t.Helper()
 	data, err := os.ReadFile("../Makefile")

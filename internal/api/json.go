@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -71,10 +70,10 @@ func readJSON(data []byte, m proto.Message) error {
 	}
 	// Slow path: either a field is unknown, which is fine, or a value is wrong.
 	if depth(data) > maxDepth {
-		return badJSON(fmt.Errorf("more than %d levels", maxDepth))
+		return badJSON(fault.Say("it has more than %d levels", maxDepth))
 	}
 	if !utf8.Valid(data) { // encoding/json would put something else in its place.
-		return badJSON(errors.New("invalid UTF-8"))
+		return badJSON(fault.Say("it has invalid UTF-8"))
 	}
 	var tree any
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -96,8 +95,9 @@ func readJSON(data []byte, m proto.Message) error {
 	return nil
 }
 
-func badJSON(err error) error {
-	return fault.Invalid("", "The request is not the JSON that this call takes: %s.", err.Error())
+// badJSON gives the reason, which is a phrase or an error of the parser.
+func badJSON(reason any) error {
+	return fault.Invalid("", "The request is not the JSON that this call takes: %s.", reason)
 }
 
 // depth counts the deepest nesting without building anything.

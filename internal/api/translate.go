@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"embed"
 	"fmt"
 	"maps"
@@ -43,14 +44,27 @@ func translate(langs []language.Tag, f *fault.Error) string {
 		if base.String() == "en" {
 			break
 		}
-		if text, ok := locales()[base.String()][f.Text]; ok {
-			if len(f.Args) == 0 {
-				return text
-			}
-			return fmt.Sprintf(text, f.Args...)
+		if texts := locales()[base.String()]; texts[f.Text] != "" {
+			return inLanguage(texts, f.Text, f.Args)
 		}
 	}
 	return f.Message()
+}
+
+// inLanguage looks the text up, and the phrases among its arguments. What has no
+// translation stays English.
+func inLanguage(texts map[string]string, text string, args []any) string {
+	text = cmp.Or(texts[text], text)
+	if len(args) == 0 {
+		return text
+	}
+	args = slices.Clone(args)
+	for i, a := range args {
+		if p, ok := a.(*fault.Phrase); ok {
+			args[i] = inLanguage(texts, p.Text, p.Args)
+		}
+	}
+	return fmt.Sprintf(text, args...)
 }
 
 // SupportedLanguages lists the languages that there are texts in, sorted.

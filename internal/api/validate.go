@@ -23,7 +23,7 @@ import (
 // and, at run time, the call.
 
 // rule checks one thing of a message and says what is wrong, or nothing.
-type rule func(m protoreflect.Message) (field, problem string)
+type rule func(m protoreflect.Message) (field string, problem *fault.Phrase)
 
 var rulesOf sync.Map // protoreflect.FullName -> []rule
 
@@ -33,47 +33,47 @@ func validateMessage(m proto.Message) error {
 	if err != nil {
 		return err
 	}
-	if problem != "" {
+	if problem != nil {
 		return fault.Invalid("", "%s %s.", field, problem)
 	}
 	return nil
 }
 
-func check(m protoreflect.Message) (field, problem string, err error) {
+func check(m protoreflect.Message) (field string, problem *fault.Phrase, err error) {
 	rules, err := rulesFor(m.Descriptor())
 	if err != nil {
-		return "", "", err
+		return "", nil, err
 	}
 	for _, r := range rules {
-		if field, problem := r(m); problem != "" {
+		if field, problem := r(m); problem != nil {
 			return field, problem, nil
 		}
 	}
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
 		case f.Kind() == protoreflect.StringKind && holdsNUL(f, v):
-			problem = "holds the character U+0000, which no text here can have"
+			problem = fault.Say("holds the character U+0000, which no text here can have")
 		case f.IsMap():
 			if f.MapValue().Message() != nil {
 				v.Map().Range(func(_ protoreflect.MapKey, e protoreflect.Value) bool {
 					field, problem, err = check(e.Message())
-					return problem == "" && err == nil
+					return problem == nil && err == nil
 				})
 			}
 		case f.Message() == nil || f.Message().ParentFile().Path() == "google/protobuf/struct.proto":
 		case f.IsList():
-			for i := 0; i < v.List().Len() && problem == "" && err == nil; i++ {
+			for i := 0; i < v.List().Len() && problem == nil && err == nil; i++ {
 				field, problem, err = check(v.List().Get(i).Message())
 				field = fmt.Sprintf("%s[%d].%s", f.JSONName(), i, field)
 			}
-			return problem == "" && err == nil
+			return problem == nil && err == nil
 		default:
 			field, problem, err = check(v.Message())
 		}
-		if problem != "" {
+		if problem != nil {
 			field = strings.TrimSuffix(f.JSONName()+"."+field, ".")
 		}
-		return problem == "" && err == nil
+		return problem == nil && err == nil
 	})
 	return field, problem, err
 }
@@ -108,11 +108,11 @@ func compile(d protoreflect.MessageDescriptor) ([]rule, error) {
 		o := d.Oneofs().Get(i)
 		r, _ := proto.GetExtension(o.Options(), validate.E_Oneof).(*validate.OneofRules)
 		if r.GetRequired() {
-			out = append(out, func(m protoreflect.Message) (string, string) {
+			out = append(out, func(m protoreflect.Message) (string, *fault.Phrase) {
 				if m.WhichOneof(o) == nil {
-					return string(o.Name()), "needs one of its fields"
+					return string(o.Name()), fault.Say("needs one of its fields")
 				}
-				return "", ""
+				return "", nil
 			})
 		}
 	}
@@ -132,74 +132,74 @@ func compile(d protoreflect.MessageDescriptor) ([]rule, error) {
 }
 
 // fieldRule decides whether a field's value is looked at, and looks at it.
-func fieldRule(f protoreflect.FieldDescriptor, r *validate.FieldRules, values []func(protoreflect.Value) string) rule {
-	return func(m protoreflect.Message) (string, string) {
+func fieldRule(f protoreflect.FieldDescriptor, r *validate.FieldRules, values []func(protoreflect.Value) *fault.Phrase) rule {
+	return func(m protoreflect.Message) (string, *fault.Phrase) {
 		name := f.JSONName()
 		if !m.Has(f) {
 			switch {
 			case r.GetRequired():
-				return name, "is required"
+				return name, fault.Say("is required")
 			case f.HasPresence() || r.GetIgnore() != validate.Ignore_IGNORE_UNSPECIFIED:
-				return "", ""
+				return "", nil
 			}
 		}
 		v := m.Get(f)
 		for _, check := range values {
-			if problem := check(v); problem != "" {
+			if problem := check(v); problem != nil {
 				return name, problem
 			}
 		}
-		return "", ""
+		return "", nil
 	}
 }
 
 // compileField turns the rules of a field into checks of its value.
-func compileField(f protoreflect.FieldDescriptor, r *validate.FieldRules) ([]func(protoreflect.Value) string, error) {
+func compileField(f protoreflect.FieldDescriptor, r *validate.FieldRules) ([]func(protoreflect.Value) *fault.Phrase, error) {
 	if list := r.GetRepeated(); list != nil {
 		return compileList(f, list)
 	}
 	return compileScalar(f, r)
 }
 
-func compileList(f protoreflect.FieldDescriptor, r *validate.RepeatedRules) ([]func(protoreflect.Value) string, error) {
-	var out []func(protoreflect.Value) string
+func compileList(f protoreflect.FieldDescriptor, r *validate.RepeatedRules) ([]func(protoreflect.Value) *fault.Phrase, error) {
+	var out []func(protoreflect.Value) *fault.Phrase
 	var unknown error
 	eachRule(r, func(name protoreflect.Name) {
 		switch name {
 		case "min_items":
-			out = append(out, func(v protoreflect.Value) string {
+			out = append(out, func(v protoreflect.Value) *fault.Phrase {
 				return unless(uint64(v.List().Len()) >= r.GetMinItems(), "needs at least %d entries", r.GetMinItems()) //nolint:gosec // a length
 			})
 		case "max_items":
-			out = append(out, func(v protoreflect.Value) string {
+			out = append(out, func(v protoreflect.Value) *fault.Phrase {
 				return unless(uint64(v.List().Len()) <= r.GetMaxItems(), "has more than %d entries", r.GetMaxItems()) //nolint:gosec // a length
 			})
 		case "unique":
-			out = append(out, func(v protoreflect.Value) string {
+			out = append(out, func(v protoreflect.Value) *fault.Phrase {
 				seen := map[any]bool{}
 				for i := range v.List().Len() {
 					k := v.List().Get(i).Interface()
 					if seen[k] {
-						return "has an entry twice"
+						return fault.Say("has an entry twice")
 					}
 					seen[k] = true
 				}
-				return ""
+				return nil
 			})
 		case "items":
 			items, err := compileScalar(f, r.GetItems())
 			if err != nil {
 				unknown = err
 			}
-			out = append(out, func(v protoreflect.Value) string {
+			out = append(out, func(v protoreflect.Value) *fault.Phrase {
 				for i := range v.List().Len() {
 					for _, check := range items {
-						if p := check(v.List().Get(i)); p != "" {
-							return fmt.Sprintf("entry %d %s", i, p)
+						if p := check(v.List().Get(i)); p != nil {
+							return fault.Say("entry %d %s", i, p)
 						}
 					}
 				}
-				return ""
+				return nil
 			})
 		default:
 			unknown = fmt.Errorf("rule repeated.%s is not supported", name)
@@ -219,14 +219,14 @@ func eachRule(m proto.Message, fn func(protoreflect.Name)) {
 	})
 }
 
-func unless(fine bool, problem string, args ...any) string {
+func unless(fine bool, problem string, args ...any) *fault.Phrase {
 	if fine {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf(problem, args...)
+	return fault.Say(problem, args...)
 }
 
-type valueCheck = func(protoreflect.Value) string
+type valueCheck = func(protoreflect.Value) *fault.Phrase
 
 func compileScalar(f protoreflect.FieldDescriptor, r *validate.FieldRules) ([]valueCheck, error) {
 	var out []valueCheck
@@ -248,51 +248,51 @@ func compileScalar(f protoreflect.FieldDescriptor, r *validate.FieldRules) ([]va
 		compileWith("string", t.String_, stringChecks(t.String_))
 	case *validate.FieldRules_Bytes:
 		compileWith("bytes", t.Bytes, map[protoreflect.Name]valueCheck{
-			"min_len": func(v protoreflect.Value) string {
+			"min_len": func(v protoreflect.Value) *fault.Phrase {
 				return unless(uint64(len(v.Bytes())) >= t.Bytes.GetMinLen(), "is shorter than %d bytes", t.Bytes.GetMinLen())
 			},
-			"max_len": func(v protoreflect.Value) string {
+			"max_len": func(v protoreflect.Value) *fault.Phrase {
 				return unless(uint64(len(v.Bytes())) <= t.Bytes.GetMaxLen(), "is longer than %d bytes", t.Bytes.GetMaxLen())
 			},
 		})
 	case *validate.FieldRules_Enum:
 		compileWith("enum", t.Enum, map[protoreflect.Name]valueCheck{
-			"defined_only": func(v protoreflect.Value) string {
+			"defined_only": func(v protoreflect.Value) *fault.Phrase {
 				return unless(f.Enum().Values().ByNumber(v.Enum()) != nil, "has no value %d", v.Enum())
 			},
-			"not_in": func(v protoreflect.Value) string {
+			"not_in": func(v protoreflect.Value) *fault.Phrase {
 				for _, n := range t.Enum.GetNotIn() {
 					if int32(v.Enum()) == n {
-						return "must be given"
+						return fault.Say("must be given")
 					}
 				}
-				return ""
+				return nil
 			},
 		})
 	case *validate.FieldRules_Bool:
 		compileWith("bool", t.Bool, map[protoreflect.Name]valueCheck{
-			"const": func(v protoreflect.Value) string {
+			"const": func(v protoreflect.Value) *fault.Phrase {
 				return unless(v.Bool() == t.Bool.GetConst(), "must be %t", t.Bool.GetConst())
 			},
 		})
 	case *validate.FieldRules_Uint64:
 		compileWith("uint64", t.Uint64, map[protoreflect.Name]valueCheck{
-			"gt": func(v protoreflect.Value) string {
+			"gt": func(v protoreflect.Value) *fault.Phrase {
 				return unless(v.Uint() > t.Uint64.GetGt(), "must be more than %d", t.Uint64.GetGt())
 			},
 		})
 	case *validate.FieldRules_Uint32:
 		compileWith("uint32", t.Uint32, map[protoreflect.Name]valueCheck{
-			"gt": func(v protoreflect.Value) string {
+			"gt": func(v protoreflect.Value) *fault.Phrase {
 				return unless(v.Uint() > uint64(t.Uint32.GetGt()), "must be more than %d", t.Uint32.GetGt())
 			},
 		})
 	case *validate.FieldRules_Int32:
 		compileWith("int32", t.Int32, map[protoreflect.Name]valueCheck{
-			"gte": func(v protoreflect.Value) string {
+			"gte": func(v protoreflect.Value) *fault.Phrase {
 				return unless(v.Int() >= int64(t.Int32.GetGte()), "must be at least %d", t.Int32.GetGte())
 			},
-			"lte": func(v protoreflect.Value) string {
+			"lte": func(v protoreflect.Value) *fault.Phrase {
 				return unless(v.Int() <= int64(t.Int32.GetLte()), "must be at most %d", t.Int32.GetLte())
 			},
 		})
@@ -307,33 +307,33 @@ func compileScalar(f protoreflect.FieldDescriptor, r *validate.FieldRules) ([]va
 func stringChecks(r *validate.StringRules) map[protoreflect.Name]valueCheck {
 	length := func(v protoreflect.Value) uint64 { return uint64(utf8.RuneCountInString(v.String())) } //nolint:gosec // a length
 	checks := map[protoreflect.Name]valueCheck{
-		"min_len": func(v protoreflect.Value) string {
+		"min_len": func(v protoreflect.Value) *fault.Phrase {
 			return unless(length(v) >= r.GetMinLen(), "needs at least %d characters", r.GetMinLen())
 		},
-		"max_len": func(v protoreflect.Value) string {
+		"max_len": func(v protoreflect.Value) *fault.Phrase {
 			return unless(length(v) <= r.GetMaxLen(), "has more than %d characters", r.GetMaxLen())
 		},
-		"len": func(v protoreflect.Value) string {
+		"len": func(v protoreflect.Value) *fault.Phrase {
 			return unless(length(v) == r.GetLen(), "needs exactly %d characters", r.GetLen())
 		},
-		"max_bytes": func(v protoreflect.Value) string {
+		"max_bytes": func(v protoreflect.Value) *fault.Phrase {
 			return unless(uint64(len(v.String())) <= r.GetMaxBytes(), "is longer than %d bytes", r.GetMaxBytes())
 		},
-		"prefix": func(v protoreflect.Value) string {
+		"prefix": func(v protoreflect.Value) *fault.Phrase {
 			return unless(strings.HasPrefix(v.String(), r.GetPrefix()), "must start with %q", r.GetPrefix())
 		},
-		"email": func(v protoreflect.Value) string {
+		"email": func(v protoreflect.Value) *fault.Phrase {
 			a, err := mail.ParseAddress(v.String())
 			return unless(err == nil && a.Name == "" && a.Address == v.String(), "must be an e-mail address")
 		},
-		"uri_ref": func(v protoreflect.Value) string {
+		"uri_ref": func(v protoreflect.Value) *fault.Phrase {
 			_, err := url.Parse(v.String())
 			return unless(err == nil, "must be a URI or a path")
 		},
 	}
 	if r.HasPattern() {
 		pattern := regexp.MustCompile(r.GetPattern())
-		checks["pattern"] = func(v protoreflect.Value) string {
+		checks["pattern"] = func(v protoreflect.Value) *fault.Phrase {
 			return unless(pattern.MatchString(v.String()), "must match %s", r.GetPattern())
 		}
 	}
@@ -348,16 +348,16 @@ func durationChecks(r *validate.DurationRules) map[protoreflect.Name]valueCheck 
 		return 0
 	}
 	return map[protoreflect.Name]valueCheck{
-		"gt": func(v protoreflect.Value) string {
+		"gt": func(v protoreflect.Value) *fault.Phrase {
 			return unless(of(v) > r.GetGt().AsDuration(), "must be longer than %s", r.GetGt().AsDuration())
 		},
-		"gte": func(v protoreflect.Value) string {
+		"gte": func(v protoreflect.Value) *fault.Phrase {
 			return unless(of(v) >= r.GetGte().AsDuration(), "must be at least %s", r.GetGte().AsDuration())
 		},
-		"lte": func(v protoreflect.Value) string {
+		"lte": func(v protoreflect.Value) *fault.Phrase {
 			return unless(of(v) <= r.GetLte().AsDuration(), "must be at most %s", r.GetLte().AsDuration())
 		},
-		"const": func(v protoreflect.Value) string {
+		"const": func(v protoreflect.Value) *fault.Phrase {
 			return unless(of(v) == r.GetConst().AsDuration(), "must be %s", r.GetConst().AsDuration())
 		},
 	}

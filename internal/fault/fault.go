@@ -43,6 +43,19 @@ type Error struct {
 	Cause error
 }
 
+// Phrase is a part of a sentence that is translated by itself: an argument of a
+// fault, such as the name of a policy.
+type Phrase struct {
+	Text string // English, possibly with fmt verbs
+	Args []any
+}
+
+// Say makes a phrase.
+func Say(text string, args ...any) *Phrase { return &Phrase{Text: text, Args: args} }
+
+// String is the phrase in English.
+func (p *Phrase) String() string { return format(p.Text, p.Args) }
+
 // Error gives the English message, with the id and the cause if there are any.
 func (e *Error) Error() string {
 	s := e.Message()
@@ -56,11 +69,13 @@ func (e *Error) Error() string {
 }
 
 // Message is the English sentence alone.
-func (e *Error) Message() string {
-	if len(e.Args) == 0 {
-		return e.Text
+func (e *Error) Message() string { return format(e.Text, e.Args) }
+
+func format(text string, args []any) string {
+	if len(args) == 0 {
+		return text
 	}
-	return fmt.Sprintf(e.Text, e.Args...)
+	return fmt.Sprintf(text, args...)
 }
 
 // Unwrap gives the cause.

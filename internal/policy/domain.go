@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/gatehouse/gatehouse/internal/fault"
+
 // DomainPolicy says what domains mean for login names and for mail.
 type DomainPolicy struct {
 	// UserLoginMustBeDomain ends every login name in a domain of its organization,
@@ -16,7 +18,7 @@ type DomainPolicy struct {
 var Domain = declareDomain()
 
 func declareDomain() *Kind[DomainPolicy] {
-	k := Declare[DomainPolicy]("policy.domain", "domain policy", IDs{}, nil)
+	k := Declare[DomainPolicy]("policy.domain", fault.Say("domain policy"), IDs{}, nil)
 	k.access = instanceAccess("iam.policy.")
 	return k
 }

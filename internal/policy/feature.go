@@ -49,7 +49,7 @@ type featureValues map[string]json.RawMessage
 
 // features is the row of a level. The system's has no instance.
 var features = &Kind[featureValues]{
-	name: "feature", title: "set of features", elsewhere: "system.feature.",
+	name: "feature", title: fault.Say("set of features"), elsewhere: "system.feature.",
 	access: func(s Scope, verb string) (permission, org string) {
 		if s.Instance == "" {
 			return "system.feature." + verb, ""

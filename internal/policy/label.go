@@ -60,7 +60,7 @@ var (
 )
 
 func declareLabel() *Kind[LabelPolicy] {
-	k := Declare("policy.label", "label policy", IDs{}, (*LabelPolicy).validate)
+	k := Declare("policy.label", fault.Say("label policy"), IDs{}, (*LabelPolicy).validate)
 	k.shadow = activeLabel
 	return k
 }

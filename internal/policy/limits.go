@@ -25,7 +25,7 @@ var limitsReset = eventstore.Declare("limits.reset", func(f *eventstore.Fold, _ 
 })
 
 func declareLimits() *Setting[LimitsDoc] {
-	s := DeclareSetting("limits.set", "limits", "limits", "set of limits", "system.limits.", (*LimitsDoc).validate)
+	s := DeclareSetting("limits.set", "limits", "limits", fault.Say("set of limits"), "system.limits.", (*LimitsDoc).validate)
 	s.kind.elsewhere = "system.limits."
 	return s
 }

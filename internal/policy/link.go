@@ -50,7 +50,7 @@ const (
 var Links = declareLinks()
 
 func declareLinks() *Setting[LinksDoc] {
-	k := &Kind[LinksDoc]{name: "settings.link", title: "list of links", orgs: true, validate: (*LinksDoc).validate}
+	k := &Kind[LinksDoc]{name: "settings.link", title: fault.Say("list of links"), orgs: true, validate: (*LinksDoc).validate}
 	k.access = func(Scope, string) (permission, org string) { return "iam.policy.write", "" }
 	return &Setting[LinksDoc]{
 		kind: k, instance: k.declareResettable("instance.settings.link"), org: k.declareResettable("org.settings.link"),

@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/gatehouse/gatehouse/internal/fault"
+
 // LockoutPolicy says after how many failures a user is locked. Zero attempts
 // mean no limit. Failures of passwords and of one-time codes count apart.
 type LockoutPolicy struct {
@@ -13,4 +15,4 @@ type LockoutPolicy struct {
 func DefaultLockout() LockoutPolicy { return LockoutPolicy{ShowFailures: true} }
 
 // Lockout is the lockout policy.
-var Lockout = Declare[LockoutPolicy]("policy.lockout", "lockout policy", IDs{}, nil)
+var Lockout = Declare[LockoutPolicy]("policy.lockout", fault.Say("lockout policy"), IDs{}, nil)

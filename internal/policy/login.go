@@ -79,7 +79,7 @@ func DefaultLogin() LoginPolicy {
 }
 
 // Login is the login policy.
-var Login = Declare("policy.login", "login policy",
+var Login = Declare("policy.login", fault.Say("login policy"),
 	IDs{Exists: "Dgfb2", Missing: "M0sif", Unchanged: "5M9vdd", NotReset: "GHB37"}, (*LoginPolicy).validate)
 
 func (p *LoginPolicy) validate() error {

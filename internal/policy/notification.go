@@ -1,5 +1,7 @@
 package policy
 
+import "github.com/gatehouse/gatehouse/internal/fault"
+
 // NotificationPolicy says of what users are told.
 type NotificationPolicy struct {
 	PasswordChange bool `json:"passwordChange"`
@@ -9,4 +11,4 @@ type NotificationPolicy struct {
 func DefaultNotification() NotificationPolicy { return NotificationPolicy{PasswordChange: true} }
 
 // Notification is the notification policy.
-var Notification = Declare[NotificationPolicy]("policy.notification", "notification policy", IDs{}, nil)
+var Notification = Declare[NotificationPolicy]("policy.notification", fault.Say("notification policy"), IDs{}, nil)

@@ -29,7 +29,7 @@ var OIDC = declareOIDC()
 
 func declareOIDC() *Kind[OIDCSettings] {
 	k := &Kind[OIDCSettings]{
-		name: "oidc.settings", title: "set of OIDC settings",
+		name: "oidc.settings", title: fault.Say("set of OIDC settings"),
 		validate: (*OIDCSettings).validate, access: instanceAccess("iam."),
 	}
 	k.instance = events[OIDCSettings]{

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
 )
 
 // OrgSettingsDoc is what an organization has of its own apart from policies.
@@ -27,7 +28,7 @@ var OrgSettings = declareOrgSettings()
 
 func declareOrgSettings() *Setting[OrgSettingsDoc] {
 	eventstore.DeclareStream("settings.organization.", orgSettingsStream)
-	k := &Kind[OrgSettingsDoc]{name: "settings.organization", title: "set of organization settings", orgs: true, access: instanceAccess("iam.policy.")}
+	k := &Kind[OrgSettingsDoc]{name: "settings.organization", title: fault.Say("set of organization settings"), orgs: true, access: instanceAccess("iam.policy.")}
 	k.stream = func(s Scope) eventstore.Aggregate {
 		return eventstore.Aggregate{Instance: s.Instance, Type: orgSettingsStream, ID: s.Org, Owner: s.Org}
 	}

@@ -51,8 +51,8 @@ func (p *PartKind[D, P]) Apply(tx *eventstore.Tx, s Scope, payload P) (Details, 
 }
 
 // noOwn is the usual refusal of a part where there is no policy of its own.
-func noOwn(id, title string) func(Scope) error {
+func noOwn(id string, title *fault.Phrase) func(Scope) error {
 	return func(s Scope) error {
-		return fault.NotFound(scopedID(s, id), "There is no own "+title+". Add one first.")
+		return fault.NotFound(scopedID(s, id), "There is no own %s. Add one first.", title)
 	}
 }

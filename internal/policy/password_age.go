@@ -22,7 +22,7 @@ type PasswordAgePolicy struct {
 }
 
 // PasswordAge is the password age policy.
-var PasswordAge = Declare("policy.password.age", "password age policy", IDs{}, (*PasswordAgePolicy).validate)
+var PasswordAge = Declare("policy.password.age", fault.Say("password age policy"), IDs{}, (*PasswordAgePolicy).validate)
 
 func (p *PasswordAgePolicy) validate() error {
 	if p.MaxAgeDays > maxAge || p.ExpireWarnDays > maxAge {

@@ -30,7 +30,7 @@ func DefaultPasswordComplexity() PasswordComplexityPolicy {
 
 // PasswordComplexity is the password complexity policy. It holds for passwords
 // that are set from now on; those that exist stay valid.
-var PasswordComplexity = Declare("policy.password.complexity", "password complexity policy",
+var PasswordComplexity = Declare("policy.password.complexity", fault.Say("password complexity policy"),
 	IDs{}, (*PasswordComplexityPolicy).validate)
 
 func (p *PasswordComplexityPolicy) validate() error {

@@ -48,8 +48,8 @@ type IDs struct {
 
 // Kind is a sort of policy with document D.
 type Kind[D any] struct {
-	name     string // such as "policy.login"
-	title    string // such as "login policy"
+	name     string        // such as "policy.login"
+	title    *fault.Phrase // such as "login policy"
 	ids      IDs
 	validate func(*D) error
 	instance events[D]
@@ -75,7 +75,7 @@ type changes map[string]json.RawMessage
 
 // Declare makes a kind of policy. validate, if not nil, says what is wrong with
 // a document before it is added or changed.
-func Declare[D any](name, title string, ids IDs, validate func(*D) error) *Kind[D] {
+func Declare[D any](name string, title *fault.Phrase, ids IDs, validate func(*D) error) *Kind[D] {
 	k := &Kind[D]{name: name, title: title, ids: ids, validate: validate, orgs: true}
 	declare := func(prefix string) events[D] {
 		return events[D]{
@@ -222,7 +222,7 @@ func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
 		return Details{}, err
 	}
 	if r.exists {
-		return Details{}, fault.AlreadyExists(k.id(s, k.ids.Exists, "exists"), "There is a "+k.title+" already. Change it instead.")
+		return Details{}, fault.AlreadyExists(k.id(s, k.ids.Exists, "exists"), "There is a %s already. Change it instead.", k.title)
 	}
 	if err := k.check(&doc); err != nil {
 		return Details{}, err
@@ -237,7 +237,7 @@ func (k *Kind[D]) Change(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, er
 		return Details{}, err
 	}
 	if !r.exists {
-		return Details{}, fault.NotFound(k.id(s, k.ids.Missing, "missing"), "There is no own "+k.title+". Add one first.")
+		return Details{}, fault.NotFound(k.id(s, k.ids.Missing, "missing"), "There is no own %s. Add one first.", k.title)
 	}
 	c, err := k.edited(r.doc, edit)
 	if err != nil {
@@ -285,7 +285,7 @@ func (k *Kind[D]) whole(doc D, edit func(*D)) (changes, error) {
 }
 
 func (k *Kind[D]) unchanged(s Scope) error {
-	return fault.Precondition(k.id(s, k.ids.Unchanged, "unchanged"), "The "+k.title+" is like this already.")
+	return fault.Precondition(k.id(s, k.ids.Unchanged, "unchanged"), "The %s is like this already.", k.title)
 }
 
 // Set adds the policy or changes it, whichever applies; doc equal to what is
@@ -314,7 +314,7 @@ func (k *Kind[D]) Reset(tx *eventstore.Tx, s Scope) (Details, error) {
 		return Details{}, err
 	}
 	if !r.exists || s.IsDefault() {
-		return Details{}, fault.NotFound(k.id(s, k.ids.NotReset, "not_reset"), "There is no own "+k.title+" to remove.")
+		return Details{}, fault.NotFound(k.id(s, k.ids.NotReset, "not_reset"), "There is no own %s to remove.", k.title)
 	}
 	return k.removed.Emit(tx, k.aggregate(s), eventstore.None{})
 }

@@ -30,7 +30,7 @@ const (
 const LanguagePlaceholder = "{{.Lang}}"
 
 // Privacy is the privacy policy.
-var Privacy = Declare("policy.privacy", "privacy policy", IDs{}, (*PrivacyPolicy).validate)
+var Privacy = Declare("policy.privacy", fault.Say("privacy policy"), IDs{}, (*PrivacyPolicy).validate)
 
 func (p *PrivacyPolicy) validate() error {
 	for _, link := range []string{p.TOSLink, p.PrivacyLink, p.HelpLink, p.DocsLink, p.CustomLink} {

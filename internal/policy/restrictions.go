@@ -16,7 +16,7 @@ type RestrictionsDoc struct {
 }
 
 // Restrictions are an instance's restrictions.
-var Restrictions = DeclareSetting("restrictions.set", "restrictions", "restrictions", "set of restrictions",
+var Restrictions = DeclareSetting("restrictions.set", "restrictions", "restrictions", fault.Say("set of restrictions"),
 	"iam.restrictions.", (*RestrictionsDoc).validate)
 
 // validate also writes the tags in their canonical form.

@@ -95,7 +95,7 @@ const secretGeneratorKey = "generatorType"
 // secretGeneratorRow is the kind that a type has in the table.
 func secretGeneratorRow(t SecretGeneratorType) *Kind[SecretGenerator] {
 	return &Kind[SecretGenerator]{
-		name: "secret.generator." + strconv.Itoa(int(t)), title: "secret generator of this type",
+		name: "secret.generator." + strconv.Itoa(int(t)), title: fault.Say("secret generator of this type"),
 		validate: (*SecretGenerator).validate, access: instanceAccess("iam."), keep: secretGeneratorKey,
 	}
 }

@@ -16,7 +16,7 @@ type SecurityPolicy struct {
 }
 
 // Security is the security policy of instances.
-var Security = DeclareSetting("instance.policy.security.set", "instance", "policy.security", "security policy",
+var Security = DeclareSetting("instance.policy.security.set", "instance", "policy.security", fault.Say("security policy"),
 	"iam.policy.", (*SecurityPolicy).validate)
 
 // maxOrigins keeps the header that carries the origins in bounds.

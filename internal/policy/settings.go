@@ -26,7 +26,7 @@ type settingEvents struct {
 // event, on the instance's aggregate of type aggregate; kind and title name it
 // in the table and to people; who has permission+"write" on the instance may
 // change it.
-func DeclareSetting[D any](event, aggregate, kind, title, permission string, validate func(*D) error) *Setting[D] {
+func DeclareSetting[D any](event, aggregate, kind string, title *fault.Phrase, permission string, validate func(*D) error) *Setting[D] {
 	k := &Kind[D]{name: kind, title: title, validate: validate, access: instanceAccess(permission)}
 	k.stream = func(s Scope) eventstore.Aggregate {
 		return eventstore.Aggregate{Instance: s.Instance, Type: aggregate, ID: s.Instance, Owner: s.Instance}

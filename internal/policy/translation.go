@@ -45,7 +45,7 @@ const textsKind = "hosted_login_translation."
 // texts is the kind that the texts of a language have in the table.
 func texts(locale string) *Kind[Texts] {
 	return &Kind[Texts]{
-		name: textsKind + locale, title: "translation", orgs: true, validate: validateTexts, access: instanceAccess("iam.policy."),
+		name: textsKind + locale, title: fault.Say("translation"), orgs: true, validate: validateTexts, access: instanceAccess("iam.policy."),
 	}
 }
 

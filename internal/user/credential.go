@@ -62,16 +62,23 @@ var (
 
 // credentials is one of the two sorts of credentials, by their table. also
 // narrows the table down.
-type credentials struct{ table, also, id, columns, title string }
+type credentials struct {
+	table, also, id, columns string
+	missing, full            *fault.Error
+}
 
 var (
-	tokens = credentials{"access_tokens", "c.source = ''", "token_id", "scopes", "token"}
-	keys   = credentials{"machine_keys", "1 = 1", "key_id", "kind", "key"}
+	tokens = credentials{
+		"access_tokens", "c.source = ''", "token_id", "scopes",
+		fault.NotFound("USER-token", "The user has no such token."),
+		fault.Exhausted("USER-tokens", "A user can have %d tokens at most. Remove one first.", maxCredentials),
+	}
+	keys = credentials{
+		"machine_keys", "1 = 1", "key_id", "kind",
+		fault.NotFound("USER-key", "The user has no such key."),
+		fault.Exhausted("USER-keys", "A user can have %d keys at most. Remove one first.", maxCredentials),
+	}
 )
-
-func (c credentials) missing() error {
-	return fault.NotFound("USER-"+c.title, "The user has no such "+c.title+".")
-}
 
 // of selects the credentials of a user.
 func (c credentials) of(instance, userID string) *database.Select {
@@ -85,7 +92,7 @@ func (c credentials) room(tx *eventstore.Tx, instance, userID string) error {
 		return err
 	}
 	if n >= maxCredentials {
-		return fault.Exhausted("USER-"+c.title+"s", "A user can have %d of them at most. Remove one first.", maxCredentials)
+		return c.full
 	}
 	return nil
 }
@@ -94,7 +101,7 @@ func (c credentials) exists(tx *eventstore.Tx, instance, userID, id string) erro
 	found := false
 	err := tx.Read(c.of(instance, userID).Where("c."+c.id+" = ?", id).Rows(func(database.Scan) error { found = true; return nil }))
 	if err == nil && !found {
-		err = c.missing()
+		err = c.missing
 	}
 	return err
 }
@@ -229,7 +236,7 @@ func (c credentials) ofUser(ctx context.Context, r database.Reader, instance, or
 func (c credentials) byID(ctx context.Context, r database.Reader, instance, org, userID, id string) (Credential, error) {
 	found, err := c.ofUser(ctx, r, instance, org, userID, database.Page{Limit: 1}, database.Is("c."+c.id, id))
 	if err == nil && len(found.Rows) == 0 {
-		err = c.missing()
+		err = c.missing
 	}
 	if err != nil {
 		return Credential{}, err

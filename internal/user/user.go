@@ -120,6 +120,11 @@ var (
 	errNoOrg   = fault.NotFound("ORG-missing", "There is no such organization.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
 	errSame    = fault.Precondition("USER-unchanged", "The user is like this already.")
+
+	errInactive    = fault.Precondition("USER-state", "The user is inactive already.")
+	errNotInactive = fault.Precondition("USER-state", "The user is not inactive.")
+	errNotActive   = fault.Precondition("USER-state", "The user is not active.")
+	errNotLocked   = fault.Precondition("USER-state", "The user is not locked.")
 )
 
 // Unchanged reports whether err says that the user is as wanted already.
@@ -170,34 +175,34 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 
 // Deactivate stops the user from calling, from the next request on.
 func Deactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return changeState(tx, instance, org, id, Deactivated, "The user is inactive already.", Active, Locked)
+	return changeState(tx, instance, org, id, Deactivated, errInactive, Active, Locked)
 }
 
 // Reactivate ends a deactivation.
 func Reactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return changeState(tx, instance, org, id, Reactivated, "The user is not inactive.", Inactive)
+	return changeState(tx, instance, org, id, Reactivated, errNotInactive, Inactive)
 }
 
 // Lock stops the user from calling until they are unlocked. Who is inactive stays
 // so: to unlock them would let them in.
 func Lock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return changeState(tx, instance, org, id, WasLocked, "The user is not active.", Active)
+	return changeState(tx, instance, org, id, WasLocked, errNotActive, Active)
 }
 
 // Unlock ends a lock.
 func Unlock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return changeState(tx, instance, org, id, Unlocked, "The user is not locked.", Locked)
+	return changeState(tx, instance, org, id, Unlocked, errNotLocked, Locked)
 }
 
 // changeState emits what leads out of one of the states from; in another state
-// the call is refused with a reason.
-func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.Kind[eventstore.None], refusal string, from ...int) (eventstore.Details, error) {
+// the call is refused.
+func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.Kind[eventstore.None], refusal error, from ...int) (eventstore.Details, error) {
 	u, err := lock(tx, instance, org, id, "user.write")
 	if err != nil {
 		return eventstore.Details{}, err
 	}
 	if !slices.Contains(from, u.state) {
-		return eventstore.Details{}, fault.Precondition("USER-state", refusal)
+		return eventstore.Details{}, refusal
 	}
 	return event.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }
