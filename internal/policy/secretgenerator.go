@@ -139,6 +139,14 @@ func (g SecretGenerator) Generate() (string, error) {
 	return crypto.NewCode(alphabet, int(g.Length))
 }
 
+// Lifetime is how long a secret is valid.
+func (g SecretGenerator) Lifetime() time.Duration {
+	if g.Expiry == 0 {
+		return maxLifetime
+	}
+	return g.Expiry
+}
+
 // ChangeSecretGenerator lets edit alter the generator of a type, and refuses
 // where it alters nothing.
 func ChangeSecretGenerator(tx *eventstore.Tx, instance string, t SecretGeneratorType, edit func(*SecretGenerator)) (Details, error) {
