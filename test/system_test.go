@@ -183,7 +183,7 @@ func TestHumanOwner(t *testing.T) {
 	); err != nil {
 		t.Fatal(err)
 	}
-	if ok, err := crypto.PasswordMatches(t.Context(), hash, "Correct-Horse-1"); err != nil || !ok || strings.Contains(payload, "Correct") {
+	if m, err := crypto.PasswordMatches(t.Context(), hash, "Correct-Horse-1"); err != nil || !m.OK || strings.Contains(payload, "Correct") {
 		t.Errorf("the password is kept as %q in %s (%v)", hash, payload, err)
 	}
 	e := eventstore.Event{Type: "user.human.added", Payload: []byte(payload)}

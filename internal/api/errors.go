@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
@@ -39,6 +41,7 @@ type reply struct {
 	kind    fault.Kind
 	id      string
 	message string // translated, with the id
+	more    any    // the detail of the fault
 }
 
 // explain turns err into what the caller sees, and tells the call how it ended:
@@ -52,7 +55,7 @@ func explain(ctx context.Context, err error) reply {
 		f = fault.New(fault.KindDeadline, "", "The caller gave up.")
 	}
 	call := callOf(ctx)
-	r := reply{kind: f.Kind, id: f.ID, message: translate(call.Languages, f)}
+	r := reply{kind: f.Kind, id: f.ID, message: translate(call.Languages, f), more: f.Detail}
 	if f.ID != "" {
 		r.message += " (" + f.ID + ")"
 	}
@@ -60,9 +63,15 @@ func explain(ctx context.Context, err error) reply {
 	return r
 }
 
-func (r reply) detail() *errorpb.ErrorDetail {
+// detail is what programs read of the error, in the message that fits the detail of
+// the fault.
+func (r reply) detail() proto.Message {
 	if r.id == "" {
 		return nil
+	}
+	if failed, ok := r.more.(fault.FailedCheck); ok {
+		attempts := int32(min(failed.Attempts, math.MaxInt32)) //nolint:gosec // see the minimum
+		return &errorpb.CredentialsCheckError{Id: r.id, Message: r.message, FailedAttempts: attempts}
 	}
 	return &errorpb.ErrorDetail{Id: r.id, Message: r.message}
 }

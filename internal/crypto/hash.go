@@ -38,6 +38,9 @@ const (
 	maxStoredHash   = 1 << 10 // bytes
 )
 
+// minSum is the fewest bytes of a hash: fewer are found by trying.
+const minSum = 16
+
 // matcher tells whether a password is the one of a stored hash.
 type matcher func(password string) bool
 
@@ -112,7 +115,7 @@ func argon(key func(password, salt []byte, passes, memory uint32, lanes uint8, s
 		_, err := fmt.Sscanf(parts[1], "m=%d,t=%d,p=%d", &memory, &passes, &lanes)
 		salt, ok1 := decode(parts[2])
 		want, ok2 := decode(parts[3])
-		if err != nil || !ok1 || !ok2 || memory > maxArgonMemory || passes < 1 || passes > maxArgonPasses || lanes < 1 || lanes > maxArgonLanes {
+		if err != nil || !ok1 || !ok2 || len(want) < minSum || memory > maxArgonMemory || passes < 1 || passes > maxArgonPasses || lanes < 1 || lanes > maxArgonLanes {
 			return nil, false
 		}
 		return func(password string) bool {
@@ -140,7 +143,7 @@ func scrypted(stored string) (matcher, bool) {
 	_, err := fmt.Sscanf(parts[0], "ln=%d,r=%d,p=%d", &log2, &r, &p)
 	salt, ok1 := decode(parts[1])
 	want, ok2 := decode(parts[2])
-	if err != nil || !ok1 || !ok2 || log2 < 1 || log2 > 30 || r < 1 || p < 1 || p > maxScryptLanes || r > maxScryptMemory>>7>>log2 {
+	if err != nil || !ok1 || !ok2 || len(want) < minSum || log2 < 1 || log2 > 30 || r < 1 || p < 1 || p > maxScryptLanes || r > maxScryptMemory>>7>>log2 {
 		return nil, false
 	}
 	return func(password string) bool {
@@ -158,7 +161,7 @@ func pbkdf2ed(h func() hash.Hash) func(string) (matcher, bool) {
 		rounds, err := strconv.Atoi(parts[0])
 		salt, ok1 := decode(parts[1])
 		want, ok2 := decode(parts[2])
-		if err != nil || !ok1 || !ok2 || rounds < 1 || rounds > maxPBKDF2Rounds {
+		if err != nil || !ok1 || !ok2 || len(want) < minSum || rounds < 1 || rounds > maxPBKDF2Rounds {
 			return nil, false
 		}
 		return func(password string) bool {

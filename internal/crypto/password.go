@@ -1,15 +1,13 @@
-// Package crypto keeps secrets: it hashes passwords. It knows no table and
-// imports only fault.
 package crypto
 
 import (
 	"context"
 	"crypto/rand"
-	"crypto/subtle"
 	"encoding/base64"
 	"fmt"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 
@@ -26,14 +24,6 @@ const (
 	hashBytes = 32
 )
 
-// The costs that a stored hash may ask for. More would let one that was imported
-// keep a core busy at every login.
-const (
-	maxMemoryKiB = 256 << 10
-	maxPasses    = 16
-	maxLanes     = 16
-)
-
 // MaxPassword is the most bytes that a password may have.
 const MaxPassword = 1024
 
@@ -41,14 +31,20 @@ const MaxPassword = 1024
 // memory, and more of them would only be slower together.
 var places = make(chan struct{}, runtime.GOMAXPROCS(0))
 
-var (
-	errLong = fault.Invalid("PASSWORD-long", "A password has %d bytes at most.", MaxPassword)
-	errBusy = fault.Exhausted("PASSWORD-busy", "Too many passwords are being checked at once. Try again.")
-)
+// maxWait is how long somebody waits for a place. Who would wait longer is sent
+// away, so that what waits does not grow without end.
+const maxWait = time.Second
+
+// ErrBusy says that no place became free in time: nothing was compared.
+var ErrBusy = fault.Exhausted("PASSWORD-busy", "Too many passwords are being checked at once. Try again.")
+
+var errLong = fault.Invalid("PASSWORD-long", "A password has %d bytes at most.", MaxPassword)
+
+// ours begins every hash that HashPassword makes.
+var ours = fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$", argon2.Version, memoryKiB, passes, lanes)
 
 // HashPassword gives the hash to store for a password, as a PHC string. It takes a
-// while, waits for its turn as long as ctx lets it, and must not run in a
-// transaction.
+// while, waits for its turn first, and must not run in a transaction.
 func HashPassword(ctx context.Context, password string) (string, error) {
 	if len(password) > MaxPassword {
 		return "", errLong
@@ -57,62 +53,58 @@ func HashPassword(ctx context.Context, password string) (string, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return "", err
 	}
-	h := phc{memory: memoryKiB, passes: passes, lanes: lanes, salt: salt}
-	var err error
-	h.hash, err = h.of(ctx, password, hashBytes)
-	return h.String(), err
-}
-
-// PasswordMatches reports whether the stored hash is the password's. The same
-// holds for it as for HashPassword.
-func PasswordMatches(ctx context.Context, stored, password string) (bool, error) {
-	h, err := parsePHC(stored)
-	if err != nil || len(password) > MaxPassword {
-		return false, err
+	leave, err := enter(ctx)
+	if err != nil {
+		return "", err
 	}
-	got, err := h.of(ctx, password, len(h.hash))
-	return err == nil && subtle.ConstantTimeCompare(got, h.hash) == 1, err
+	defer leave()
+	b64 := base64.RawStdEncoding.EncodeToString
+	return ours + b64(salt) + "$" + b64(argon2.IDKey([]byte(password), salt, passes, memoryKiB, lanes, hashBytes)), nil
 }
 
-// phc is the content of a string in the PHC format for argon2id.
-type phc struct {
-	memory, passes uint32
-	lanes          uint8
-	salt, hash     []byte
+// Match is what holding a password against a stored hash gave.
+type Match struct {
+	OK bool
+	// Renew: the hash is of another scheme, or of another cost, than ours. Who has
+	// the right password at hand should store a new one.
+	Renew bool
 }
 
-func (h phc) of(ctx context.Context, password string, size int) ([]byte, error) {
+// PasswordMatches holds a password against a stored hash of any scheme that
+// CheckHash accepts. Where there is none, as for a user who does not exist, stored
+// is empty: that takes as long as a hash of ours, and nothing matches it. The same
+// holds for it as for HashPassword.
+func PasswordMatches(ctx context.Context, stored, password string) (Match, error) {
+	there := stored != ""
+	if !there {
+		stored = nobodys
+	}
+	matches, err := parseHash(stored)
+	if err != nil || len(password) > MaxPassword {
+		return Match{}, err
+	}
+	leave, err := enter(ctx)
+	if err != nil {
+		return Match{}, err
+	}
+	defer leave()
+	return Match{OK: matches(password) && there, Renew: !strings.HasPrefix(stored, ours)}, nil
+}
+
+// nobodys is a hash for those who have none.
+var nobodys = ours + strings.Repeat("A", base64.RawStdEncoding.EncodedLen(saltBytes)) + "$" +
+	strings.Repeat("A", base64.RawStdEncoding.EncodedLen(hashBytes))
+
+// enter takes a place, and gives the function that frees it.
+func enter(ctx context.Context) (leave func(), err error) {
+	wait := time.NewTimer(maxWait)
+	defer wait.Stop()
 	select {
 	case places <- struct{}{}:
+		return func() { <-places }, nil
+	case <-wait.C:
+		return nil, ErrBusy
 	case <-ctx.Done():
-		return nil, errBusy.Because(ctx.Err())
+		return nil, ErrBusy.Because(ctx.Err())
 	}
-	defer func() { <-places }()
-	return argon2.IDKey([]byte(password), h.salt, h.passes, h.memory, h.lanes, uint32(size)), nil //nolint:gosec // a few bytes
-}
-
-func (h phc) String() string {
-	b64 := base64.RawStdEncoding.EncodeToString
-	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, h.memory, h.passes, h.lanes, b64(h.salt), b64(h.hash))
-}
-
-func parsePHC(s string) (h phc, err error) {
-	unknown := fmt.Errorf("crypto: no hash that this version can check: %.10q", s)
-	parts := strings.Split(s, "$")
-	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
-		return h, unknown
-	}
-	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &h.memory, &h.passes, &h.lanes); err != nil {
-		return h, unknown
-	}
-	if h.salt, err = base64.RawStdEncoding.DecodeString(parts[4]); err != nil {
-		return h, unknown
-	}
-	if h.hash, err = base64.RawStdEncoding.DecodeString(parts[5]); err != nil {
-		return h, unknown
-	}
-	if h.memory > maxMemoryKiB || h.passes < 1 || h.passes > maxPasses || h.lanes < 1 || h.lanes > maxLanes || len(h.hash) < 16 || len(h.hash) > 64 {
-		return h, unknown
-	}
-	return h, nil
 }

@@ -88,6 +88,12 @@ func ForGood(ctx context.Context) context.Context {
 	return WithOrigin(ctx, o)
 }
 
+// IsDryRun reports whether the transactions that run with the context are rolled back.
+func IsDryRun(ctx context.Context) bool {
+	o, _ := ctx.Value(originKey{}).(Origin)
+	return o.DryRun
+}
+
 // Store opens transactions on the ledger.
 type Store struct {
 	db    *database.DB

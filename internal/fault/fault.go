@@ -39,6 +39,9 @@ type Error struct {
 	ID   string // stable, such as "Org-3M9od"; empty where the wire knows none
 	Text string // an English sentence, possibly with fmt verbs
 	Args []any
+	// Detail says more to programs, in a type that the protocol layers know; nil
+	// where id and message are all.
+	Detail any
 	// Cause is logged and never sent.
 	Cause error
 }
@@ -92,6 +95,18 @@ func (e *Error) Is(target error) bool {
 func (e *Error) Because(cause error) *Error {
 	c := *e
 	c.Cause = cause
+	return &c
+}
+
+// FailedCheck is the detail of a fault that says that a secret was wrong.
+type FailedCheck struct {
+	Attempts uint64 // so often in succession, this time included
+}
+
+// With returns a copy of e that carries detail.
+func (e *Error) With(detail any) *Error {
+	c := *e
+	c.Detail = detail
 	return &c
 }
 

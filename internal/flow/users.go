@@ -130,12 +130,13 @@ func UserByID(ctx context.Context, r database.Reader, s eventstore.Scope, id str
 }
 
 // ScopeOf gives the organization of a user that a call is about. Who is no member
-// of it learns nothing: they are told the same as about a user that never was.
+// of it and not that user learns nothing: they are told the same as about a user that
+// never was.
 func ScopeOf(ctx context.Context, r database.Reader, id string) (eventstore.Scope, error) {
 	c := authz.From(ctx)
 	s, found := eventstore.Scope{Instance: c.Instance}, false
 	err := r.Read(ctx, database.One(&found, "SELECT org_id FROM users WHERE instance_id = ? AND user_id = ?", []any{s.Instance, id}, &s.Org))
-	if err == nil && (!found || !c.Within(s.Org)) {
+	if err == nil && (!found || c.UserID != id && !c.Within(s.Org)) {
 		err = errNoPerson
 	}
 	return s, err

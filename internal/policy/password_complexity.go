@@ -5,6 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
 
@@ -40,7 +41,8 @@ func (p *PasswordComplexityPolicy) validate() error {
 	return nil
 }
 
-// Check says what a password lacks.
+// Check says what a password lacks. Whatever the policy demands, one that everybody
+// tries first is refused.
 func (p *PasswordComplexityPolicy) Check(password string) error {
 	has := func(is func(rune) bool) bool { return strings.ContainsFunc(password, is) }
 	symbol := func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsNumber(r) }
@@ -56,5 +58,9 @@ func (p *PasswordComplexityPolicy) Check(password string) error {
 	case p.HasSymbol && !has(symbol):
 		return fault.Invalid("PASSWORD-symbol", "The password must contain a symbol: a character that is no letter and no number.")
 	}
-	return nil
+	common, err := crypto.CommonPassword(password)
+	if err == nil && common {
+		err = fault.Invalid("PASSWORD-common", "This is one of the passwords that are tried first, or one with other digits: choose another one.")
+	}
+	return err
 }

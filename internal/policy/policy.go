@@ -6,7 +6,7 @@
 // the scope's prefix: "org.policy.login.changed", "instance.policy.login.changed".
 // An added event holds the document, a changed event only the keys that changed.
 //
-// policy imports authz, eventstore, database and fault.
+// policy imports authz, crypto, eventstore, database and fault.
 package policy
 
 import (

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -117,6 +118,33 @@ func (g *SecretGenerator) validate() error {
 		return fault.Invalid("SECRETGEN-expiry", "The expiry cannot be negative or longer than %d days.", maxAge)
 	}
 	return nil
+}
+
+// Generate makes a secret as g says.
+func (g SecretGenerator) Generate() (string, error) {
+	alphabet := ""
+	for _, part := range []struct {
+		included bool
+		letters  string
+	}{
+		{g.IncludeLowerLetters, crypto.LowerLetters},
+		{g.IncludeUpperLetters, crypto.UpperLetters},
+		{g.IncludeDigits, crypto.Digits},
+		{g.IncludeSymbols, crypto.Symbols},
+	} {
+		if part.included {
+			alphabet += part.letters
+		}
+	}
+	return crypto.NewCode(alphabet, int(g.Length))
+}
+
+// Lifetime is how long a secret is valid.
+func (g SecretGenerator) Lifetime() time.Duration {
+	if g.Expiry == 0 {
+		return maxLifetime
+	}
+	return g.Expiry
 }
 
 // ChangeSecretGenerator lets edit alter the generator of a type, and refuses

@@ -204,9 +204,11 @@ func TestPasswordComplexityCheck(t *testing.T) {
 	for password, want := range map[string][2]bool{ // good enough for the strict and for the lax one
 		"Correct-Horse-1": {true, true}, "Äbcdefg1!": {true, true}, "Abcde 1f": {true, true}, "Abcde1!": {false, true}, "correct-horse-1": {false, true},
 		"CORRECT-HORSE-1": {false, true}, "Correct-Horse": {false, true}, "CorrectHorse1": {false, true}, "ab": {false, false}, "äö": {false, false}, "": {false, false},
+		"PassWord2024": {false, false}, "P@ssw0rd1": {false, false},
 	} {
 		if got := [2]bool{strict.Check(password) == nil, lax.Check(password) == nil}; got != want {
 			t.Errorf("%q: %v, want %v", password, got, want)
 		}
 	}
+	refused(t, strict.Check("P@ssw0rd1"), "PASSWORD-common")
 }

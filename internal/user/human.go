@@ -70,6 +70,7 @@ var (
 	errHuman    = fault.Invalid("USER-human", "A human needs a user name; it and the other names have %d characters at most.", maxName)
 	errEmail    = fault.Invalid("USER-email", "An email address is like name@example.com, of %d bytes at most.", maxName)
 	errLanguage = fault.Invalid("USER-language", "The preferred language must be a language tag, such as en or de-CH.")
+	errNoHuman  = fault.Precondition("USER-no-human", "This is not a human user.")
 	errPassword = fault.Precondition("USER-password", "Give a password: this version cannot mail a code by which to set one.")
 )
 
@@ -130,7 +131,7 @@ func VerifyEmail(tx *eventstore.Tx, instance, org, id string) (eventstore.Detail
 	case err != nil:
 		return eventstore.Details{}, err
 	case u.kind != KindHuman:
-		return eventstore.Details{}, fault.Precondition("USER-no-human", "This is not a human user.")
+		return eventstore.Details{}, errNoHuman
 	}
 	return EmailVerified.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }

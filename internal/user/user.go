@@ -149,7 +149,8 @@ type stored struct {
 	secret bool
 }
 
-// lock holds a user of the organization and checks the caller's permission.
+// lock holds a user of the organization and checks the caller's permission, where
+// there is one to check.
 func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, error) {
 	var s stored
 	var found bool
@@ -164,8 +165,10 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 		return s, err
 	}
 	s.AccessTokenType, s.secret = int32(tokenType), secret != "" //nolint:gosec // a small number
-	if err := authz.Require(tx.Context(), permission, org); err != nil {
-		return s, err
+	if permission != "" {
+		if err := authz.Require(tx.Context(), permission, org); err != nil {
+			return s, err
+		}
 	}
 	if !found {
 		return s, errMissing
@@ -189,8 +192,9 @@ func Lock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, erro
 	return changeState(tx, instance, org, id, WasLocked, errNotActive, Active)
 }
 
-// Unlock ends a lock.
+// Unlock ends a lock. The user can try every secret anew.
 func Unlock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	resetAll(tx, instance, id)
 	return changeState(tx, instance, org, id, Unlocked, errNotLocked, Locked)
 }
 
@@ -238,7 +242,15 @@ func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, er
 	if err != nil {
 		return eventstore.Details{}, err
 	}
+	forget(tx, instance, id)
 	return Removed.Emit(tx, aggregate(instance, org, id), named{u.UserName})
+}
+
+// forget deletes what is kept of a user besides the log: somebody else may get the
+// id one day.
+func forget(tx *eventstore.Tx, instance, id string) {
+	resetAll(tx, instance, id)
+	codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = ?", instance, id)
 }
 
 // RemoveSomeOf ends at most so many users of an organization that is gone, and
@@ -258,6 +270,7 @@ func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint6
 		return 0, err
 	}
 	for i, id := range ids {
+		forget(tx, instance, id)
 		if _, err := Removed.Emit(tx, aggregate(instance, org, id), named{names[i]}); err != nil {
 			return 0, err
 		}

@@ -7,17 +7,22 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/metadata"
+	"github.com/gatehouse/gatehouse/internal/user"
 )
 
-// Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+// Handlers answers the service from a store, whose secrets are in a vault.
+type Handlers struct {
+	store *eventstore.Store
+	vault *crypto.Vault
+}
 
 // Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
+func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
+	h := &Handlers{store: store, vault: vault}
 	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: []api.RPC{
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
@@ -26,6 +31,7 @@ func Service(store *eventstore.Store) api.Service {
 		api.Unary("GetSupportedLanguages", supportedLanguages),
 		api.Unary("Healthz", healthz),
 		api.Unary("GetMyUser", h.getMyUser),
+		api.Unary("UpdateMyPassword", h.updateMyPassword),
 		api.Unary("ListMyMetadata", h.listMyMetadata),
 		api.Unary("GetMyMetadata", h.getMyMetadata),
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
@@ -46,6 +52,12 @@ func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.G
 	c := authz.From(ctx)
 	u, err := flow.UserByID(ctx, h.store, eventstore.Scope{Instance: c.Instance, Org: c.HomeOrg}, c.UserID)
 	return &pb.GetMyUserResponse{User: api.User(u)}, err
+}
+
+func (h *Handlers) updateMyPassword(ctx context.Context, r *pb.UpdateMyPasswordRequest) (*pb.UpdateMyPasswordResponse, error) {
+	c := authz.From(ctx)
+	d, err := user.ChangePassword(ctx, h.store, h.vault, user.Ref{Instance: c.Instance, UserID: c.UserID}, r.GetOldPassword(), r.GetNewPassword(), false)
+	return &pb.UpdateMyPasswordResponse{Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) listMyMetadata(ctx context.Context, r *pb.ListMyMetadataRequest) (*pb.ListMyMetadataResponse, error) {

@@ -39,11 +39,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How the code is sent.
 type SendHumanResetPasswordNotificationRequest_Type int32
 
 const (
+	// By mail.
 	SendHumanResetPasswordNotificationRequest_TYPE_EMAIL SendHumanResetPasswordNotificationRequest_Type = 0
-	SendHumanResetPasswordNotificationRequest_TYPE_SMS   SendHumanResetPasswordNotificationRequest_Type = 1
+	// By SMS.
+	SendHumanResetPasswordNotificationRequest_TYPE_SMS SendHumanResetPasswordNotificationRequest_Type = 1
 )
 
 // Enum value maps for SendHumanResetPasswordNotificationRequest_Type.
@@ -3683,10 +3686,13 @@ func (x *RemoveHumanAvatarResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of SetHumanInitialPassword.
 type SetHumanInitialPasswordRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Password      string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The password, 1 to 72 characters, as the password complexity policy asks for.
+	Password      string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3735,9 +3741,11 @@ func (x *SetHumanInitialPasswordRequest) GetPassword() string {
 	return ""
 }
 
+// The answer to SetHumanInitialPassword.
 type SetHumanInitialPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3779,11 +3787,15 @@ func (x *SetHumanInitialPasswordResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of SetHumanPassword.
 type SetHumanPasswordRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	UserId           string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Password         string                 `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	NoChangeRequired bool                   `protobuf:"varint,3,opt,name=no_change_required,json=noChangeRequired,proto3" json:"no_change_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The password, 1 to 72 characters, as the password complexity policy asks for.
+	Password string `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// True lets the user keep the password; otherwise they must replace it at the next login.
+	NoChangeRequired bool `protobuf:"varint,3,opt,name=no_change_required,json=noChangeRequired,proto3" json:"no_change_required,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -3839,9 +3851,11 @@ func (x *SetHumanPasswordRequest) GetNoChangeRequired() bool {
 	return false
 }
 
+// The answer to SetHumanPassword.
 type SetHumanPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3883,9 +3897,12 @@ func (x *SetHumanPasswordResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of SendHumanResetPasswordNotification.
 type SendHumanResetPasswordNotificationRequest struct {
-	state         protoimpl.MessageState                         `protogen:"open.v1"`
-	UserId        string                                         `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// How the code is sent; absent: by mail.
 	Type          SendHumanResetPasswordNotificationRequest_Type `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.management.v1.SendHumanResetPasswordNotificationRequest_Type" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3935,9 +3952,11 @@ func (x *SendHumanResetPasswordNotificationRequest) GetType() SendHumanResetPass
 	return SendHumanResetPasswordNotificationRequest_TYPE_EMAIL
 }
 
+// The answer to SendHumanResetPasswordNotification.
 type SendHumanResetPasswordNotificationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

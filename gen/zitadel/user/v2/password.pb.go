@@ -22,12 +22,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How something is sent to a user.
 type NotificationType int32
 
 const (
+	// By mail.
 	NotificationType_NOTIFICATION_TYPE_Unspecified NotificationType = 0
-	NotificationType_NOTIFICATION_TYPE_Email       NotificationType = 1
-	NotificationType_NOTIFICATION_TYPE_SMS         NotificationType = 2
+	// By mail.
+	NotificationType_NOTIFICATION_TYPE_Email NotificationType = 1
+	// By SMS.
+	NotificationType_NOTIFICATION_TYPE_SMS NotificationType = 2
 )
 
 // Enum value maps for NotificationType.
@@ -181,12 +185,16 @@ func (x *HashedPassword) GetChangeRequired() bool {
 	return false
 }
 
+// How the code of a password reset is sent.
 type SendPasswordResetLink struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	NotificationType NotificationType       `protobuf:"varint,1,opt,name=notification_type,json=notificationType,proto3,enum=zitadel.user.v2.NotificationType" json:"notification_type,omitempty"`
-	UrlTemplate      *string                `protobuf:"bytes,2,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By mail or by SMS; absent: by mail.
+	NotificationType NotificationType `protobuf:"varint,1,opt,name=notification_type,json=notificationType,proto3,enum=zitadel.user.v2.NotificationType" json:"notification_type,omitempty"`
+	// The address of the link in the message, 1 to 200 characters: an http or https address in which
+	// {{.UserID}}, {{.OrgID}} and {{.Code}} are filled in. Absent: our own page.
+	UrlTemplate   *string `protobuf:"bytes,2,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SendPasswordResetLink) Reset() {
@@ -233,6 +241,7 @@ func (x *SendPasswordResetLink) GetUrlTemplate() string {
 	return ""
 }
 
+// Asks for the code of a password reset to be returned.
 type ReturnPasswordResetCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

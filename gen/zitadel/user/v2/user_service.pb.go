@@ -5053,9 +5053,11 @@ func (x *RemoveIDPLinkResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of PasswordReset.
 type PasswordResetRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Types that are valid to be assigned to Medium:
 	//
 	//	*PasswordResetRequest_SendLink
@@ -5132,10 +5134,12 @@ type isPasswordResetRequest_Medium interface {
 }
 
 type PasswordResetRequest_SendLink struct {
+	// The code is sent, which is also done where neither is given: by mail.
 	SendLink *SendPasswordResetLink `protobuf:"bytes,2,opt,name=send_link,json=sendLink,proto3,oneof"`
 }
 
 type PasswordResetRequest_ReturnCode struct {
+	// The code is returned, for the caller to pass on.
 	ReturnCode *ReturnPasswordResetCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -5143,10 +5147,13 @@ func (*PasswordResetRequest_SendLink) isPasswordResetRequest_Medium() {}
 
 func (*PasswordResetRequest_ReturnCode) isPasswordResetRequest_Medium() {}
 
+// The answer to PasswordReset.
 type PasswordResetResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Details          *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	VerificationCode *string                `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The code, where it was to be returned.
+	VerificationCode *string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -5195,10 +5202,13 @@ func (x *PasswordResetResponse) GetVerificationCode() string {
 	return ""
 }
 
+// The request of SetPassword.
 type SetPasswordRequest struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	UserId      string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	NewPassword *Password              `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The password that holds from now on.
+	NewPassword *Password `protobuf:"bytes,2,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*SetPasswordRequest_CurrentPassword
@@ -5282,10 +5292,12 @@ type isSetPasswordRequest_Verification interface {
 }
 
 type SetPasswordRequest_CurrentPassword struct {
+	// The present password, 1 to 200 characters.
 	CurrentPassword string `protobuf:"bytes,3,opt,name=current_password,json=currentPassword,proto3,oneof"`
 }
 
 type SetPasswordRequest_VerificationCode struct {
+	// The code of a password reset, 1 to 20 characters.
 	VerificationCode string `protobuf:"bytes,4,opt,name=verification_code,json=verificationCode,proto3,oneof"`
 }
 
@@ -5293,9 +5305,11 @@ func (*SetPasswordRequest_CurrentPassword) isSetPasswordRequest_Verification() {
 
 func (*SetPasswordRequest_VerificationCode) isSetPasswordRequest_Verification() {}
 
+// The answer to SetPassword.
 type SetPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
