@@ -1540,8 +1540,9 @@ func (*GetSMTPConfigRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SmtpConfig    *v13.SMTPConfig        `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mail server.
+	SmtpConfig    *v13.SMTPConfig `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1584,8 +1585,9 @@ func (x *GetSMTPConfigResponse) GetSmtpConfig() *v13.SMTPConfig {
 }
 
 type GetSMTPConfigByIdRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1628,8 +1630,9 @@ func (x *GetSMTPConfigByIdRequest) GetId() string {
 }
 
 type GetSMTPConfigByIdResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SmtpConfig    *v13.SMTPConfig        `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mail server.
+	SmtpConfig    *v13.SMTPConfig `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1672,8 +1675,9 @@ func (x *GetSMTPConfigByIdResponse) GetSmtpConfig() *v13.SMTPConfig {
 }
 
 type ListSMTPConfigsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page of the list.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1716,9 +1720,11 @@ func (x *ListSMTPConfigsRequest) GetQuery() *v1.ListQuery {
 }
 
 type ListSMTPConfigsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.SMTPConfig      `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The providers of this page.
+	Result        []*v13.SMTPConfig `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1768,17 +1774,26 @@ func (x *ListSMTPConfigsResponse) GetResult() []*v13.SMTPConfig {
 }
 
 type AddSMTPConfigRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password       string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// What people call the provider.
+	Description   string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddSMTPConfigRequest) Reset() {
@@ -1868,9 +1883,11 @@ func (x *AddSMTPConfigRequest) GetDescription() string {
 }
 
 type AddSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1920,18 +1937,28 @@ func (x *AddSMTPConfigResponse) GetId() string {
 }
 
 type UpdateSMTPConfigRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Password       string                 `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
-	Id             string                 `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateSMTPConfigRequest) Reset() {
@@ -2028,8 +2055,9 @@ func (x *UpdateSMTPConfigRequest) GetId() string {
 }
 
 type UpdateSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2072,9 +2100,11 @@ func (x *UpdateSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type UpdateSMTPConfigPasswordRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2124,8 +2154,9 @@ func (x *UpdateSMTPConfigPasswordRequest) GetId() string {
 }
 
 type UpdateSMTPConfigPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2168,8 +2199,9 @@ func (x *UpdateSMTPConfigPasswordResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type ActivateSMTPConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2212,8 +2244,9 @@ func (x *ActivateSMTPConfigRequest) GetId() string {
 }
 
 type ActivateSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2256,8 +2289,9 @@ func (x *ActivateSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type DeactivateSMTPConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2300,8 +2334,9 @@ func (x *DeactivateSMTPConfigRequest) GetId() string {
 }
 
 type DeactivateSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2344,8 +2379,9 @@ func (x *DeactivateSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type RemoveSMTPConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2388,8 +2424,9 @@ func (x *RemoveSMTPConfigRequest) GetId() string {
 }
 
 type RemoveSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2432,9 +2469,11 @@ func (x *RemoveSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type TestSMTPConfigByIdRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2520,17 +2559,26 @@ func (*TestSMTPConfigByIdResponse) Descriptor() ([]byte, []int) {
 }
 
 type TestSMTPConfigRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress   string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName      string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls             bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host            string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User            string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password        string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
-	Id              string                 `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	// The stored mail server whose secret is used where none is given; empty for none.
+	Id            string `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TestSMTPConfigRequest) Reset() {
@@ -2692,8 +2740,9 @@ func (*GetEmailProviderRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Config        *v13.EmailProvider     `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Config        *v13.EmailProvider `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2736,8 +2785,9 @@ func (x *GetEmailProviderResponse) GetConfig() *v13.EmailProvider {
 }
 
 type GetEmailProviderByIdRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2780,8 +2830,9 @@ func (x *GetEmailProviderByIdRequest) GetId() string {
 }
 
 type GetEmailProviderByIdResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Config        *v13.EmailProvider     `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Config        *v13.EmailProvider `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2824,8 +2875,9 @@ func (x *GetEmailProviderByIdResponse) GetConfig() *v13.EmailProvider {
 }
 
 type ListEmailProvidersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page of the list.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2868,9 +2920,11 @@ func (x *ListEmailProvidersRequest) GetQuery() *v1.ListQuery {
 }
 
 type ListEmailProvidersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.EmailProvider   `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The providers of this page.
+	Result        []*v13.EmailProvider `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2920,15 +2974,24 @@ func (x *ListEmailProvidersResponse) GetResult() []*v13.EmailProvider {
 }
 
 type AddEmailProviderSMTPRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password       string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*AddEmailProviderSMTPRequest_None
@@ -3064,14 +3127,17 @@ type isAddEmailProviderSMTPRequest_Auth interface {
 }
 
 type AddEmailProviderSMTPRequest_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,9,opt,name=none,proto3,oneof"`
 }
 
 type AddEmailProviderSMTPRequest_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,10,opt,name=plain,proto3,oneof"`
 }
 
 type AddEmailProviderSMTPRequest_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,11,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -3118,8 +3184,9 @@ func (*SMTPNoAuth) Descriptor() ([]byte, []int) {
 }
 
 type SMTPPlainAuth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password      string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3162,9 +3229,11 @@ func (x *SMTPPlainAuth) GetPassword() string {
 }
 
 type SMTPXOAuth2Auth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenEndpoint string                 `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
-	Scopes        []string               `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The https address that gives tokens.
+	TokenEndpoint string `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
+	// What the token is to be good for.
+	Scopes []string `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Types that are valid to be assigned to OAuth2Type:
 	//
 	//	*SMTPXOAuth2Auth_ClientCredentials_
@@ -3238,15 +3307,18 @@ type isSMTPXOAuth2Auth_OAuth2Type interface {
 }
 
 type SMTPXOAuth2Auth_ClientCredentials_ struct {
+	// The client that asks for the token.
 	ClientCredentials *SMTPXOAuth2Auth_ClientCredentials `protobuf:"bytes,3,opt,name=client_credentials,json=clientCredentials,proto3,oneof"`
 }
 
 func (*SMTPXOAuth2Auth_ClientCredentials_) isSMTPXOAuth2Auth_OAuth2Type() {}
 
 type AddEmailProviderSMTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3296,16 +3368,26 @@ func (x *AddEmailProviderSMTPResponse) GetId() string {
 }
 
 type UpdateEmailProviderSMTPRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Password       string                 `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
-	Id             string                 `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*UpdateEmailProviderSMTPRequest_None
@@ -3448,14 +3530,17 @@ type isUpdateEmailProviderSMTPRequest_Auth interface {
 }
 
 type UpdateEmailProviderSMTPRequest_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,10,opt,name=none,proto3,oneof"`
 }
 
 type UpdateEmailProviderSMTPRequest_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,11,opt,name=plain,proto3,oneof"`
 }
 
 type UpdateEmailProviderSMTPRequest_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,12,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -3466,8 +3551,9 @@ func (*UpdateEmailProviderSMTPRequest_Plain) isUpdateEmailProviderSMTPRequest_Au
 func (*UpdateEmailProviderSMTPRequest_Xoauth2) isUpdateEmailProviderSMTPRequest_Auth() {}
 
 type UpdateEmailProviderSMTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3510,9 +3596,11 @@ func (x *UpdateEmailProviderSMTPResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type UpdateEmailProviderSMTPPasswordRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3562,8 +3650,9 @@ func (x *UpdateEmailProviderSMTPPasswordRequest) GetId() string {
 }
 
 type UpdateEmailProviderSMTPPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3606,9 +3695,13 @@ func (x *UpdateEmailProviderSMTPPasswordResponse) GetDetails() *v1.ObjectDetails
 }
 
 type AddEmailProviderHTTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3658,10 +3751,13 @@ func (x *AddEmailProviderHTTPRequest) GetDescription() string {
 }
 
 type AddEmailProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	SigningKey    string                 `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    string `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3718,11 +3814,17 @@ func (x *AddEmailProviderHTTPResponse) GetSigningKey() string {
 }
 
 type UpdateEmailProviderHTTPRequest struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Id                   string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Endpoint             string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description          string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	ExpirationSigningKey *durationpb.Duration   `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Zero to replace the signing key at once; left out to keep it.
+	ExpirationSigningKey *durationpb.Duration `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -3786,9 +3888,11 @@ func (x *UpdateEmailProviderHTTPRequest) GetExpirationSigningKey() *durationpb.D
 }
 
 type UpdateEmailProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SigningKey    *string                `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    *string `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3838,8 +3942,9 @@ func (x *UpdateEmailProviderHTTPResponse) GetSigningKey() string {
 }
 
 type ActivateEmailProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3882,8 +3987,9 @@ func (x *ActivateEmailProviderRequest) GetId() string {
 }
 
 type ActivateEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3926,8 +4032,9 @@ func (x *ActivateEmailProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type DeactivateEmailProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3970,8 +4077,9 @@ func (x *DeactivateEmailProviderRequest) GetId() string {
 }
 
 type DeactivateEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4014,8 +4122,9 @@ func (x *DeactivateEmailProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type RemoveEmailProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4058,8 +4167,9 @@ func (x *RemoveEmailProviderRequest) GetId() string {
 }
 
 type RemoveEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4102,9 +4212,11 @@ func (x *RemoveEmailProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type TestEmailProviderSMTPByIdRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -4190,15 +4302,24 @@ func (*TestEmailProviderSMTPByIdResponse) Descriptor() ([]byte, []int) {
 }
 
 type TestEmailProviderSMTPRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress   string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName      string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls             bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host            string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User            string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password        string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
-	Id              string                 `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	// The stored mail server whose secret is used where none is given; empty for none.
+	Id string `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*TestEmailProviderSMTPRequest_None
@@ -4334,14 +4455,17 @@ type isTestEmailProviderSMTPRequest_Auth interface {
 }
 
 type TestEmailProviderSMTPRequest_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,9,opt,name=none,proto3,oneof"`
 }
 
 type TestEmailProviderSMTPRequest_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,10,opt,name=plain,proto3,oneof"`
 }
 
 type TestEmailProviderSMTPRequest_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,11,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -4388,8 +4512,9 @@ func (*TestEmailProviderSMTPResponse) Descriptor() ([]byte, []int) {
 }
 
 type ListSMSProvidersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page of the list.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4432,9 +4557,11 @@ func (x *ListSMSProvidersRequest) GetQuery() *v1.ListQuery {
 }
 
 type ListSMSProvidersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.SMSProvider     `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The providers of this page.
+	Result        []*v13.SMSProvider `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4484,8 +4611,9 @@ func (x *ListSMSProvidersResponse) GetResult() []*v13.SMSProvider {
 }
 
 type GetSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4528,8 +4656,9 @@ func (x *GetSMSProviderRequest) GetId() string {
 }
 
 type GetSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Config        *v13.SMSProvider       `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Config        *v13.SMSProvider `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4572,12 +4701,17 @@ func (x *GetSMSProviderResponse) GetConfig() *v13.SMSProvider {
 }
 
 type AddSMSProviderTwilioRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Sid              string                 `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
-	Token            string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
-	SenderNumber     string                 `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
-	Description      string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	VerifyServiceSid string                 `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The SID of the account at Twilio.
+	Sid string `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
+	// The account's token. It is never shown.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// The number that SMS come from.
+	SenderNumber string `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// The SID of a verification service. It is kept and shown; codes are sent as ordinary SMS.
+	VerifyServiceSid string `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -4648,9 +4782,11 @@ func (x *AddSMSProviderTwilioRequest) GetVerifyServiceSid() string {
 }
 
 type AddSMSProviderTwilioResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4700,12 +4836,17 @@ func (x *AddSMSProviderTwilioResponse) GetId() string {
 }
 
 type UpdateSMSProviderTwilioRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Sid              string                 `protobuf:"bytes,2,opt,name=sid,proto3" json:"sid,omitempty"`
-	SenderNumber     string                 `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
-	Description      string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	VerifyServiceSid string                 `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The SID of the account at Twilio.
+	Sid string `protobuf:"bytes,2,opt,name=sid,proto3" json:"sid,omitempty"`
+	// The number that SMS come from.
+	SenderNumber string `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// The SID of a verification service. It is kept and shown; codes are sent as ordinary SMS.
+	VerifyServiceSid string `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -4776,8 +4917,9 @@ func (x *UpdateSMSProviderTwilioRequest) GetVerifyServiceSid() string {
 }
 
 type UpdateSMSProviderTwilioResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4820,9 +4962,11 @@ func (x *UpdateSMSProviderTwilioResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type UpdateSMSProviderTwilioTokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The account's token. It is never shown.
+	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4872,8 +5016,9 @@ func (x *UpdateSMSProviderTwilioTokenRequest) GetToken() string {
 }
 
 type UpdateSMSProviderTwilioTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4916,9 +5061,13 @@ func (x *UpdateSMSProviderTwilioTokenResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type AddSMSProviderHTTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4968,10 +5117,13 @@ func (x *AddSMSProviderHTTPRequest) GetDescription() string {
 }
 
 type AddSMSProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	SigningKey    string                 `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    string `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5028,11 +5180,17 @@ func (x *AddSMSProviderHTTPResponse) GetSigningKey() string {
 }
 
 type UpdateSMSProviderHTTPRequest struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Id                   string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Endpoint             string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description          string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	ExpirationSigningKey *durationpb.Duration   `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Zero to replace the signing key at once; left out to keep it.
+	ExpirationSigningKey *durationpb.Duration `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -5096,9 +5254,11 @@ func (x *UpdateSMSProviderHTTPRequest) GetExpirationSigningKey() *durationpb.Dur
 }
 
 type UpdateSMSProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SigningKey    *string                `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    *string `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5148,8 +5308,9 @@ func (x *UpdateSMSProviderHTTPResponse) GetSigningKey() string {
 }
 
 type ActivateSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5192,8 +5353,9 @@ func (x *ActivateSMSProviderRequest) GetId() string {
 }
 
 type ActivateSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5236,8 +5398,9 @@ func (x *ActivateSMSProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type DeactivateSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5280,8 +5443,9 @@ func (x *DeactivateSMSProviderRequest) GetId() string {
 }
 
 type DeactivateSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5324,8 +5488,9 @@ func (x *DeactivateSMSProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type RemoveSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5368,8 +5533,9 @@ func (x *RemoveSMSProviderRequest) GetId() string {
 }
 
 type RemoveSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24557,9 +24723,11 @@ func (x *GetRestrictionsResponse) GetAllowedLanguages() []string {
 }
 
 type SMTPXOAuth2Auth_ClientCredentials struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret  string                 `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the client.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret of the client. It is never shown.
+	ClientSecret  string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
