@@ -36,7 +36,7 @@ var pages = map[message.Kind]string{
 }
 
 // compose makes the content of a message.
-func compose(f facts, m message.Message) (content, error) {
+func compose(f facts, m message.Message) content {
 	c := content{
 		Language: f.language, Primary: f.label.PrimaryColor, Background: f.label.BackgroundColor, Font: f.label.FontColor,
 		values: values(f, m), URL: link(f, m),
@@ -47,7 +47,10 @@ func compose(f facts, m message.Message) (content, error) {
 	} {
 		*part = policy.Fill(f.text[key], c.values)
 	}
-	return c, nil
+	if m.Channel == message.SMS && c.URL != "" { // It has no button.
+		c.Text += "\n" + c.URL
+	}
+	return c
 }
 
 // values are what placeholders stand for.

@@ -93,10 +93,7 @@ func (w *Worker) deliver(ctx context.Context, f facts, m message.Message) error 
 	if err != nil {
 		return err
 	}
-	c, err := compose(f, m)
-	if err != nil {
-		return err
-	}
+	c := compose(f, m)
 	switch f.provider.Kind {
 	case provider.KindHTTP:
 		return w.post(ctx, f.provider, secret, m, c)

@@ -24,7 +24,27 @@ var events = map[message.Kind]struct {
 	message.InviteUser:               {"user.human.invite.code.added", user.InviteCodeSent},
 }
 
-// sent says that the message went out.
+// sessionSent are the events of a one-time code for a session.
+var sessionSent = map[message.Kind]*eventstore.Kind[eventstore.None]{
+	message.VerifyEmailOTP: ofSession("session.otp.email.sent"),
+	message.VerifySMSOTP:   ofSession("session.otp.sms.sent"),
+}
+
+func ofSession(name string) *eventstore.Kind[eventstore.None] {
+	return eventstore.Declare(name, func(*eventstore.Fold, eventstore.None) error { return nil })
+}
+
+// sent says that the message went out: on the session that it is for, or on the
+// user.
 func sent(tx *eventstore.Tx, instance string, m message.Message) error {
-	return user.NoteSent(tx, instance, m.UserID, events[m.Kind].sent)
+	if m.SessionID == "" {
+		return user.NoteSent(tx, instance, m.UserID, events[m.Kind].sent)
+	}
+	a := eventstore.Aggregate{Instance: instance, Type: "session", ID: m.SessionID, Owner: instance}
+	there, err := tx.Lock(a)
+	if err != nil || !there {
+		return err
+	}
+	_, err = sessionSent[m.Kind].Emit(tx, a, eventstore.None{})
+	return err
 }

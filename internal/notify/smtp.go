@@ -3,8 +3,11 @@ package notify
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"net"
 	netmail "net/mail"
+	"net/textproto"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +34,7 @@ func (w *Worker) mailBySMTP(ctx context.Context, p provider.Provider, secret str
 	c := p.SMTP
 	m := mail.NewMsg(mail.WithNoDefaultUserAgent())
 	if err := m.To(l.to); err != nil {
-		return err
+		return errRecipient
 	}
 	m.FromMailAddress(&netmail.Address{Name: line(c.SenderName), Address: c.SenderAddress})
 	if c.ReplyToAddress != "" {
@@ -52,7 +55,38 @@ func (w *Worker) mailBySMTP(ctx context.Context, p provider.Provider, secret str
 	if err != nil {
 		return err
 	}
-	return client.DialAndSendWithContext(ctx, m)
+	return withoutAnswer(client.DialAndSendWithContext(ctx, m))
+}
+
+var (
+	errRecipient = errors.New("the recipient is no mail address")
+	errUnusable  = errors.New("the mail server cannot be used: it does not offer the encryption or the way to prove who sends that is configured")
+)
+
+// withoutAnswer keeps the text of a server's answer out of an error: it may repeat
+// what it was sent.
+func withoutAnswer(err error) error {
+	var send *mail.SendError
+	var answer *textproto.Error
+	var network *net.OpError
+	var untrusted *tls.CertificateVerificationError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &send):
+		return fmt.Errorf("the mail server did not take the mail: %s (%d)", send.Reason, send.ErrorCode())
+	case errors.As(err, &answer):
+		return fmt.Errorf("the mail server answers %d", answer.Code)
+	case errors.As(err, &network):
+		return network
+	case errors.As(err, &untrusted):
+		return untrusted
+	case errors.Is(err, context.DeadlineExceeded):
+		return context.DeadlineExceeded
+	case errors.Is(err, mail.ErrNoSupportedAuthDiscovered):
+		return mail.ErrNoSupportedAuthDiscovered
+	}
+	return errUnusable
 }
 
 // server makes a client of a mail server. A password or token travels encrypted
