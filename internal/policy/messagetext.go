@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
@@ -232,30 +231,26 @@ func ResolveMessageText(ctx context.Context, r database.Reader, s Scope, templat
 }
 
 // MessageTextFor gives the text for somebody who wants the first of the languages
-// that there is any text in; the last is the one that there is.
+// that there is any text in; the last is the one that there is. A form of a
+// language, such as de-CH, is over the language itself.
 func MessageTextFor(ctx context.Context, r database.Reader, s Scope, template string, languages ...string) (MessageText, error) {
 	var wanted, names []string
 	for _, l := range append(languages, "en") {
 		if locale, err := canonicalLanguage(l); err == nil {
-			wanted = append(wanted, locale, baseLanguage(locale))
+			wanted = append(wanted, locale)
+			names = append(names, customTextName(template, locale), customTextName(template, baseLanguage(locale)))
 		}
-	}
-	wanted = slices.Compact(wanted)
-	for _, l := range wanted {
-		names = append(names, customTextName(template, l))
 	}
 	custom := map[string]MessageText{}
 	if err := readMessageTexts(ctx, r, s, names, func(_ Scope, name string, row *row[MessageText]) {
-		if len(row.doc) > 0 {
-			custom[name] = over(row.doc, custom[name])
-		}
+		custom[name] = over(row.doc, custom[name])
 	}); err != nil {
 		return nil, err
 	}
 	fallback := builtIn["en"][template]
 	for _, l := range wanted {
-		own, some := custom[customTextName(template, l)]
-		if base, ok := builtInText(template, l); ok || some {
+		own := over(custom[customTextName(template, l)], custom[customTextName(template, baseLanguage(l))])
+		if base, ok := builtInText(template, l); ok || len(own) > 0 {
 			return over(own, over(base, fallback)), nil
 		}
 	}

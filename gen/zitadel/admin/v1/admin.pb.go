@@ -16838,8 +16838,9 @@ func (x *UpdateNotificationPolicyResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type GetDefaultInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16882,7 +16883,8 @@ func (x *GetDefaultInitMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16926,8 +16928,9 @@ func (x *GetDefaultInitMessageTextResponse) GetCustomText() *v16.MessageCustomTe
 }
 
 type GetCustomInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16970,7 +16973,8 @@ func (x *GetCustomInitMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17014,15 +17018,23 @@ func (x *GetCustomInitMessageTextResponse) GetCustomText() *v16.MessageCustomTex
 }
 
 type SetDefaultInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17114,8 +17126,9 @@ func (x *SetDefaultInitMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17158,8 +17171,9 @@ func (x *SetDefaultInitMessageTextResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type ResetCustomInitMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17202,8 +17216,9 @@ func (x *ResetCustomInitMessageTextToDefaultRequest) GetLanguage() string {
 }
 
 type ResetCustomInitMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17246,8 +17261,9 @@ func (x *ResetCustomInitMessageTextToDefaultResponse) GetDetails() *v1.ObjectDet
 }
 
 type GetDefaultPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17290,7 +17306,8 @@ func (x *GetDefaultPasswordResetMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17334,8 +17351,9 @@ func (x *GetDefaultPasswordResetMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type GetCustomPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17378,7 +17396,8 @@ func (x *GetCustomPasswordResetMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17422,15 +17441,23 @@ func (x *GetCustomPasswordResetMessageTextResponse) GetCustomText() *v16.Message
 }
 
 type SetDefaultPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17522,8 +17549,9 @@ func (x *SetDefaultPasswordResetMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17566,8 +17594,9 @@ func (x *SetDefaultPasswordResetMessageTextResponse) GetDetails() *v1.ObjectDeta
 }
 
 type ResetCustomPasswordResetMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17610,8 +17639,9 @@ func (x *ResetCustomPasswordResetMessageTextToDefaultRequest) GetLanguage() stri
 }
 
 type ResetCustomPasswordResetMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17654,8 +17684,9 @@ func (x *ResetCustomPasswordResetMessageTextToDefaultResponse) GetDetails() *v1.
 }
 
 type GetDefaultVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17698,7 +17729,8 @@ func (x *GetDefaultVerifyEmailMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17742,8 +17774,9 @@ func (x *GetDefaultVerifyEmailMessageTextResponse) GetCustomText() *v16.MessageC
 }
 
 type GetCustomVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17786,7 +17819,8 @@ func (x *GetCustomVerifyEmailMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17830,15 +17864,23 @@ func (x *GetCustomVerifyEmailMessageTextResponse) GetCustomText() *v16.MessageCu
 }
 
 type SetDefaultVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17930,8 +17972,9 @@ func (x *SetDefaultVerifyEmailMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17974,8 +18017,9 @@ func (x *SetDefaultVerifyEmailMessageTextResponse) GetDetails() *v1.ObjectDetail
 }
 
 type ResetCustomVerifyEmailMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18018,8 +18062,9 @@ func (x *ResetCustomVerifyEmailMessageTextToDefaultRequest) GetLanguage() string
 }
 
 type ResetCustomVerifyEmailMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18062,8 +18107,9 @@ func (x *ResetCustomVerifyEmailMessageTextToDefaultResponse) GetDetails() *v1.Ob
 }
 
 type GetDefaultVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18106,7 +18152,8 @@ func (x *GetDefaultVerifyPhoneMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18150,8 +18197,9 @@ func (x *GetDefaultVerifyPhoneMessageTextResponse) GetCustomText() *v16.MessageC
 }
 
 type GetCustomVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18194,7 +18242,8 @@ func (x *GetCustomVerifyPhoneMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18238,15 +18287,23 @@ func (x *GetCustomVerifyPhoneMessageTextResponse) GetCustomText() *v16.MessageCu
 }
 
 type SetDefaultVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18338,8 +18395,9 @@ func (x *SetDefaultVerifyPhoneMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18382,8 +18440,9 @@ func (x *SetDefaultVerifyPhoneMessageTextResponse) GetDetails() *v1.ObjectDetail
 }
 
 type ResetCustomVerifyPhoneMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18426,8 +18485,9 @@ func (x *ResetCustomVerifyPhoneMessageTextToDefaultRequest) GetLanguage() string
 }
 
 type ResetCustomVerifyPhoneMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18470,8 +18530,9 @@ func (x *ResetCustomVerifyPhoneMessageTextToDefaultResponse) GetDetails() *v1.Ob
 }
 
 type GetCustomVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18514,7 +18575,8 @@ func (x *GetCustomVerifySMSOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18558,8 +18620,9 @@ func (x *GetCustomVerifySMSOTPMessageTextResponse) GetCustomText() *v16.MessageC
 }
 
 type GetDefaultVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18602,7 +18665,8 @@ func (x *GetDefaultVerifySMSOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18646,9 +18710,11 @@ func (x *GetDefaultVerifySMSOTPMessageTextResponse) GetCustomText() *v16.Message
 }
 
 type SetDefaultVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18698,8 +18764,9 @@ func (x *SetDefaultVerifySMSOTPMessageTextRequest) GetText() string {
 }
 
 type SetDefaultVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18742,8 +18809,9 @@ func (x *SetDefaultVerifySMSOTPMessageTextResponse) GetDetails() *v1.ObjectDetai
 }
 
 type ResetCustomVerifySMSOTPMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18786,8 +18854,9 @@ func (x *ResetCustomVerifySMSOTPMessageTextToDefaultRequest) GetLanguage() strin
 }
 
 type ResetCustomVerifySMSOTPMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18830,8 +18899,9 @@ func (x *ResetCustomVerifySMSOTPMessageTextToDefaultResponse) GetDetails() *v1.O
 }
 
 type GetCustomVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18874,7 +18944,8 @@ func (x *GetCustomVerifyEmailOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18918,8 +18989,9 @@ func (x *GetCustomVerifyEmailOTPMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type GetDefaultVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18962,7 +19034,8 @@ func (x *GetDefaultVerifyEmailOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19006,15 +19079,23 @@ func (x *GetDefaultVerifyEmailOTPMessageTextResponse) GetCustomText() *v16.Messa
 }
 
 type SetDefaultVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19106,8 +19187,9 @@ func (x *SetDefaultVerifyEmailOTPMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19150,8 +19232,9 @@ func (x *SetDefaultVerifyEmailOTPMessageTextResponse) GetDetails() *v1.ObjectDet
 }
 
 type ResetCustomVerifyEmailOTPMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19194,8 +19277,9 @@ func (x *ResetCustomVerifyEmailOTPMessageTextToDefaultRequest) GetLanguage() str
 }
 
 type ResetCustomVerifyEmailOTPMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19238,8 +19322,9 @@ func (x *ResetCustomVerifyEmailOTPMessageTextToDefaultResponse) GetDetails() *v1
 }
 
 type GetDefaultDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19282,7 +19367,8 @@ func (x *GetDefaultDomainClaimedMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19326,8 +19412,9 @@ func (x *GetDefaultDomainClaimedMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type GetCustomDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19370,7 +19457,8 @@ func (x *GetCustomDomainClaimedMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19414,15 +19502,23 @@ func (x *GetCustomDomainClaimedMessageTextResponse) GetCustomText() *v16.Message
 }
 
 type SetDefaultDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19514,8 +19610,9 @@ func (x *SetDefaultDomainClaimedMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19558,8 +19655,9 @@ func (x *SetDefaultDomainClaimedMessageTextResponse) GetDetails() *v1.ObjectDeta
 }
 
 type ResetCustomDomainClaimedMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19602,8 +19700,9 @@ func (x *ResetCustomDomainClaimedMessageTextToDefaultRequest) GetLanguage() stri
 }
 
 type ResetCustomDomainClaimedMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19646,8 +19745,9 @@ func (x *ResetCustomDomainClaimedMessageTextToDefaultResponse) GetDetails() *v1.
 }
 
 type GetDefaultPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19690,7 +19790,8 @@ func (x *GetDefaultPasswordChangeMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19734,8 +19835,9 @@ func (x *GetDefaultPasswordChangeMessageTextResponse) GetCustomText() *v16.Messa
 }
 
 type GetCustomPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19778,7 +19880,8 @@ func (x *GetCustomPasswordChangeMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19822,15 +19925,23 @@ func (x *GetCustomPasswordChangeMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type SetDefaultPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19922,8 +20033,9 @@ func (x *SetDefaultPasswordChangeMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19966,8 +20078,9 @@ func (x *SetDefaultPasswordChangeMessageTextResponse) GetDetails() *v1.ObjectDet
 }
 
 type ResetCustomPasswordChangeMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20010,8 +20123,9 @@ func (x *ResetCustomPasswordChangeMessageTextToDefaultRequest) GetLanguage() str
 }
 
 type ResetCustomPasswordChangeMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20054,8 +20168,9 @@ func (x *ResetCustomPasswordChangeMessageTextToDefaultResponse) GetDetails() *v1
 }
 
 type GetDefaultInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20098,7 +20213,8 @@ func (x *GetDefaultInviteUserMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20142,8 +20258,9 @@ func (x *GetDefaultInviteUserMessageTextResponse) GetCustomText() *v16.MessageCu
 }
 
 type GetCustomInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20186,7 +20303,8 @@ func (x *GetCustomInviteUserMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20230,15 +20348,23 @@ func (x *GetCustomInviteUserMessageTextResponse) GetCustomText() *v16.MessageCus
 }
 
 type SetDefaultInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20330,8 +20456,9 @@ func (x *SetDefaultInviteUserMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20374,8 +20501,9 @@ func (x *SetDefaultInviteUserMessageTextResponse) GetDetails() *v1.ObjectDetails
 }
 
 type ResetCustomInviteUserMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20418,8 +20546,9 @@ func (x *ResetCustomInviteUserMessageTextToDefaultRequest) GetLanguage() string 
 }
 
 type ResetCustomInviteUserMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20462,8 +20591,9 @@ func (x *ResetCustomInviteUserMessageTextToDefaultResponse) GetDetails() *v1.Obj
 }
 
 type GetDefaultPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20506,7 +20636,8 @@ func (x *GetDefaultPasswordlessRegistrationMessageTextRequest) GetLanguage() str
 }
 
 type GetDefaultPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20550,8 +20681,9 @@ func (x *GetDefaultPasswordlessRegistrationMessageTextResponse) GetCustomText() 
 }
 
 type GetCustomPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20594,7 +20726,8 @@ func (x *GetCustomPasswordlessRegistrationMessageTextRequest) GetLanguage() stri
 }
 
 type GetCustomPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20638,15 +20771,23 @@ func (x *GetCustomPasswordlessRegistrationMessageTextResponse) GetCustomText() *
 }
 
 type SetDefaultPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20738,8 +20879,9 @@ func (x *SetDefaultPasswordlessRegistrationMessageTextRequest) GetFooterText() s
 }
 
 type SetDefaultPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20782,8 +20924,9 @@ func (x *SetDefaultPasswordlessRegistrationMessageTextResponse) GetDetails() *v1
 }
 
 type ResetCustomPasswordlessRegistrationMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20826,8 +20969,9 @@ func (x *ResetCustomPasswordlessRegistrationMessageTextToDefaultRequest) GetLang
 }
 
 type ResetCustomPasswordlessRegistrationMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -20934,8 +20934,9 @@ func (x *ResetLabelPolicyToDefaultResponse) GetDetails() *v11.ObjectDetails {
 }
 
 type GetCustomInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20978,7 +20979,8 @@ func (x *GetCustomInitMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomInitMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -21022,8 +21024,9 @@ func (x *GetCustomInitMessageTextResponse) GetCustomText() *v111.MessageCustomTe
 }
 
 type GetDefaultInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21066,7 +21069,8 @@ func (x *GetDefaultInitMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultInitMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -21110,15 +21114,23 @@ func (x *GetDefaultInitMessageTextResponse) GetCustomText() *v111.MessageCustomT
 }
 
 type SetCustomInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21210,8 +21222,9 @@ func (x *SetCustomInitMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21254,8 +21267,9 @@ func (x *SetCustomInitMessageTextResponse) GetDetails() *v11.ObjectDetails {
 }
 
 type ResetCustomInitMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21298,8 +21312,9 @@ func (x *ResetCustomInitMessageTextToDefaultRequest) GetLanguage() string {
 }
 
 type ResetCustomInitMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21976,8 +21991,9 @@ func (x *ResetCustomLoginTextsToDefaultResponse) GetDetails() *v11.ObjectDetails
 }
 
 type GetCustomPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22020,7 +22036,8 @@ func (x *GetCustomPasswordResetMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -22064,8 +22081,9 @@ func (x *GetCustomPasswordResetMessageTextResponse) GetCustomText() *v111.Messag
 }
 
 type GetDefaultPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22108,7 +22126,8 @@ func (x *GetDefaultPasswordResetMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -22152,15 +22171,23 @@ func (x *GetDefaultPasswordResetMessageTextResponse) GetCustomText() *v111.Messa
 }
 
 type SetCustomPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22252,8 +22279,9 @@ func (x *SetCustomPasswordResetMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22296,8 +22324,9 @@ func (x *SetCustomPasswordResetMessageTextResponse) GetDetails() *v11.ObjectDeta
 }
 
 type ResetCustomPasswordResetMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22340,8 +22369,9 @@ func (x *ResetCustomPasswordResetMessageTextToDefaultRequest) GetLanguage() stri
 }
 
 type ResetCustomPasswordResetMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22384,8 +22414,9 @@ func (x *ResetCustomPasswordResetMessageTextToDefaultResponse) GetDetails() *v11
 }
 
 type GetCustomVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22428,7 +22459,8 @@ func (x *GetCustomVerifyEmailMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -22472,8 +22504,9 @@ func (x *GetCustomVerifyEmailMessageTextResponse) GetCustomText() *v111.MessageC
 }
 
 type GetDefaultVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22516,7 +22549,8 @@ func (x *GetDefaultVerifyEmailMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -22560,15 +22594,23 @@ func (x *GetDefaultVerifyEmailMessageTextResponse) GetCustomText() *v111.Message
 }
 
 type SetCustomVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22660,8 +22702,9 @@ func (x *SetCustomVerifyEmailMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22704,8 +22747,9 @@ func (x *SetCustomVerifyEmailMessageTextResponse) GetDetails() *v11.ObjectDetail
 }
 
 type ResetCustomVerifyEmailMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22748,8 +22792,9 @@ func (x *ResetCustomVerifyEmailMessageTextToDefaultRequest) GetLanguage() string
 }
 
 type ResetCustomVerifyEmailMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22792,8 +22837,9 @@ func (x *ResetCustomVerifyEmailMessageTextToDefaultResponse) GetDetails() *v11.O
 }
 
 type GetCustomVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22836,7 +22882,8 @@ func (x *GetCustomVerifyPhoneMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -22880,8 +22927,9 @@ func (x *GetCustomVerifyPhoneMessageTextResponse) GetCustomText() *v111.MessageC
 }
 
 type GetDefaultVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22924,7 +22972,8 @@ func (x *GetDefaultVerifyPhoneMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -22968,15 +23017,23 @@ func (x *GetDefaultVerifyPhoneMessageTextResponse) GetCustomText() *v111.Message
 }
 
 type SetCustomVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23068,8 +23125,9 @@ func (x *SetCustomVerifyPhoneMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23112,8 +23170,9 @@ func (x *SetCustomVerifyPhoneMessageTextResponse) GetDetails() *v11.ObjectDetail
 }
 
 type ResetCustomVerifyPhoneMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23156,8 +23215,9 @@ func (x *ResetCustomVerifyPhoneMessageTextToDefaultRequest) GetLanguage() string
 }
 
 type ResetCustomVerifyPhoneMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23200,8 +23260,9 @@ func (x *ResetCustomVerifyPhoneMessageTextToDefaultResponse) GetDetails() *v11.O
 }
 
 type GetCustomVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23244,7 +23305,8 @@ func (x *GetCustomVerifySMSOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -23288,8 +23350,9 @@ func (x *GetCustomVerifySMSOTPMessageTextResponse) GetCustomText() *v111.Message
 }
 
 type GetDefaultVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23332,7 +23395,8 @@ func (x *GetDefaultVerifySMSOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -23376,9 +23440,11 @@ func (x *GetDefaultVerifySMSOTPMessageTextResponse) GetCustomText() *v111.Messag
 }
 
 type SetCustomVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23428,8 +23494,9 @@ func (x *SetCustomVerifySMSOTPMessageTextRequest) GetText() string {
 }
 
 type SetCustomVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23472,8 +23539,9 @@ func (x *SetCustomVerifySMSOTPMessageTextResponse) GetDetails() *v11.ObjectDetai
 }
 
 type ResetCustomVerifySMSOTPMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23516,8 +23584,9 @@ func (x *ResetCustomVerifySMSOTPMessageTextToDefaultRequest) GetLanguage() strin
 }
 
 type ResetCustomVerifySMSOTPMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23560,8 +23629,9 @@ func (x *ResetCustomVerifySMSOTPMessageTextToDefaultResponse) GetDetails() *v11.
 }
 
 type GetCustomVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23604,7 +23674,8 @@ func (x *GetCustomVerifyEmailOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -23648,8 +23719,9 @@ func (x *GetCustomVerifyEmailOTPMessageTextResponse) GetCustomText() *v111.Messa
 }
 
 type GetDefaultVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23692,7 +23764,8 @@ func (x *GetDefaultVerifyEmailOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -23736,15 +23809,23 @@ func (x *GetDefaultVerifyEmailOTPMessageTextResponse) GetCustomText() *v111.Mess
 }
 
 type SetCustomVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23836,8 +23917,9 @@ func (x *SetCustomVerifyEmailOTPMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23880,8 +23962,9 @@ func (x *SetCustomVerifyEmailOTPMessageTextResponse) GetDetails() *v11.ObjectDet
 }
 
 type ResetCustomVerifyEmailOTPMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23924,8 +24007,9 @@ func (x *ResetCustomVerifyEmailOTPMessageTextToDefaultRequest) GetLanguage() str
 }
 
 type ResetCustomVerifyEmailOTPMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23968,8 +24052,9 @@ func (x *ResetCustomVerifyEmailOTPMessageTextToDefaultResponse) GetDetails() *v1
 }
 
 type GetCustomDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24012,7 +24097,8 @@ func (x *GetCustomDomainClaimedMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -24056,8 +24142,9 @@ func (x *GetCustomDomainClaimedMessageTextResponse) GetCustomText() *v111.Messag
 }
 
 type GetDefaultDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24100,7 +24187,8 @@ func (x *GetDefaultDomainClaimedMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -24144,15 +24232,23 @@ func (x *GetDefaultDomainClaimedMessageTextResponse) GetCustomText() *v111.Messa
 }
 
 type SetCustomDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24244,8 +24340,9 @@ func (x *SetCustomDomainClaimedMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24288,8 +24385,9 @@ func (x *SetCustomDomainClaimedMessageTextResponse) GetDetails() *v11.ObjectDeta
 }
 
 type ResetCustomDomainClaimedMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24332,8 +24430,9 @@ func (x *ResetCustomDomainClaimedMessageTextToDefaultRequest) GetLanguage() stri
 }
 
 type ResetCustomDomainClaimedMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24376,8 +24475,9 @@ func (x *ResetCustomDomainClaimedMessageTextToDefaultResponse) GetDetails() *v11
 }
 
 type GetCustomPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24420,7 +24520,8 @@ func (x *GetCustomPasswordlessRegistrationMessageTextRequest) GetLanguage() stri
 }
 
 type GetCustomPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -24464,8 +24565,9 @@ func (x *GetCustomPasswordlessRegistrationMessageTextResponse) GetCustomText() *
 }
 
 type GetDefaultPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24508,7 +24610,8 @@ func (x *GetDefaultPasswordlessRegistrationMessageTextRequest) GetLanguage() str
 }
 
 type GetDefaultPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -24552,15 +24655,23 @@ func (x *GetDefaultPasswordlessRegistrationMessageTextResponse) GetCustomText() 
 }
 
 type SetCustomPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24652,8 +24763,9 @@ func (x *SetCustomPasswordlessRegistrationMessageTextRequest) GetFooterText() st
 }
 
 type SetCustomPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24696,8 +24808,9 @@ func (x *SetCustomPasswordlessRegistrationMessageTextResponse) GetDetails() *v11
 }
 
 type ResetCustomPasswordlessRegistrationMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24740,8 +24853,9 @@ func (x *ResetCustomPasswordlessRegistrationMessageTextToDefaultRequest) GetLang
 }
 
 type ResetCustomPasswordlessRegistrationMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24784,8 +24898,9 @@ func (x *ResetCustomPasswordlessRegistrationMessageTextToDefaultResponse) GetDet
 }
 
 type GetCustomPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24828,7 +24943,8 @@ func (x *GetCustomPasswordChangeMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -24872,8 +24988,9 @@ func (x *GetCustomPasswordChangeMessageTextResponse) GetCustomText() *v111.Messa
 }
 
 type GetDefaultPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24916,7 +25033,8 @@ func (x *GetDefaultPasswordChangeMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -24960,15 +25078,23 @@ func (x *GetDefaultPasswordChangeMessageTextResponse) GetCustomText() *v111.Mess
 }
 
 type SetCustomPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25060,8 +25186,9 @@ func (x *SetCustomPasswordChangeMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25104,8 +25231,9 @@ func (x *SetCustomPasswordChangeMessageTextResponse) GetDetails() *v11.ObjectDet
 }
 
 type ResetCustomPasswordChangeMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25148,8 +25276,9 @@ func (x *ResetCustomPasswordChangeMessageTextToDefaultRequest) GetLanguage() str
 }
 
 type ResetCustomPasswordChangeMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25192,8 +25321,9 @@ func (x *ResetCustomPasswordChangeMessageTextToDefaultResponse) GetDetails() *v1
 }
 
 type GetCustomInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25236,7 +25366,8 @@ func (x *GetCustomInviteUserMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -25280,8 +25411,9 @@ func (x *GetCustomInviteUserMessageTextResponse) GetCustomText() *v111.MessageCu
 }
 
 type GetDefaultInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25324,7 +25456,8 @@ func (x *GetDefaultInviteUserMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v111.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -25368,15 +25501,23 @@ func (x *GetDefaultInviteUserMessageTextResponse) GetCustomText() *v111.MessageC
 }
 
 type SetCustomInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25468,8 +25609,9 @@ func (x *SetCustomInviteUserMessageTextRequest) GetFooterText() string {
 }
 
 type SetCustomInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25512,8 +25654,9 @@ func (x *SetCustomInviteUserMessageTextResponse) GetDetails() *v11.ObjectDetails
 }
 
 type ResetCustomInviteUserMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25556,8 +25699,9 @@ func (x *ResetCustomInviteUserMessageTextToDefaultRequest) GetLanguage() string 
 }
 
 type ResetCustomInviteUserMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
