@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -59,6 +60,18 @@ func (m *mailbox) all() []letter {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return append([]letter(nil), m.letters...)
+}
+
+// wait waits for so many mails.
+func (m *mailbox) wait(t testing.TB, n int) {
+	t.Helper()
+	for range 1000 {
+		if len(m.all()) >= n {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%d mails arrived, want %d", len(m.all()), n)
 }
 
 type mailSession struct {

@@ -205,6 +205,7 @@ func TestMessageWaits(t *testing.T) {
 	box.mu.Unlock()
 	p.Clock.Advance(time.Minute)
 	p.Settle(t)
+	box.wait(t, 2) // Settle does not wait for what is tried again.
 	if all := box.all(); len(all) != 2 || all[0].To == "late@example.com" || all[1].To == "late@example.com" {
 		t.Errorf("arrived: %+v", all)
 	}
@@ -409,12 +410,7 @@ func TestKilledSender(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- next.Serve(ctx, l) }()
-	for range 500 {
-		if len(box.all()) == 2 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	box.wait(t, 2)
 	stop()
 	<-ended
 	sent := 0

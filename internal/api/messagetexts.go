@@ -86,7 +86,7 @@ func SetMessageText(rpc string, kind kinds.Kind, store *eventstore.Store, of Sco
 		d, err := Write(ctx, store, func(tx *eventstore.Tx) (eventstore.Details, error) {
 			return policy.SetMessageText(tx, of(ctx, r), string(kind), r.GetLanguage(), text)
 		})
-		return detailed(Changed(d)), err
+		return Detailed(Changed(d)), err
 	})
 }
 
@@ -96,6 +96,6 @@ func ResetMessageText(rpc string, kind kinds.Kind, store *eventstore.Store, of S
 		d, err := Write(ctx, store, func(tx *eventstore.Tx) (eventstore.Details, error) {
 			return policy.ResetMessageText(tx, of(ctx, r), string(kind), r.GetLanguage())
 		})
-		return detailed(Changed(d)), err
+		return Detailed(Changed(d)), err
 	})
 }

@@ -73,13 +73,16 @@ func (w *Worker) post(ctx context.Context, p provider.Provider, key string, m me
 	if err != nil {
 		return err
 	}
-	header := http.Header{"Content-Type": {"application/json"}, signatureHeader: {sign(key, w.store.Now().Unix(), body)}}
+	header := http.Header{contentType: {"application/json"}, signatureHeader: {sign(key, w.store.Now().Unix(), body)}}
 	_, err = w.out.Post(ctx, p.HTTP.Endpoint, header, body, maxAnswer)
 	return err
 }
 
-// signatureHeader carries the signature of what is posted.
-const signatureHeader = "Zitadel-Signature"
+const (
+	contentType = "Content-Type"
+	// signatureHeader carries the signature of what is posted.
+	signatureHeader = "Zitadel-Signature"
+)
 
 func sign(key string, at int64, body []byte) string {
 	t := strconv.FormatInt(at, 10)
@@ -95,7 +98,7 @@ const twilioURL = "https://api.twilio.com/2010-04-01/Accounts/%s/Messages.json"
 // smsByTwilio hands an SMS to Twilio.
 func (w *Worker) smsByTwilio(ctx context.Context, c *provider.Twilio, authToken, to, text string) error {
 	form := url.Values{"To": {to}, "From": {c.SenderNumber}, "Body": {text}}
-	r := http.Request{Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}}
+	r := http.Request{Header: http.Header{contentType: {"application/x-www-form-urlencoded"}}}
 	r.SetBasicAuth(c.SID, authToken)
 	_, err := w.out.Post(ctx, fmt.Sprintf(twilioURL, url.PathEscape(c.SID)), r.Header, []byte(form.Encode()), maxAnswer)
 	return err
@@ -109,7 +112,7 @@ func (w *Worker) accessToken(ctx context.Context, c *provider.XOAuth2, secret st
 	if len(c.Scopes) > 0 {
 		form.Set("scope", strings.Join(c.Scopes, " "))
 	}
-	r := http.Request{Header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}}
+	r := http.Request{Header: http.Header{contentType: {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}}
 	r.SetBasicAuth(url.QueryEscape(c.ClientID), url.QueryEscape(secret))
 	body, err := w.out.Post(ctx, c.TokenEndpoint, r.Header, []byte(form.Encode()), maxAnswer)
 	if err != nil {

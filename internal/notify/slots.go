@@ -14,11 +14,11 @@ import (
 
 var slots = eventstore.DeclareEphemeral("message_slots", "instance_id, recipient, slot", "what recipients were sent within the last minute")
 
-// maxPerMinute is the most messages that a recipient is sent within perMinute: who
+// maxPerMinute is the most messages that a recipient is sent within a window: who
 // makes others send codes floods nobody.
 const (
 	maxPerMinute = 3
-	perMinute    = time.Minute
+	window       = time.Minute
 )
 
 func token() string { return strings.ToLower(rand.Text()) }
@@ -43,7 +43,7 @@ func (w *Worker) slot(ctx context.Context, instance, recipient string) (until ti
 		}); err != nil {
 			return err
 		}
-		end := tx.Now().Add(perMinute).UnixMicro()
+		end := tx.Now().Add(window).UnixMicro()
 		first := end
 		for i := range maxPerMinute {
 			taken, known := ends[i]

@@ -154,8 +154,7 @@ func (c *Client) Post(ctx context.Context, address string, header http.Header, b
 var errURL = errors.New("outbound: this is no URL")
 
 func withoutURL(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		return fmt.Errorf("outbound: %w", u.Err)
 	}
 	return err

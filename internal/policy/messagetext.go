@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
@@ -124,15 +125,13 @@ func SetMessageText(tx *eventstore.Tx, s Scope, template, locale string, t Messa
 		return Details{}, err
 	}
 	d, now := k.details(r, s), MessageText{}
-	for key, text := range r.doc { // The folds below change the row's own.
-		now[key] = text
-	}
+	maps.Copy(now, r.doc) // The folds below change the row's own.
 	for _, key := range MessageParts {
 		e, kind := customText{Template: template, Language: locale, Key: key, Text: t[key]}, customTextOf(s).set
-		switch {
-		case t[key] == now[key]:
+		if t[key] == now[key] {
 			continue
-		case t[key] == "":
+		}
+		if t[key] == "" {
 			kind = customTextOf(s).removed
 		}
 		if d, err = kind.Emit(tx, s.Aggregate(), e); err != nil {

@@ -30,7 +30,7 @@ func (c *HTTP) check() error {
 	switch {
 	case !isEndpoint(c.Endpoint, "https", "http"):
 		return errEndpoint
-	case !isLine(c.Description, maxDescription):
+	case !isLine(c.Description):
 		return errText
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
@@ -156,9 +157,7 @@ func foldChanged(f *eventstore.Fold, payload document) error {
 	if err := json.Unmarshal(text, &doc); err != nil {
 		return err
 	}
-	for key, value := range changes {
-		doc[key] = value
-	}
+	maps.Copy(doc, changes)
 	if text, err = json.Marshal(doc); err != nil {
 		return err
 	}

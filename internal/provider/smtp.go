@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/mail"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -57,7 +58,7 @@ var (
 	smtp = declare(Email, KindSMTP, "instance.smtp.config", "plainAuth", "xoauth2Auth")
 
 	smtpPasswordChanged = eventstore.Declare("instance.smtp.config.password.changed", func(f *eventstore.Fold, e passwordChanged) error {
-		auth, err := json.Marshal(Plain{e.Password})
+		auth, err := json.Marshal(Plain{e.Password}) //nolint:gosec // it is sealed
 		if err != nil {
 			return err
 		}
@@ -65,17 +66,17 @@ var (
 	}, "password")
 )
 
-// The limits of what a mail server is told, in characters.
 const (
-	maxUser        = 200
-	maxDescription = 200
-	maxAddress     = 2048
+	// maxLine is the most characters of a name, a user, a description and the like.
+	maxLine = 200
+	// maxAddress is the most bytes of a web address.
+	maxAddress = 2048
 )
 
 var (
 	errSender   = fault.Invalid("PROVIDER-sender", "The sender's address must be like name@example.com, and so must the address for replies where there is one.")
 	errHost     = fault.Invalid("PROVIDER-host", "The host needs its port, as in smtp.example.com:587.")
-	errText     = fault.Invalid("PROVIDER-text", "Names, users and descriptions are one line of text with %d characters at most.", maxUser)
+	errText     = fault.Invalid("PROVIDER-text", "Names, users and descriptions are one line of text with %d characters at most.", maxLine)
 	errAuth     = fault.Invalid("PROVIDER-auth", "To prove who sends, name the user; for XOAUTH2 also the client and an https address of the token endpoint.")
 	errPlain    = fault.Precondition("PROVIDER-no-password", "This provider proves who sends without a password. Change how it does first.")
 	errSenderOf = fault.Invalid("PROVIDER-sender-domain", "The domain policy wants the sender's address to be at a domain of the instance.")
@@ -83,13 +84,13 @@ var (
 
 // isLine reports whether s is one line of text that is not too long. It may end
 // up in a header.
-func isLine(s string, most int) bool {
-	return utf8.RuneCountInString(s) <= most && strings.IndexFunc(s, unicode.IsControl) < 0
+func isLine(s string) bool {
+	return utf8.RuneCountInString(s) <= maxLine && strings.IndexFunc(s, unicode.IsControl) < 0
 }
 
 func isMailAddress(s string) bool {
 	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && isLine(s, maxUser)
+	return err == nil && a.Address == s && isLine(s)
 }
 
 func isHostPort(s string) bool {
@@ -104,12 +105,7 @@ func isEndpoint(s string, schemes ...string) bool {
 	if err != nil || len(s) > maxAddress || u.Hostname() == "" || u.User != nil || u.Fragment != "" {
 		return false
 	}
-	for _, scheme := range schemes {
-		if u.Scheme == scheme {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(schemes, u.Scheme)
 }
 
 func (c *SMTP) check() error {
@@ -118,7 +114,7 @@ func (c *SMTP) check() error {
 		return errSender
 	case !isHostPort(c.Host):
 		return errHost
-	case !isLine(c.SenderName, maxUser) || !isLine(c.User, maxUser) || !isLine(c.Description, maxDescription):
+	case !isLine(c.SenderName) || !isLine(c.User) || !isLine(c.Description):
 		return errText
 	case (c.Plain != nil || c.XOAuth2 != nil) && c.User == "",
 		c.XOAuth2 != nil && (c.XOAuth2.ClientID == "" || !isEndpoint(c.XOAuth2.TokenEndpoint, "https")):

@@ -41,7 +41,7 @@ func (c *Twilio) check() error {
 	switch {
 	case c.SID == "" || c.SenderNumber == "":
 		return errTwilio
-	case !isLine(c.SID, maxUser) || !isLine(c.SenderNumber, maxUser) || !isLine(c.VerifyServiceSID, maxUser) || !isLine(c.Description, maxDescription):
+	case !isLine(c.SID) || !isLine(c.SenderNumber) || !isLine(c.VerifyServiceSID) || !isLine(c.Description):
 		return errText
 	}
 	return nil

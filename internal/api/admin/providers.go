@@ -67,7 +67,7 @@ func (h *Handlers) switched(rpc string, sort provider.Sort,
 		d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
 			return verb(tx, s.Instance, r.GetId(), sort)
 		})
-		return api.Fields{"details": api.Changed(d)}, err
+		return api.Detailed(api.Changed(d)), err
 	})
 }
 
@@ -133,7 +133,14 @@ func (h *Handlers) addSMTP(ctx context.Context, r serverRequest) (api.Fields, er
 		id, d, err = provider.AddSMTP(tx, h.vault, s.Instance, c, secret)
 		return d, err
 	})
-	return api.Fields{"details": api.Added(d), "id": id}, err
+	return added(d, id), err
+}
+
+// added is the answer to who added a provider.
+func added(d eventstore.Details, id string) api.Fields {
+	f := api.Detailed(api.Added(d))
+	f["id"] = id
+	return f
 }
 
 func (h *Handlers) updateSMTP(ctx context.Context, r interface {
@@ -145,7 +152,7 @@ func (h *Handlers) updateSMTP(ctx context.Context, r interface {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
 		return provider.ChangeSMTP(tx, h.vault, s.Instance, r.GetId(), func(c *provider.SMTP) { setServer(c, r) }, secret)
 	})
-	return api.Fields{"details": api.Changed(d)}, err
+	return api.Detailed(api.Changed(d)), err
 }
 
 func (h *Handlers) setSMTPPassword(ctx context.Context, r interface {
@@ -156,7 +163,7 @@ func (h *Handlers) setSMTPPassword(ctx context.Context, r interface {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
 		return provider.SetPassword(tx, h.vault, s.Instance, r.GetId(), r.GetPassword())
 	})
-	return api.Fields{"details": api.Changed(d)}, err
+	return api.Detailed(api.Changed(d)), err
 }
 
 func (h *Handlers) testSMTP(ctx context.Context, r interface {
@@ -213,7 +220,9 @@ func (h *Handlers) addHTTP(rpc string, sort provider.Sort) api.RPC {
 			id, key, d, err = provider.AddHTTP(tx, h.vault, s.Instance, sort, provider.HTTP{Endpoint: r.GetEndpoint(), Description: r.GetDescription()})
 			return d, err
 		})
-		return api.Fields{"details": api.Added(d), "id": id, "signing_key": key}, err
+		f := added(d, id)
+		f["signing_key"] = key
+		return f, err
 	})
 }
 
@@ -225,7 +234,7 @@ func (h *Handlers) updateHTTP(rpc string, sort provider.Sort) api.RPC {
 			key, d, err = provider.ChangeHTTP(tx, h.vault, s.Instance, sort, r.GetId(), r.GetEndpoint(), r.GetDescription(), newKey)
 			return d, err
 		})
-		f := api.Fields{"details": api.Changed(d)}
+		f := api.Detailed(api.Changed(d))
 		if newKey {
 			f["signing_key"] = key
 		}
