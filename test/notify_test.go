@@ -200,6 +200,7 @@ func TestMessageWaits(t *testing.T) {
 	if n := len(box.all()); n != 0 {
 		t.Fatalf("%d mails arrived", n)
 	}
+	noCanary(t, p.Server)
 	box.mu.Lock()
 	box.refuse = false
 	box.mu.Unlock()
