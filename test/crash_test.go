@@ -23,6 +23,9 @@ import (
 // crashDatabase names the database that the process of TestServeUntilKilled serves.
 const crashDatabase = "GATEHOUSE_TEST_CRASH_DATABASE"
 
+// crashKey is its master key, where it needs one.
+const crashKey = "GATEHOUSE_TEST_CRASH_KEY"
+
 // TestServeUntilKilled is the server that TestKilledServer starts in a process of
 // its own.
 func TestServeUntilKilled(t *testing.T) {
@@ -33,7 +36,12 @@ func TestServeUntilKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := server.New(db, server.Options{ExternalURL: "http://localhost"})
+	o := server.Options{ExternalURL: "http://localhost"}
+	if key := os.Getenv(crashKey); key != "" {
+		nearby(&o)
+		o.Vault = vaultOf(t, db, key)
+	}
+	s, err := server.New(db, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,10 +59,10 @@ type victim struct {
 	url     string
 }
 
-func startVictim(t *testing.T, databaseURL string) victim {
+func startVictim(t *testing.T, databaseURL string, env ...string) victim {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestServeUntilKilled$", "-test.v")
-	cmd.Env = append(os.Environ(), crashDatabase+"="+databaseURL)
+	cmd.Env = append(append(os.Environ(), crashDatabase+"="+databaseURL), env...)
 	cmd.Stderr = io.Discard
 	out, err := cmd.StdoutPipe()
 	if err != nil {

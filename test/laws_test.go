@@ -24,10 +24,10 @@ const module = "github.com/gatehouse/gatehouse/"
 var floors = [][]string{
 	{"cmd/gatehouse"},
 	{"internal/server"},
-	{"internal/api/*", "internal/oidc", "internal/telemetry"},
+	{"internal/api/*", "internal/oidc", "internal/telemetry", "internal/notify"},
 	{"internal/api", "internal/outbound"},
 	{"internal/flow"},
-	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/job"},
+	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/job", "internal/provider"},
 	{"internal/message", "internal/policy"},
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},

@@ -75,7 +75,7 @@ func (p Policy[D, R]) Add(rpc string, store *eventstore.Store, of Scoping) RPC {
 			p.Edit(&doc, r)
 			return p.Kind.Add(tx, of(ctx, message(r)), doc)
 		})
-		return detailed(Added(d)), err
+		return Detailed(Added(d)), err
 	})
 }
 
@@ -85,7 +85,7 @@ func (p Policy[D, R]) Change(rpc string, store *eventstore.Store, of Scoping) RP
 		d, err := Write(ctx, store, func(tx *eventstore.Tx) (eventstore.Details, error) {
 			return p.Kind.Change(tx, of(ctx, message(r)), func(doc *D) { p.Edit(doc, r) })
 		})
-		return detailed(Changed(d)), err
+		return Detailed(Changed(d)), err
 	})
 }
 
@@ -98,12 +98,12 @@ func (p Policy[D, R]) Reset(rpc string, store *eventstore.Store, of Scoping) RPC
 func ScopedVerb(rpc string, store *eventstore.Store, of Scoping, verb func(*eventstore.Tx, policy.Scope) (policy.Details, error)) RPC {
 	return Shaped(rpc, func(ctx context.Context, r proto.Message) (Fields, error) {
 		d, err := Write(ctx, store, func(tx *eventstore.Tx) (eventstore.Details, error) { return verb(tx, of(ctx, r)) })
-		return detailed(Changed(d)), err
+		return Detailed(Changed(d)), err
 	})
 }
 
-// detailed is a response that tells nothing but details.
-func detailed(d *objectpb.ObjectDetails) Fields { return Fields{"details": d} }
+// Detailed is a response that tells nothing but details.
+func Detailed(d *objectpb.ObjectDetails) Fields { return Fields{"details": d} }
 
 // message is a request that is known by its getters only.
 func message(r any) proto.Message {

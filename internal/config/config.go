@@ -26,6 +26,9 @@ type Config struct {
 	// TrustedProxies are the networks whose X-Forwarded- headers, request ids and
 	// trace contexts count.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// AllowedNetworks are networks that are not public and that the server may reach
+	// all the same where a user names an address in them: a mail server, a webhook.
+	AllowedNetworks []netip.Prefix `yaml:"allowed_networks"`
 
 	// MasterKey encrypts the keys that seal secrets in the database. Empty: the one
 	// in the file master.key of the data folder, which the first start makes. Every

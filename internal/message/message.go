@@ -64,6 +64,19 @@ type Message struct {
 	Args map[string]string `json:"args,omitempty"`
 	// SessionID is the session that a one-time code is for.
 	SessionID string `json:"sessionId,omitempty"`
+	// Queued is when the event happened; Queue sets it.
+	Queued time.Time `json:"queued"`
+}
+
+// patience is how long a message that does not expire is worth sending.
+const patience = 24 * time.Hour
+
+// Deadline is when the message is not worth sending any more.
+func (m Message) Deadline() time.Time {
+	if m.Expires.IsZero() {
+		return m.Queued.Add(patience)
+	}
+	return m.Expires
 }
 
 // Job is the kind of job that sends a message.
@@ -81,6 +94,7 @@ func place(instance, userID string) crypto.Place {
 // Queue leaves a message to be sent after the commit. It holds codes, so it is
 // sealed until then.
 func Queue(tx *eventstore.Tx, v *crypto.Vault, instance string, m Message) error {
+	m.Queued = tx.Now()
 	data, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("message %s: %w", m.Kind, err)

@@ -7,6 +7,7 @@
 package outbound
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 	"time"
 )
@@ -24,6 +26,7 @@ import (
 const (
 	dialTimeout    = 3 * time.Second
 	requestTimeout = 6 * time.Second
+	postTimeout    = 10 * time.Second
 	maxRedirects   = 3
 	maxHeader      = 16 << 10
 )
@@ -88,7 +91,8 @@ func (c *Client) control(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, error) {
+// Dial connects to an address (host:port) that a user chose.
+func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if c.Redial != nil {
 		address = c.Redial(address)
 	}
@@ -113,6 +117,49 @@ func (c *Client) TXT(ctx context.Context, name string) ([]string, error) {
 	return records, err
 }
 
+// transport makes connections for one request.
+func (c *Client) transport() *http.Transport {
+	return &http.Transport{
+		DialContext: c.Dial, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader,
+		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: postTimeout,
+		TLSClientConfig: &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
+	}
+}
+
+// Post sends a body to an address and gives the answer's, of at most limit bytes: what
+// is longer is cut off. An answer other than 2xx is an error that tells its status
+// and nothing more. Redirects are not followed: the body is for this URL alone.
+func (c *Client) Post(ctx context.Context, address string, header http.Header, body []byte, limit int64) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, postTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, errURL
+	}
+	req.Header = header.Clone()
+	req.Header.Set("User-Agent", "Gatehouse")
+	client := &http.Client{Transport: c.transport(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, withoutURL(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode < 200 || res.StatusCode > 299 {
+		return nil, fmt.Errorf("outbound: the answer is %d", res.StatusCode)
+	}
+	return io.ReadAll(io.LimitReader(res.Body, limit))
+}
+
+// errURL and withoutURL keep URLs, which may hold secrets, out of errors.
+var errURL = errors.New("outbound: this is no URL")
+
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return fmt.Errorf("outbound: %w", u.Err)
+	}
+	return err
+}
+
 // Text gives the body behind an https URL, which must not be longer than limit
 // bytes. Redirects are followed to other https URLs.
 func (c *Client) Text(ctx context.Context, url string, limit int64) (string, error) {
@@ -123,12 +170,7 @@ func (c *Client) Text(ctx context.Context, url string, limit int64) (string, err
 		return "", err
 	}
 	req.Header.Set("User-Agent", "Gatehouse")
-	transport := &http.Transport{
-		DialContext: c.dial, DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader,
-		TLSHandshakeTimeout: dialTimeout, ResponseHeaderTimeout: requestTimeout,
-		TLSClientConfig: &tls.Config{RootCAs: c.Roots, MinVersion: tls.VersionTLS12},
-	}
-	client := &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+	client := &http.Client{Transport: c.transport(), CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if len(via) > maxRedirects || r.URL.Scheme != "https" {
 			return errors.New("outbound: too many redirects, or one to plain HTTP")
 		}

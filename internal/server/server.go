@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -31,6 +32,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/job"
+	"github.com/gatehouse/gatehouse/internal/notify"
 	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
@@ -56,6 +58,9 @@ type Options struct {
 	ExternalURL    string
 	SystemUsers    []flow.SystemUser
 	TrustedProxies []netip.Prefix
+	// AllowedNetworks are reached by requests to addresses that users chose, although
+	// they are not public.
+	AllowedNetworks []netip.Prefix
 	// Roles replaces the permissions of roles, or adds roles.
 	Roles map[string][]string
 	// Clock is the time; nil for the system's.
@@ -80,10 +85,13 @@ func New(db *database.DB, o Options) (*Server, error) {
 		return nil, err
 	}
 	store := eventstore.New(db, o.Clock)
-	out := &outbound.Client{}
+	out := &outbound.Client{Allow: o.AllowedNetworks}
+	people := notify.New(store, o.Vault, out, external)
+	work := flow.Work(store)
+	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
-		admin.Service(store), auth.Service(store, o.Vault), feature.Service(store), instance.Service(store),
+		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault), feature.Service(store), instance.Service(store),
 		management.Service(store, o.Vault, outside), org.Service(store, outside), permission.Service(store), settings.Service(store),
 		system.Service(store, external.Hostname()), user.Service(store, o.Vault))
 	if err != nil {
@@ -101,7 +109,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		a.ServeHTTP(w, r)
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, flow.Work(store)), limits: o.Limits, tls: o.TLS}
+	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), limits: o.Limits, tls: o.TLS}
 	edge := &api.Edge{Next: protocols, Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End

@@ -8,16 +8,28 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/provider"
 )
 
 // Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+type Handlers struct {
+	store    *eventstore.Store
+	vault    *crypto.Vault
+	testMail TestMail
+}
+
+// TestMail sends a mail to show that a provider works. secret, where it is not
+// empty, stands in for the one that the provider has.
+type TestMail func(ctx context.Context, p provider.Provider, secret, recipient string) error
 
 // Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages(), h.instance())}
+func Service(store *eventstore.Store, vault *crypto.Vault, test TestMail) api.Service {
+	h := &Handlers{store: store, vault: vault, testMail: test}
+	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(
+		h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages(), h.instance(), h.providers(), h.messageTexts(),
+	)}
 }
 
 // scope is the instance that the request is about.

@@ -25,7 +25,7 @@ type Handlers struct {
 func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside) api.Service {
 	h := &Handlers{store: store, vault: vault, outside: outside}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
-		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.passwords(), h.loginPolicy(), h.policies(),
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.passwords(), h.loginPolicy(), h.policies(), h.messageTexts(),
 	)}
 }
 

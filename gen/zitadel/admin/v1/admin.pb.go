@@ -1540,8 +1540,9 @@ func (*GetSMTPConfigRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SmtpConfig    *v13.SMTPConfig        `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mail server.
+	SmtpConfig    *v13.SMTPConfig `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1584,8 +1585,9 @@ func (x *GetSMTPConfigResponse) GetSmtpConfig() *v13.SMTPConfig {
 }
 
 type GetSMTPConfigByIdRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1628,8 +1630,9 @@ func (x *GetSMTPConfigByIdRequest) GetId() string {
 }
 
 type GetSMTPConfigByIdResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SmtpConfig    *v13.SMTPConfig        `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The mail server.
+	SmtpConfig    *v13.SMTPConfig `protobuf:"bytes,1,opt,name=smtp_config,json=smtpConfig,proto3" json:"smtp_config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1672,8 +1675,9 @@ func (x *GetSMTPConfigByIdResponse) GetSmtpConfig() *v13.SMTPConfig {
 }
 
 type ListSMTPConfigsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page of the list.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1716,9 +1720,11 @@ func (x *ListSMTPConfigsRequest) GetQuery() *v1.ListQuery {
 }
 
 type ListSMTPConfigsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.SMTPConfig      `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The providers of this page.
+	Result        []*v13.SMTPConfig `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1768,17 +1774,26 @@ func (x *ListSMTPConfigsResponse) GetResult() []*v13.SMTPConfig {
 }
 
 type AddSMTPConfigRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password       string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// What people call the provider.
+	Description   string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddSMTPConfigRequest) Reset() {
@@ -1868,9 +1883,11 @@ func (x *AddSMTPConfigRequest) GetDescription() string {
 }
 
 type AddSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1920,18 +1937,28 @@ func (x *AddSMTPConfigResponse) GetId() string {
 }
 
 type UpdateSMTPConfigRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Password       string                 `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
-	Id             string                 `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateSMTPConfigRequest) Reset() {
@@ -2028,8 +2055,9 @@ func (x *UpdateSMTPConfigRequest) GetId() string {
 }
 
 type UpdateSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2072,9 +2100,11 @@ func (x *UpdateSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type UpdateSMTPConfigPasswordRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2124,8 +2154,9 @@ func (x *UpdateSMTPConfigPasswordRequest) GetId() string {
 }
 
 type UpdateSMTPConfigPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2168,8 +2199,9 @@ func (x *UpdateSMTPConfigPasswordResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type ActivateSMTPConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2212,8 +2244,9 @@ func (x *ActivateSMTPConfigRequest) GetId() string {
 }
 
 type ActivateSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2256,8 +2289,9 @@ func (x *ActivateSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type DeactivateSMTPConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2300,8 +2334,9 @@ func (x *DeactivateSMTPConfigRequest) GetId() string {
 }
 
 type DeactivateSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2344,8 +2379,9 @@ func (x *DeactivateSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type RemoveSMTPConfigRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2388,8 +2424,9 @@ func (x *RemoveSMTPConfigRequest) GetId() string {
 }
 
 type RemoveSMTPConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2432,9 +2469,11 @@ func (x *RemoveSMTPConfigResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type TestSMTPConfigByIdRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2520,17 +2559,26 @@ func (*TestSMTPConfigByIdResponse) Descriptor() ([]byte, []int) {
 }
 
 type TestSMTPConfigRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress   string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName      string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls             bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host            string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User            string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password        string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
-	Id              string                 `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	// The stored mail server whose secret is used where none is given; empty for none.
+	Id            string `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *TestSMTPConfigRequest) Reset() {
@@ -2692,8 +2740,9 @@ func (*GetEmailProviderRequest) Descriptor() ([]byte, []int) {
 }
 
 type GetEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Config        *v13.EmailProvider     `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Config        *v13.EmailProvider `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2736,8 +2785,9 @@ func (x *GetEmailProviderResponse) GetConfig() *v13.EmailProvider {
 }
 
 type GetEmailProviderByIdRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2780,8 +2830,9 @@ func (x *GetEmailProviderByIdRequest) GetId() string {
 }
 
 type GetEmailProviderByIdResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Config        *v13.EmailProvider     `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Config        *v13.EmailProvider `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2824,8 +2875,9 @@ func (x *GetEmailProviderByIdResponse) GetConfig() *v13.EmailProvider {
 }
 
 type ListEmailProvidersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page of the list.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2868,9 +2920,11 @@ func (x *ListEmailProvidersRequest) GetQuery() *v1.ListQuery {
 }
 
 type ListEmailProvidersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.EmailProvider   `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The providers of this page.
+	Result        []*v13.EmailProvider `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2920,15 +2974,24 @@ func (x *ListEmailProvidersResponse) GetResult() []*v13.EmailProvider {
 }
 
 type AddEmailProviderSMTPRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password       string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*AddEmailProviderSMTPRequest_None
@@ -3064,14 +3127,17 @@ type isAddEmailProviderSMTPRequest_Auth interface {
 }
 
 type AddEmailProviderSMTPRequest_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,9,opt,name=none,proto3,oneof"`
 }
 
 type AddEmailProviderSMTPRequest_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,10,opt,name=plain,proto3,oneof"`
 }
 
 type AddEmailProviderSMTPRequest_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,11,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -3118,8 +3184,9 @@ func (*SMTPNoAuth) Descriptor() ([]byte, []int) {
 }
 
 type SMTPPlainAuth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password      string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3162,9 +3229,11 @@ func (x *SMTPPlainAuth) GetPassword() string {
 }
 
 type SMTPXOAuth2Auth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenEndpoint string                 `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
-	Scopes        []string               `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The https address that gives tokens.
+	TokenEndpoint string `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
+	// What the token is to be good for.
+	Scopes []string `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Types that are valid to be assigned to OAuth2Type:
 	//
 	//	*SMTPXOAuth2Auth_ClientCredentials_
@@ -3238,15 +3307,18 @@ type isSMTPXOAuth2Auth_OAuth2Type interface {
 }
 
 type SMTPXOAuth2Auth_ClientCredentials_ struct {
+	// The client that asks for the token.
 	ClientCredentials *SMTPXOAuth2Auth_ClientCredentials `protobuf:"bytes,3,opt,name=client_credentials,json=clientCredentials,proto3,oneof"`
 }
 
 func (*SMTPXOAuth2Auth_ClientCredentials_) isSMTPXOAuth2Auth_OAuth2Type() {}
 
 type AddEmailProviderSMTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3296,16 +3368,26 @@ func (x *AddEmailProviderSMTPResponse) GetId() string {
 }
 
 type UpdateEmailProviderSMTPRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	Password       string                 `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
-	Description    string                 `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
-	Id             string                 `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,7,opt,name=password,proto3" json:"password,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,9,opt,name=id,proto3" json:"id,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*UpdateEmailProviderSMTPRequest_None
@@ -3448,14 +3530,17 @@ type isUpdateEmailProviderSMTPRequest_Auth interface {
 }
 
 type UpdateEmailProviderSMTPRequest_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,10,opt,name=none,proto3,oneof"`
 }
 
 type UpdateEmailProviderSMTPRequest_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,11,opt,name=plain,proto3,oneof"`
 }
 
 type UpdateEmailProviderSMTPRequest_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,12,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -3466,8 +3551,9 @@ func (*UpdateEmailProviderSMTPRequest_Plain) isUpdateEmailProviderSMTPRequest_Au
 func (*UpdateEmailProviderSMTPRequest_Xoauth2) isUpdateEmailProviderSMTPRequest_Auth() {}
 
 type UpdateEmailProviderSMTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3510,9 +3596,11 @@ func (x *UpdateEmailProviderSMTPResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type UpdateEmailProviderSMTPPasswordRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3562,8 +3650,9 @@ func (x *UpdateEmailProviderSMTPPasswordRequest) GetId() string {
 }
 
 type UpdateEmailProviderSMTPPasswordResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3606,9 +3695,13 @@ func (x *UpdateEmailProviderSMTPPasswordResponse) GetDetails() *v1.ObjectDetails
 }
 
 type AddEmailProviderHTTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3658,10 +3751,13 @@ func (x *AddEmailProviderHTTPRequest) GetDescription() string {
 }
 
 type AddEmailProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	SigningKey    string                 `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    string `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3718,11 +3814,17 @@ func (x *AddEmailProviderHTTPResponse) GetSigningKey() string {
 }
 
 type UpdateEmailProviderHTTPRequest struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Id                   string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Endpoint             string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description          string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	ExpirationSigningKey *durationpb.Duration   `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Zero to replace the signing key at once; left out to keep it.
+	ExpirationSigningKey *durationpb.Duration `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -3786,9 +3888,11 @@ func (x *UpdateEmailProviderHTTPRequest) GetExpirationSigningKey() *durationpb.D
 }
 
 type UpdateEmailProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SigningKey    *string                `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    *string `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3838,8 +3942,9 @@ func (x *UpdateEmailProviderHTTPResponse) GetSigningKey() string {
 }
 
 type ActivateEmailProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3882,8 +3987,9 @@ func (x *ActivateEmailProviderRequest) GetId() string {
 }
 
 type ActivateEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3926,8 +4032,9 @@ func (x *ActivateEmailProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type DeactivateEmailProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3970,8 +4077,9 @@ func (x *DeactivateEmailProviderRequest) GetId() string {
 }
 
 type DeactivateEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4014,8 +4122,9 @@ func (x *DeactivateEmailProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type RemoveEmailProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4058,8 +4167,9 @@ func (x *RemoveEmailProviderRequest) GetId() string {
 }
 
 type RemoveEmailProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4102,9 +4212,11 @@ func (x *RemoveEmailProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type TestEmailProviderSMTPByIdRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Id              string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,2,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -4190,15 +4302,24 @@ func (*TestEmailProviderSMTPByIdResponse) Descriptor() ([]byte, []int) {
 }
 
 type TestEmailProviderSMTPRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress   string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName      string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls             bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host            string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User            string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	Password        string                 `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
-	ReceiverAddress string                 `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
-	Id              string                 `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The user's password, of 1,000 bytes at most. It is never shown.
+	Password string `protobuf:"bytes,6,opt,name=password,proto3" json:"password,omitempty"`
+	// Who gets the mail.
+	ReceiverAddress string `protobuf:"bytes,7,opt,name=receiver_address,json=receiverAddress,proto3" json:"receiver_address,omitempty"`
+	// The stored mail server whose secret is used where none is given; empty for none.
+	Id string `protobuf:"bytes,8,opt,name=id,proto3" json:"id,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*TestEmailProviderSMTPRequest_None
@@ -4334,14 +4455,17 @@ type isTestEmailProviderSMTPRequest_Auth interface {
 }
 
 type TestEmailProviderSMTPRequest_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,9,opt,name=none,proto3,oneof"`
 }
 
 type TestEmailProviderSMTPRequest_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,10,opt,name=plain,proto3,oneof"`
 }
 
 type TestEmailProviderSMTPRequest_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,11,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -4388,8 +4512,9 @@ func (*TestEmailProviderSMTPResponse) Descriptor() ([]byte, []int) {
 }
 
 type ListSMSProvidersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v1.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The page of the list.
+	Query         *v1.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4432,9 +4557,11 @@ func (x *ListSMSProvidersRequest) GetQuery() *v1.ListQuery {
 }
 
 type ListSMSProvidersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v13.SMSProvider     `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The providers of this page.
+	Result        []*v13.SMSProvider `protobuf:"bytes,3,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4484,8 +4611,9 @@ func (x *ListSMSProvidersResponse) GetResult() []*v13.SMSProvider {
 }
 
 type GetSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4528,8 +4656,9 @@ func (x *GetSMSProviderRequest) GetId() string {
 }
 
 type GetSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Config        *v13.SMSProvider       `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The provider.
+	Config        *v13.SMSProvider `protobuf:"bytes,1,opt,name=config,proto3" json:"config,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4572,12 +4701,17 @@ func (x *GetSMSProviderResponse) GetConfig() *v13.SMSProvider {
 }
 
 type AddSMSProviderTwilioRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Sid              string                 `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
-	Token            string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
-	SenderNumber     string                 `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
-	Description      string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	VerifyServiceSid string                 `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The SID of the account at Twilio.
+	Sid string `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
+	// The account's token. It is never shown.
+	Token string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// The number that SMS come from.
+	SenderNumber string `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// The SID of a verification service. It is kept and shown; codes are sent as ordinary SMS.
+	VerifyServiceSid string `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -4648,9 +4782,11 @@ func (x *AddSMSProviderTwilioRequest) GetVerifyServiceSid() string {
 }
 
 type AddSMSProviderTwilioResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4700,12 +4836,17 @@ func (x *AddSMSProviderTwilioResponse) GetId() string {
 }
 
 type UpdateSMSProviderTwilioRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Id               string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Sid              string                 `protobuf:"bytes,2,opt,name=sid,proto3" json:"sid,omitempty"`
-	SenderNumber     string                 `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
-	Description      string                 `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
-	VerifyServiceSid string                 `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The SID of the account at Twilio.
+	Sid string `protobuf:"bytes,2,opt,name=sid,proto3" json:"sid,omitempty"`
+	// The number that SMS come from.
+	SenderNumber string `protobuf:"bytes,3,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// The SID of a verification service. It is kept and shown; codes are sent as ordinary SMS.
+	VerifyServiceSid string `protobuf:"bytes,5,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -4776,8 +4917,9 @@ func (x *UpdateSMSProviderTwilioRequest) GetVerifyServiceSid() string {
 }
 
 type UpdateSMSProviderTwilioResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4820,9 +4962,11 @@ func (x *UpdateSMSProviderTwilioResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type UpdateSMSProviderTwilioTokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The account's token. It is never shown.
+	Token         string `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4872,8 +5016,9 @@ func (x *UpdateSMSProviderTwilioTokenRequest) GetToken() string {
 }
 
 type UpdateSMSProviderTwilioTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4916,9 +5061,13 @@ func (x *UpdateSMSProviderTwilioTokenResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type AddSMSProviderHTTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4968,10 +5117,13 @@ func (x *AddSMSProviderHTTPRequest) GetDescription() string {
 }
 
 type AddSMSProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	SigningKey    string                 `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    string `protobuf:"bytes,3,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5028,11 +5180,17 @@ func (x *AddSMSProviderHTTPResponse) GetSigningKey() string {
 }
 
 type UpdateSMSProviderHTTPRequest struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Id                   string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Endpoint             string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	Description          string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	ExpirationSigningKey *durationpb.Duration   `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The http or https address that messages are posted to as JSON, with the signature in the
+	// header ZITADEL-Signature: t= the time in seconds, v1= the HMAC-SHA-256, in hex, of the time, a
+	// dot and the body.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Zero to replace the signing key at once; left out to keep it.
+	ExpirationSigningKey *durationpb.Duration `protobuf:"bytes,4,opt,name=expiration_signing_key,json=expirationSigningKey,proto3,oneof" json:"expiration_signing_key,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -5096,9 +5254,11 @@ func (x *UpdateSMSProviderHTTPRequest) GetExpirationSigningKey() *durationpb.Dur
 }
 
 type UpdateSMSProviderHTTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SigningKey    *string                `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The key of the signatures. It is shown this once.
+	SigningKey    *string `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3,oneof" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5148,8 +5308,9 @@ func (x *UpdateSMSProviderHTTPResponse) GetSigningKey() string {
 }
 
 type ActivateSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5192,8 +5353,9 @@ func (x *ActivateSMSProviderRequest) GetId() string {
 }
 
 type ActivateSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5236,8 +5398,9 @@ func (x *ActivateSMSProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type DeactivateSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5280,8 +5443,9 @@ func (x *DeactivateSMSProviderRequest) GetId() string {
 }
 
 type DeactivateSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5324,8 +5488,9 @@ func (x *DeactivateSMSProviderResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type RemoveSMSProviderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5368,8 +5533,9 @@ func (x *RemoveSMSProviderRequest) GetId() string {
 }
 
 type RemoveSMSProviderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16672,8 +16838,9 @@ func (x *UpdateNotificationPolicyResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type GetDefaultInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16716,7 +16883,8 @@ func (x *GetDefaultInitMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16760,8 +16928,9 @@ func (x *GetDefaultInitMessageTextResponse) GetCustomText() *v16.MessageCustomTe
 }
 
 type GetCustomInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16804,7 +16973,8 @@ func (x *GetCustomInitMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -16848,15 +17018,23 @@ func (x *GetCustomInitMessageTextResponse) GetCustomText() *v16.MessageCustomTex
 }
 
 type SetDefaultInitMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16948,8 +17126,9 @@ func (x *SetDefaultInitMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultInitMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -16992,8 +17171,9 @@ func (x *SetDefaultInitMessageTextResponse) GetDetails() *v1.ObjectDetails {
 }
 
 type ResetCustomInitMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17036,8 +17216,9 @@ func (x *ResetCustomInitMessageTextToDefaultRequest) GetLanguage() string {
 }
 
 type ResetCustomInitMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17080,8 +17261,9 @@ func (x *ResetCustomInitMessageTextToDefaultResponse) GetDetails() *v1.ObjectDet
 }
 
 type GetDefaultPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17124,7 +17306,8 @@ func (x *GetDefaultPasswordResetMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17168,8 +17351,9 @@ func (x *GetDefaultPasswordResetMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type GetCustomPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17212,7 +17396,8 @@ func (x *GetCustomPasswordResetMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17256,15 +17441,23 @@ func (x *GetCustomPasswordResetMessageTextResponse) GetCustomText() *v16.Message
 }
 
 type SetDefaultPasswordResetMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17356,8 +17549,9 @@ func (x *SetDefaultPasswordResetMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultPasswordResetMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17400,8 +17594,9 @@ func (x *SetDefaultPasswordResetMessageTextResponse) GetDetails() *v1.ObjectDeta
 }
 
 type ResetCustomPasswordResetMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17444,8 +17639,9 @@ func (x *ResetCustomPasswordResetMessageTextToDefaultRequest) GetLanguage() stri
 }
 
 type ResetCustomPasswordResetMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17488,8 +17684,9 @@ func (x *ResetCustomPasswordResetMessageTextToDefaultResponse) GetDetails() *v1.
 }
 
 type GetDefaultVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17532,7 +17729,8 @@ func (x *GetDefaultVerifyEmailMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17576,8 +17774,9 @@ func (x *GetDefaultVerifyEmailMessageTextResponse) GetCustomText() *v16.MessageC
 }
 
 type GetCustomVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17620,7 +17819,8 @@ func (x *GetCustomVerifyEmailMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17664,15 +17864,23 @@ func (x *GetCustomVerifyEmailMessageTextResponse) GetCustomText() *v16.MessageCu
 }
 
 type SetDefaultVerifyEmailMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17764,8 +17972,9 @@ func (x *SetDefaultVerifyEmailMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultVerifyEmailMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17808,8 +18017,9 @@ func (x *SetDefaultVerifyEmailMessageTextResponse) GetDetails() *v1.ObjectDetail
 }
 
 type ResetCustomVerifyEmailMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17852,8 +18062,9 @@ func (x *ResetCustomVerifyEmailMessageTextToDefaultRequest) GetLanguage() string
 }
 
 type ResetCustomVerifyEmailMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17896,8 +18107,9 @@ func (x *ResetCustomVerifyEmailMessageTextToDefaultResponse) GetDetails() *v1.Ob
 }
 
 type GetDefaultVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -17940,7 +18152,8 @@ func (x *GetDefaultVerifyPhoneMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -17984,8 +18197,9 @@ func (x *GetDefaultVerifyPhoneMessageTextResponse) GetCustomText() *v16.MessageC
 }
 
 type GetCustomVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18028,7 +18242,8 @@ func (x *GetCustomVerifyPhoneMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18072,15 +18287,23 @@ func (x *GetCustomVerifyPhoneMessageTextResponse) GetCustomText() *v16.MessageCu
 }
 
 type SetDefaultVerifyPhoneMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18172,8 +18395,9 @@ func (x *SetDefaultVerifyPhoneMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultVerifyPhoneMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18216,8 +18440,9 @@ func (x *SetDefaultVerifyPhoneMessageTextResponse) GetDetails() *v1.ObjectDetail
 }
 
 type ResetCustomVerifyPhoneMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18260,8 +18485,9 @@ func (x *ResetCustomVerifyPhoneMessageTextToDefaultRequest) GetLanguage() string
 }
 
 type ResetCustomVerifyPhoneMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18304,8 +18530,9 @@ func (x *ResetCustomVerifyPhoneMessageTextToDefaultResponse) GetDetails() *v1.Ob
 }
 
 type GetCustomVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18348,7 +18575,8 @@ func (x *GetCustomVerifySMSOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18392,8 +18620,9 @@ func (x *GetCustomVerifySMSOTPMessageTextResponse) GetCustomText() *v16.MessageC
 }
 
 type GetDefaultVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18436,7 +18665,8 @@ func (x *GetDefaultVerifySMSOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18480,9 +18710,11 @@ func (x *GetDefaultVerifySMSOTPMessageTextResponse) GetCustomText() *v16.Message
 }
 
 type SetDefaultVerifySMSOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18532,8 +18764,9 @@ func (x *SetDefaultVerifySMSOTPMessageTextRequest) GetText() string {
 }
 
 type SetDefaultVerifySMSOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18576,8 +18809,9 @@ func (x *SetDefaultVerifySMSOTPMessageTextResponse) GetDetails() *v1.ObjectDetai
 }
 
 type ResetCustomVerifySMSOTPMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18620,8 +18854,9 @@ func (x *ResetCustomVerifySMSOTPMessageTextToDefaultRequest) GetLanguage() strin
 }
 
 type ResetCustomVerifySMSOTPMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18664,8 +18899,9 @@ func (x *ResetCustomVerifySMSOTPMessageTextToDefaultResponse) GetDetails() *v1.O
 }
 
 type GetCustomVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18708,7 +18944,8 @@ func (x *GetCustomVerifyEmailOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18752,8 +18989,9 @@ func (x *GetCustomVerifyEmailOTPMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type GetDefaultVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18796,7 +19034,8 @@ func (x *GetDefaultVerifyEmailOTPMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -18840,15 +19079,23 @@ func (x *GetDefaultVerifyEmailOTPMessageTextResponse) GetCustomText() *v16.Messa
 }
 
 type SetDefaultVerifyEmailOTPMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18940,8 +19187,9 @@ func (x *SetDefaultVerifyEmailOTPMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultVerifyEmailOTPMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -18984,8 +19232,9 @@ func (x *SetDefaultVerifyEmailOTPMessageTextResponse) GetDetails() *v1.ObjectDet
 }
 
 type ResetCustomVerifyEmailOTPMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19028,8 +19277,9 @@ func (x *ResetCustomVerifyEmailOTPMessageTextToDefaultRequest) GetLanguage() str
 }
 
 type ResetCustomVerifyEmailOTPMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19072,8 +19322,9 @@ func (x *ResetCustomVerifyEmailOTPMessageTextToDefaultResponse) GetDetails() *v1
 }
 
 type GetDefaultDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19116,7 +19367,8 @@ func (x *GetDefaultDomainClaimedMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19160,8 +19412,9 @@ func (x *GetDefaultDomainClaimedMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type GetCustomDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19204,7 +19457,8 @@ func (x *GetCustomDomainClaimedMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19248,15 +19502,23 @@ func (x *GetCustomDomainClaimedMessageTextResponse) GetCustomText() *v16.Message
 }
 
 type SetDefaultDomainClaimedMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19348,8 +19610,9 @@ func (x *SetDefaultDomainClaimedMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultDomainClaimedMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19392,8 +19655,9 @@ func (x *SetDefaultDomainClaimedMessageTextResponse) GetDetails() *v1.ObjectDeta
 }
 
 type ResetCustomDomainClaimedMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19436,8 +19700,9 @@ func (x *ResetCustomDomainClaimedMessageTextToDefaultRequest) GetLanguage() stri
 }
 
 type ResetCustomDomainClaimedMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19480,8 +19745,9 @@ func (x *ResetCustomDomainClaimedMessageTextToDefaultResponse) GetDetails() *v1.
 }
 
 type GetDefaultPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19524,7 +19790,8 @@ func (x *GetDefaultPasswordChangeMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19568,8 +19835,9 @@ func (x *GetDefaultPasswordChangeMessageTextResponse) GetCustomText() *v16.Messa
 }
 
 type GetCustomPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19612,7 +19880,8 @@ func (x *GetCustomPasswordChangeMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19656,15 +19925,23 @@ func (x *GetCustomPasswordChangeMessageTextResponse) GetCustomText() *v16.Messag
 }
 
 type SetDefaultPasswordChangeMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19756,8 +20033,9 @@ func (x *SetDefaultPasswordChangeMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultPasswordChangeMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19800,8 +20078,9 @@ func (x *SetDefaultPasswordChangeMessageTextResponse) GetDetails() *v1.ObjectDet
 }
 
 type ResetCustomPasswordChangeMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19844,8 +20123,9 @@ func (x *ResetCustomPasswordChangeMessageTextToDefaultRequest) GetLanguage() str
 }
 
 type ResetCustomPasswordChangeMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19888,8 +20168,9 @@ func (x *ResetCustomPasswordChangeMessageTextToDefaultResponse) GetDetails() *v1
 }
 
 type GetDefaultInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -19932,7 +20213,8 @@ func (x *GetDefaultInviteUserMessageTextRequest) GetLanguage() string {
 }
 
 type GetDefaultInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -19976,8 +20258,9 @@ func (x *GetDefaultInviteUserMessageTextResponse) GetCustomText() *v16.MessageCu
 }
 
 type GetCustomInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20020,7 +20303,8 @@ func (x *GetCustomInviteUserMessageTextRequest) GetLanguage() string {
 }
 
 type GetCustomInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20064,15 +20348,23 @@ func (x *GetCustomInviteUserMessageTextResponse) GetCustomText() *v16.MessageCus
 }
 
 type SetDefaultInviteUserMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20164,8 +20456,9 @@ func (x *SetDefaultInviteUserMessageTextRequest) GetFooterText() string {
 }
 
 type SetDefaultInviteUserMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20208,8 +20501,9 @@ func (x *SetDefaultInviteUserMessageTextResponse) GetDetails() *v1.ObjectDetails
 }
 
 type ResetCustomInviteUserMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20252,8 +20546,9 @@ func (x *ResetCustomInviteUserMessageTextToDefaultRequest) GetLanguage() string 
 }
 
 type ResetCustomInviteUserMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20296,8 +20591,9 @@ func (x *ResetCustomInviteUserMessageTextToDefaultResponse) GetDetails() *v1.Obj
 }
 
 type GetDefaultPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20340,7 +20636,8 @@ func (x *GetDefaultPasswordlessRegistrationMessageTextRequest) GetLanguage() str
 }
 
 type GetDefaultPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20384,8 +20681,9 @@ func (x *GetDefaultPasswordlessRegistrationMessageTextResponse) GetCustomText() 
 }
 
 type GetCustomPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20428,7 +20726,8 @@ func (x *GetCustomPasswordlessRegistrationMessageTextRequest) GetLanguage() stri
 }
 
 type GetCustomPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
 	CustomText    *v16.MessageCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -20472,15 +20771,23 @@ func (x *GetCustomPasswordlessRegistrationMessageTextResponse) GetCustomText() *
 }
 
 type SetDefaultPasswordlessRegistrationMessageTextRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	PreHeader     string                 `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
-	Subject       string                 `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
-	Greeting      string                 `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
-	Text          string                 `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
-	ButtonText    string                 `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
-	FooterText    string                 `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The heading of the mail.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// What mail programs show beside the subject.
+	PreHeader string `protobuf:"bytes,3,opt,name=pre_header,json=preHeader,proto3" json:"pre_header,omitempty"`
+	// The subject.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// The line before the text.
+	Greeting string `protobuf:"bytes,5,opt,name=greeting,proto3" json:"greeting,omitempty"`
+	// The text. It can name values, such as {{.Code}} or {{.DisplayName}}.
+	Text string `protobuf:"bytes,6,opt,name=text,proto3" json:"text,omitempty"`
+	// What the link says.
+	ButtonText string `protobuf:"bytes,7,opt,name=button_text,json=buttonText,proto3" json:"button_text,omitempty"`
+	// What stands below.
+	FooterText    string `protobuf:"bytes,8,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20572,8 +20879,9 @@ func (x *SetDefaultPasswordlessRegistrationMessageTextRequest) GetFooterText() s
 }
 
 type SetDefaultPasswordlessRegistrationMessageTextResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20616,8 +20924,9 @@ func (x *SetDefaultPasswordlessRegistrationMessageTextResponse) GetDetails() *v1
 }
 
 type ResetCustomPasswordlessRegistrationMessageTextToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -20660,8 +20969,9 @@ func (x *ResetCustomPasswordlessRegistrationMessageTextToDefaultRequest) GetLang
 }
 
 type ResetCustomPasswordlessRegistrationMessageTextToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -24557,9 +24867,11 @@ func (x *GetRestrictionsResponse) GetAllowedLanguages() []string {
 }
 
 type SMTPXOAuth2Auth_ClientCredentials struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret  string                 `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the client.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret of the client. It is never shown.
+	ClientSecret  string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

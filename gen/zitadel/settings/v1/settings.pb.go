@@ -24,12 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a provider is used.
 type SMTPConfigState int32
 
 const (
+	// Never given.
 	SMTPConfigState_SMTP_CONFIG_STATE_UNSPECIFIED SMTPConfigState = 0
-	SMTPConfigState_SMTP_CONFIG_ACTIVE            SMTPConfigState = 1
-	SMTPConfigState_SMTP_CONFIG_INACTIVE          SMTPConfigState = 2
+	// It is the one that is used.
+	SMTPConfigState_SMTP_CONFIG_ACTIVE SMTPConfigState = 1
+	// It is not used.
+	SMTPConfigState_SMTP_CONFIG_INACTIVE SMTPConfigState = 2
 )
 
 // Enum value maps for SMTPConfigState.
@@ -154,12 +158,16 @@ func (SecretGeneratorType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v1_settings_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether a provider is used.
 type EmailProviderState int32
 
 const (
+	// Never given.
 	EmailProviderState_EMAIL_PROVIDER_STATE_UNSPECIFIED EmailProviderState = 0
-	EmailProviderState_EMAIL_PROVIDER_ACTIVE            EmailProviderState = 1
-	EmailProviderState_EMAIL_PROVIDER_INACTIVE          EmailProviderState = 2
+	// It is the one that is used.
+	EmailProviderState_EMAIL_PROVIDER_ACTIVE EmailProviderState = 1
+	// It is not used.
+	EmailProviderState_EMAIL_PROVIDER_INACTIVE EmailProviderState = 2
 )
 
 // Enum value maps for EmailProviderState.
@@ -203,12 +211,16 @@ func (EmailProviderState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_settings_v1_settings_proto_rawDescGZIP(), []int{2}
 }
 
+// Whether a provider is used.
 type SMSProviderConfigState int32
 
 const (
+	// Never given.
 	SMSProviderConfigState_SMS_PROVIDER_CONFIG_STATE_UNSPECIFIED SMSProviderConfigState = 0
-	SMSProviderConfigState_SMS_PROVIDER_CONFIG_ACTIVE            SMSProviderConfigState = 1
-	SMSProviderConfigState_SMS_PROVIDER_CONFIG_INACTIVE          SMSProviderConfigState = 2
+	// It is the one that is used.
+	SMSProviderConfigState_SMS_PROVIDER_CONFIG_ACTIVE SMSProviderConfigState = 1
+	// It is not used.
+	SMSProviderConfigState_SMS_PROVIDER_CONFIG_INACTIVE SMSProviderConfigState = 2
 )
 
 // Enum value maps for SMSProviderConfigState.
@@ -479,19 +491,30 @@ func (x *SecretGeneratorTypeQuery) GetGeneratorType() SecretGeneratorType {
 }
 
 type SMTPConfig struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SenderAddress  string                 `protobuf:"bytes,2,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,3,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,4,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
-	State          SMTPConfigState        `protobuf:"varint,8,opt,name=state,proto3,enum=zitadel.settings.v1.SMTPConfigState" json:"state,omitempty"`
-	Description    string                 `protobuf:"bytes,9,opt,name=description,proto3" json:"description,omitempty"`
-	Id             string                 `protobuf:"bytes,10,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the provider was added and changed.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,2,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,3,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,4,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,7,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	// Whether the provider is the one that is used.
+	State SMTPConfigState `protobuf:"varint,8,opt,name=state,proto3,enum=zitadel.settings.v1.SMTPConfigState" json:"state,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,9,opt,name=description,proto3" json:"description,omitempty"`
+	// The id of the provider.
+	Id            string `protobuf:"bytes,10,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SMTPConfig) Reset() {
@@ -595,11 +618,15 @@ func (x *SMTPConfig) GetId() string {
 }
 
 type EmailProvider struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Details     *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id          string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	State       EmailProviderState     `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.settings.v1.EmailProviderState" json:"state,omitempty"`
-	Description string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the provider was added and changed.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether the provider is the one that is used.
+	State EmailProviderState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.settings.v1.EmailProviderState" json:"state,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	// Types that are valid to be assigned to Config:
 	//
 	//	*EmailProvider_Smtp
@@ -697,10 +724,12 @@ type isEmailProvider_Config interface {
 }
 
 type EmailProvider_Smtp struct {
+	// A mail server.
 	Smtp *EmailProviderSMTP `protobuf:"bytes,4,opt,name=smtp,proto3,oneof"`
 }
 
 type EmailProvider_Http struct {
+	// An endpoint.
 	Http *EmailProviderHTTP `protobuf:"bytes,5,opt,name=http,proto3,oneof"`
 }
 
@@ -709,13 +738,20 @@ func (*EmailProvider_Smtp) isEmailProvider_Config() {}
 func (*EmailProvider_Http) isEmailProvider_Config() {}
 
 type EmailProviderSMTP struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	SenderAddress  string                 `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
-	SenderName     string                 `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
-	Tls            bool                   `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
-	Host           string                 `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
-	User           string                 `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
-	ReplyToAddress string                 `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that mails come from, such as id@example.com.
+	SenderAddress string `protobuf:"bytes,1,opt,name=sender_address,json=senderAddress,proto3" json:"sender_address,omitempty"`
+	// The name beside the sender's address.
+	SenderName string `protobuf:"bytes,2,opt,name=sender_name,json=senderName,proto3" json:"sender_name,omitempty"`
+	// Whether the connection must be encrypted: from its start at port 465, by STARTTLS at every
+	// other. Without it a connection is encrypted where the server offers it.
+	Tls bool `protobuf:"varint,3,opt,name=tls,proto3" json:"tls,omitempty"`
+	// The host with its port, such as smtp.example.com:587.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// The user that the server knows, of 200 characters at most.
+	User string `protobuf:"bytes,5,opt,name=user,proto3" json:"user,omitempty"`
+	// The address that replies go to; empty for the sender's.
+	ReplyToAddress string `protobuf:"bytes,6,opt,name=reply_to_address,json=replyToAddress,proto3" json:"reply_to_address,omitempty"`
 	// Types that are valid to be assigned to Auth:
 	//
 	//	*EmailProviderSMTP_None
@@ -837,14 +873,17 @@ type isEmailProviderSMTP_Auth interface {
 }
 
 type EmailProviderSMTP_None struct {
+	// The server is not told who sends.
 	None *SMTPNoAuth `protobuf:"bytes,9,opt,name=none,proto3,oneof"`
 }
 
 type EmailProviderSMTP_Plain struct {
+	// The server is told a password.
 	Plain *SMTPPlainAuth `protobuf:"bytes,10,opt,name=plain,proto3,oneof"`
 }
 
 type EmailProviderSMTP_Xoauth2 struct {
+	// The server is told a token.
 	Xoauth2 *SMTPXOAuth2Auth `protobuf:"bytes,11,opt,name=xoauth2,proto3,oneof"`
 }
 
@@ -927,9 +966,11 @@ func (*SMTPPlainAuth) Descriptor() ([]byte, []int) {
 }
 
 type SMTPXOAuth2Auth struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenEndpoint string                 `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
-	Scopes        []string               `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that gives tokens.
+	TokenEndpoint string `protobuf:"bytes,1,opt,name=token_endpoint,json=tokenEndpoint,proto3" json:"token_endpoint,omitempty"`
+	// What the token is to be good for.
+	Scopes []string `protobuf:"bytes,2,rep,name=scopes,proto3" json:"scopes,omitempty"`
 	// Types that are valid to be assigned to OAuth2Type:
 	//
 	//	*SMTPXOAuth2Auth_ClientCredentials_
@@ -1003,15 +1044,18 @@ type isSMTPXOAuth2Auth_OAuth2Type interface {
 }
 
 type SMTPXOAuth2Auth_ClientCredentials_ struct {
+	// The client that asks for the token.
 	ClientCredentials *SMTPXOAuth2Auth_ClientCredentials `protobuf:"bytes,3,opt,name=client_credentials,json=clientCredentials,proto3,oneof"`
 }
 
 func (*SMTPXOAuth2Auth_ClientCredentials_) isSMTPXOAuth2Auth_OAuth2Type() {}
 
 type EmailProviderHTTP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	SigningKey    string                 `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that messages are posted to.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Always empty: the key is shown once, when it is made.
+	SigningKey    string `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1061,11 +1105,15 @@ func (x *EmailProviderHTTP) GetSigningKey() string {
 }
 
 type SMSProvider struct {
-	state       protoimpl.MessageState `protogen:"open.v1"`
-	Details     *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Id          string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	State       SMSProviderConfigState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.settings.v1.SMSProviderConfigState" json:"state,omitempty"`
-	Description string                 `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the provider was added and changed.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the provider.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether the provider is the one that is used.
+	State SMSProviderConfigState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.settings.v1.SMSProviderConfigState" json:"state,omitempty"`
+	// What people call the provider.
+	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	// Types that are valid to be assigned to Config:
 	//
 	//	*SMSProvider_Twilio
@@ -1163,10 +1211,12 @@ type isSMSProvider_Config interface {
 }
 
 type SMSProvider_Twilio struct {
+	// An account at Twilio.
 	Twilio *TwilioConfig `protobuf:"bytes,4,opt,name=twilio,proto3,oneof"`
 }
 
 type SMSProvider_Http struct {
+	// An endpoint.
 	Http *HTTPConfig `protobuf:"bytes,5,opt,name=http,proto3,oneof"`
 }
 
@@ -1175,10 +1225,13 @@ func (*SMSProvider_Twilio) isSMSProvider_Config() {}
 func (*SMSProvider_Http) isSMSProvider_Config() {}
 
 type TwilioConfig struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Sid              string                 `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
-	SenderNumber     string                 `protobuf:"bytes,2,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
-	VerifyServiceSid string                 `protobuf:"bytes,3,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The SID of the account at Twilio.
+	Sid string `protobuf:"bytes,1,opt,name=sid,proto3" json:"sid,omitempty"`
+	// The number that SMS come from.
+	SenderNumber string `protobuf:"bytes,2,opt,name=sender_number,json=senderNumber,proto3" json:"sender_number,omitempty"`
+	// The SID of a verification service. It is kept and shown; codes are sent as ordinary SMS.
+	VerifyServiceSid string `protobuf:"bytes,3,opt,name=verify_service_sid,json=verifyServiceSid,proto3" json:"verify_service_sid,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1235,9 +1288,11 @@ func (x *TwilioConfig) GetVerifyServiceSid() string {
 }
 
 type HTTPConfig struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Endpoint      string                 `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	SigningKey    string                 `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address that messages are posted to.
+	Endpoint string `protobuf:"bytes,1,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Always empty: the key is shown once, when it is made.
+	SigningKey    string `protobuf:"bytes,2,opt,name=signing_key,json=signingKey,proto3" json:"signing_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1494,8 +1549,9 @@ func (x *SecurityPolicy) GetEnableImpersonation() bool {
 }
 
 type SMTPXOAuth2Auth_ClientCredentials struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the client.
+	ClientId      string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1,0 +1,172 @@
+//go:build unix
+
+package test
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net"
+	"net/mail"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/emersion/go-smtp"
+
+	"github.com/gatehouse/gatehouse/internal/server"
+)
+
+// mailbox is a mail server that keeps what it is given.
+type mailbox struct {
+	Address string // host and port
+	mu      sync.Mutex
+	letters []letter
+	refuse  bool
+	taken   func() // called before the server says that it has taken a mail
+}
+
+// letter is a mail as it arrived.
+type letter struct {
+	From, To, Raw, Subject, Text, HTML string
+	Header                             mail.Header
+}
+
+// newMailbox starts a mail server that knows the user "mailer" with the password
+// "canary-password".
+func newMailbox(t testing.TB) *mailbox {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	m := &mailbox{Address: "localhost:" + port}
+	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{box: m}, nil }))
+	s.Domain, s.AllowInsecureAuth = "localhost", true
+	go func() { _ = s.Serve(l) }()
+	t.Cleanup(func() { _ = s.Close() })
+	return m
+}
+
+// all are the mails so far.
+func (m *mailbox) all() []letter {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return append([]letter(nil), m.letters...)
+}
+
+// wait waits for so many mails.
+func (m *mailbox) wait(t testing.TB, n int) {
+	t.Helper()
+	for range 1000 {
+		if len(m.all()) >= n {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Errorf("%d mails arrived, want %d", len(m.all()), n)
+}
+
+type mailSession struct {
+	box      *mailbox
+	from, to string
+}
+
+func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+
+func (s *mailSession) Auth(string) (sasl.Server, error) {
+	return sasl.NewPlainServer(func(_, user, password string) error {
+		if user != "mailer" || password != "canary-password" {
+			return errors.New("535 canary-answer: no such user")
+		}
+		return nil
+	}), nil
+}
+
+func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
+func (s *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error   { s.to = to; return nil }
+func (s *mailSession) Reset()                                      {}
+func (s *mailSession) Logout() error                               { return nil }
+
+func (s *mailSession) Data(r io.Reader) error {
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return err
+	}
+	l, err := open(string(raw))
+	if err != nil {
+		return err
+	}
+	l.From, l.To = s.from, s.to
+	s.box.mu.Lock()
+	defer s.box.mu.Unlock()
+	if s.box.refuse {
+		return errors.New("451 canary-answer: not now")
+	}
+	s.box.letters = append(s.box.letters, l)
+	if s.box.taken != nil {
+		s.box.taken()
+	}
+	return nil
+}
+
+// open reads a mail.
+func open(raw string) (l letter, err error) {
+	m, err := mail.ReadMessage(strings.NewReader(raw))
+	if err != nil {
+		return l, err
+	}
+	l = letter{Raw: raw, Header: m.Header}
+	if l.Subject, err = new(mime.WordDecoder).DecodeHeader(m.Header.Get("Subject")); err != nil {
+		return l, err
+	}
+	kind, params, err := mime.ParseMediaType(m.Header.Get("Content-Type"))
+	if err != nil {
+		return l, err
+	}
+	if !strings.HasPrefix(kind, "multipart/") {
+		l.Text, err = decode(m.Header.Get("Content-Transfer-Encoding"), m.Body)
+		return l, err
+	}
+	for parts := multipart.NewReader(m.Body, params["boundary"]); ; {
+		p, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return l, nil
+		}
+		if err != nil {
+			return l, err
+		}
+		body, err := decode(p.Header.Get("Content-Transfer-Encoding"), p)
+		if err != nil {
+			return l, err
+		}
+		if strings.HasPrefix(p.Header.Get("Content-Type"), "text/html") {
+			l.HTML = body
+		} else {
+			l.Text = body
+		}
+	}
+}
+
+func decode(encoding string, r io.Reader) (string, error) {
+	switch strings.ToLower(encoding) {
+	case "quoted-printable":
+		r = quotedprintable.NewReader(r)
+	case "base64":
+		r = base64.NewDecoder(base64.StdEncoding, r)
+	}
+	body, err := io.ReadAll(r)
+	return strings.ReplaceAll(string(body), "\r\n", "\n"), err
+}
+
+// nearby lets a server reach this machine.
+func nearby(o *server.Options) {
+	o.AllowedNetworks = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+}
