@@ -104,8 +104,9 @@ func TestEveryMethodIsGuarded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(contract) != 775 {
-		t.Errorf("the contract has %d methods, want 775", len(contract))
+	own := len(slices.DeleteFunc(slices.Clone(contract), func(m *api.Method) bool { return strings.HasPrefix(m.Procedure, "/zitadel.") }))
+	if len(contract)-own != 775 {
+		t.Errorf("the contract has %d methods, want 775", len(contract)-own)
 	}
 	public := 0
 	for _, m := range contract {

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/api/permission"
+	"github.com/gatehouse/gatehouse/internal/api/policy"
 	"github.com/gatehouse/gatehouse/internal/api/session"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
 	"github.com/gatehouse/gatehouse/internal/api/system"
@@ -87,7 +88,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store), auth.Service(store), feature.Service(store), instance.Service(store),
-		management.Service(store, outside), org.Service(store, outside), permission.Service(store), session.Service(store, flow.NewSessions(store, o.Vault, o.Checks)), settings.Service(store),
+		management.Service(store, outside), org.Service(store, outside), permission.Service(store), policy.Service(store), session.Service(store, flow.NewSessions(store, o.Vault, o.Checks)), settings.Service(store),
 		system.Service(store, external.Hostname()), user.Service(store))
 	if err != nil {
 		return nil, err
