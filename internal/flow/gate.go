@@ -70,15 +70,14 @@ var (
 // One row per role of the caller; a single row with empty columns where there is
 // no valid token or no role.
 const enterSQL = `SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''),
-	COALESCE(t.user_id, s.user_id, ''), COALESCE(t.expires, s.expires, 0), COALESCE(s.session_id, ''), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
+	COALESCE(t.user_id, s.user_id, ''), COALESCE(t.expires, 0), COALESCE(s.session_id, ''), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
 	COALESCE(a.id, ''), COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
 	FROM instance_domains d
 	JOIN instances i ON i.instance_id = d.instance_id
 	LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
 	LEFT JOIN access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?
-	LEFT JOIN sessions s ON s.instance_id = d.instance_id AND s.token_hash = ? AND s.ended = 0
+	LEFT JOIN sessions s ON s.instance_id = d.instance_id AND s.token_hash = ?
 	LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = COALESCE(t.user_id, s.user_id)
-		AND (s.session_id IS NULL OR u.org_id = s.user_org AND u.created = s.user_since)
 	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
 	LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?
 	LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
