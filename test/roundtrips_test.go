@@ -46,3 +46,33 @@ func TestRoundTrips(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionRoundTrips is the same for sessions, and for calls with their tokens:
+// what a token is worth is found out together with whose it is.
+func TestSessionRoundTrips(t *testing.T) {
+	t.Parallel()
+	s, _ := startSessions(t)
+	person(t, s, s.OrgID, "ada")
+	s.Run(t, newSession("s", with("ada"), checkedPassword...))
+	for _, c := range []struct {
+		as, do, body string
+		most         int64
+	}{
+		{"client", "GET /v2/sessions/$s", "", 2},
+		{"client", "POST /v2/sessions/search", `{}`, 2},
+		{"s", "GET /v2/sessions/$s", "", 2},
+		{"s", "GET /auth/v1/users/me", "", 2},
+		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{}`, 2},
+		{"owner", "GET /gatehouse/v1/policies/enforcement", "", 2},
+		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 6},
+		{"client", "DELETE /v2/sessions/$s", "", 4},
+	} {
+		before := s.DB.RoundTrips()
+		if r := s.Send(t, testkit.Call{As: c.as, Do: c.do, Body: c.body}); r.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", c.do, r.Status, r.Body)
+		}
+		if trips := s.DB.RoundTrips() - before; trips > c.most {
+			t.Errorf("%s: %d round trips, at most %d are allowed", c.do, trips, c.most)
+		}
+	}
+}

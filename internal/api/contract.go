@@ -19,6 +19,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	options "github.com/gatehouse/gatehouse/gen/gatehouse/options/v1"
+	_ "github.com/gatehouse/gatehouse/gen/gatehouse/policy/v1"
 	// Every service of the contract, so that its descriptors are in the registry.
 	_ "github.com/gatehouse/gatehouse/gen/zitadel/action/v2"
 	_ "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
@@ -72,13 +73,13 @@ type Route struct {
 	Body string // "*": the whole request; empty: none
 }
 
-// Contract lists every method by procedure. It fails if a method lacks its
+// Contract lists every method by procedure, those of our own services included. It fails if a method lacks its
 // permission option, so that nothing answers unguarded by oversight.
 func Contract() ([]*Method, error) {
 	var out []*Method
 	var err error
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
-		if !strings.HasPrefix(string(f.Package()), "zitadel.") {
+		if p := string(f.Package()); !strings.HasPrefix(p, "zitadel.") && !strings.HasPrefix(p, "gatehouse.") {
 			return true
 		}
 		for i := range f.Services().Len() {

@@ -48,6 +48,8 @@ type Caller struct {
 	// Elsewhere gives the memberships in another instance than Instance, or in the
 	// installation as a whole where the id is empty. Only system users have any.
 	Elsewhere func(instance string) []Membership
+	// SessionID is the session whose token the call came with; empty: another token.
+	SessionID string
 	// LogSince is the time before which the caller sees no events; zero: all.
 	LogSince time.Time
 }

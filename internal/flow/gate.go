@@ -62,6 +62,7 @@ var (
 	errNoToken   = fault.Unauthenticated("", "This call needs a token.")
 	errScheme    = fault.Unauthenticated("AUTH-toLo1", "The Authorization header must be \"Bearer\" and a token.")
 	errToken     = fault.Unauthenticated("AUTH-7fs1e", "The token is not valid, or no longer.")
+	errAssurance = fault.Unauthenticated("AUTH-assurance", "What was checked in this session does not satisfy the login policy, or no longer.")
 	errBlocked   = fault.Exhausted("LIMITS-blocked", "This instance is blocked. Ask those who run the installation.")
 	errNoSuchOrg = fault.Denied("AUTH-Bs7Ds", "There is no such organization.")
 )
@@ -69,13 +70,14 @@ var (
 // One row per role of the caller; a single row with empty columns where there is
 // no valid token or no role.
 const enterSQL = `SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''),
-	COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
+	COALESCE(t.user_id, s.user_id, ''), COALESCE(t.expires, 0), COALESCE(s.session_id, ''), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
 	COALESCE(a.id, ''), COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
 	FROM instance_domains d
 	JOIN instances i ON i.instance_id = d.instance_id
 	LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
 	LEFT JOIN access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?
-	LEFT JOIN users u ON u.instance_id = t.instance_id AND u.user_id = t.user_id
+	LEFT JOIN sessions s ON s.instance_id = d.instance_id AND s.token_hash = ?
+	LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = COALESCE(t.user_id, s.user_id)
 	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
 	LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?
 	LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
@@ -99,16 +101,17 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		return in, operator.caller(in, "", g.roles), nil
 	}
 	caller := &authz.Caller{Roles: g.roles}
+	var assured Assured
 	var expires int64
 	var userState, orgState int
 	var namedOrg string
 	var limits []byte
 	roles := map[string][]string{}
-	err := g.store.Read(ctx, database.Query{
-		SQL: enterSQL, Args: []any{hash, c.Org, hostname.Canonical(c.Host)},
+	queries := []database.Query{{
+		SQL: enterSQL, Args: []any{hash, hash, c.Org, hostname.Canonical(c.Host)},
 		Row: func(scan database.Scan) error {
 			var kind, object, role string
-			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires,
+			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires, &caller.SessionID,
 				&caller.HomeOrg, &userState, &orgState, &namedOrg, &kind, &object, &role)
 			if kind == "instance" {
 				object = ""
@@ -118,7 +121,12 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 			}
 			return err
 		},
-	})
+	}}
+	if user.LooksLikeSessionToken(token) {
+		queries = append(queries, assured.queries("s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?",
+			hostname.Canonical(c.Host), hash)...)
+	}
+	err := g.store.Read(ctx, queries...)
 	if err == nil {
 		err = in.limit(limits, g.store.Now())
 	}
@@ -143,6 +151,14 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		return in, nil, errToken
 	case c.Org != "" && namedOrg == "":
 		return in, nil, errNoSuchOrg
+	}
+	if caller.SessionID != "" {
+		if assured.judge(g.store.Now()); !assured.Enough {
+			return in, nil, errAssurance
+		}
+		if err := assured.noteWeakened(ctx, g.store); err != nil {
+			return in, nil, err
+		}
 	}
 	caller.Instance, caller.LogSince = in.ID, in.logSince
 	if caller.Org = c.Org; c.Org == "" {

@@ -88,7 +88,7 @@ func requirement(permission string) string {
 // projects are not ours to describe.
 func (d *description) check(t *testing.T, m *api.Method, message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) {
 	t.Helper()
-	if seen[message.FullName()] || !strings.HasPrefix(string(message.FullName()), "zitadel.") {
+	if seen[message.FullName()] || strings.HasPrefix(string(message.FullName()), "google.") {
 		return
 	}
 	seen[message.FullName()] = true

@@ -23,6 +23,8 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/api/permission"
+	"github.com/gatehouse/gatehouse/internal/api/policy"
+	"github.com/gatehouse/gatehouse/internal/api/session"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
 	"github.com/gatehouse/gatehouse/internal/api/system"
 	"github.com/gatehouse/gatehouse/internal/api/user"
@@ -70,6 +72,8 @@ type Options struct {
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
 	Vault *crypto.Vault
+	// Checks look at what people prove in sessions.
+	Checks flow.Checks
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -92,7 +96,8 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault), feature.Service(store), instance.Service(store),
-		management.Service(store, o.Vault, outside), org.Service(store, outside), permission.Service(store), settings.Service(store),
+		management.Service(store, o.Vault, outside), org.Service(store, outside), permission.Service(store), policy.Service(store),
+		session.Service(store, flow.NewSessions(store, o.Vault, o.Checks)), settings.Service(store),
 		system.Service(store, external.Hostname()), user.Service(store, o.Vault))
 	if err != nil {
 		return nil, err

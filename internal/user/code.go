@@ -68,6 +68,21 @@ func DropCode(tx *eventstore.Tx, k CodeKey) {
 	codes.Exec(tx, "DELETE FROM user_codes"+whereCode, k.args()...)
 }
 
+// TakeCode gives what is kept under the key, once.
+func TakeCode(ctx context.Context, store *eventstore.Store, v *crypto.Vault, k CodeKey) (string, error) {
+	var sealed string
+	err := store.Write(eventstore.ForGood(ctx), func(tx *eventstore.Tx) (err error) {
+		sealed, err = lockCode(tx, k)
+		DropCode(tx, k)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	code, err := v.Unseal(ctx, sealed, k.place())
+	return string(code), err
+}
+
 // UseCode holds a code against the one of the key. The try is counted before the
 // code is looked at, so that neither a crash nor a caller who hangs up gives one
 // for free. A right code ends, together with what then does; a wrong one calls

@@ -16,9 +16,12 @@ const (
 	patPrefix    = "gatehouse_pat_"
 	accessPrefix = "gatehouse_at_"
 	secretPrefix = "gatehouse_secret_"
-	tokenRandom  = 43
-	tokenSum     = 6
-	base62       = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	// sessionPrefix begins the tokens of sessions, which packages below flow know as
+	// hashes only.
+	sessionPrefix = "gatehouse_session_"
+	tokenRandom   = 43
+	tokenSum      = 6
+	base62        = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
 // NewToken makes a personal access token and the hash under which it is stored.
@@ -29,6 +32,9 @@ func NewAccessToken() (token, hash string) { return newSecret(accessPrefix) }
 
 // NewSecret makes a machine's secret and the hash under which it is stored.
 func NewSecret() (secret, hash string) { return newSecret(secretPrefix) }
+
+// NewSessionToken makes a token of a session and the hash under which it is stored.
+func NewSessionToken() (token, hash string) { return newSecret(sessionPrefix) }
 
 func newSecret(prefix string) (secret, hash string) {
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 256))
@@ -48,14 +54,23 @@ func HashToken(token string) string {
 
 // LooksLikeToken reports whether token is one of ours, as far as its form tells.
 func LooksLikeToken(token string) bool {
-	body, ok := strings.CutPrefix(token, patPrefix)
-	if !ok {
-		body, ok = strings.CutPrefix(token, accessPrefix)
+	var body string
+	ok := false
+	for _, prefix := range []string{patPrefix, accessPrefix, sessionPrefix} {
+		if !ok {
+			body, ok = strings.CutPrefix(token, prefix)
+		}
 	}
 	if !ok || len(body) != tokenRandom+tokenSum {
 		return false
 	}
 	return checksum(body[:tokenRandom]) == body[tokenRandom:]
+}
+
+// LooksLikeSessionToken reports whether token is one of a session, as far as its
+// form tells.
+func LooksLikeSessionToken(token string) bool {
+	return strings.HasPrefix(token, sessionPrefix) && LooksLikeToken(token)
 }
 
 func checksum(body string) string {

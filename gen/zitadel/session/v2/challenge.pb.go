@@ -23,12 +23,17 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a key has to verify its user, by a PIN or a finger.
 type UserVerificationRequirement int32
 
 const (
+	// Refused.
 	UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_UNSPECIFIED UserVerificationRequirement = 0
-	UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_REQUIRED    UserVerificationRequirement = 1
-	UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_PREFERRED   UserVerificationRequirement = 2
+	// It has to: the key is two factors at once then.
+	UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_REQUIRED UserVerificationRequirement = 1
+	// It should, if it can.
+	UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_PREFERRED UserVerificationRequirement = 2
+	// It should not.
 	UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_DISCOURAGED UserVerificationRequirement = 3
 )
 
@@ -75,10 +80,14 @@ func (UserVerificationRequirement) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_session_v2_challenge_proto_rawDescGZIP(), []int{0}
 }
 
+// What to ask the user for. The login policy has to list the factor.
 type RequestChallenges struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	WebAuthN      *RequestChallenges_WebAuthN `protobuf:"bytes,1,opt,name=web_auth_n,json=webAuthN,proto3,oneof" json:"web_auth_n,omitempty"`
-	OtpSms        *RequestChallenges_OTPSMS   `protobuf:"bytes,2,opt,name=otp_sms,json=otpSms,proto3,oneof" json:"otp_sms,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ask for a passkey or security key.
+	WebAuthN *RequestChallenges_WebAuthN `protobuf:"bytes,1,opt,name=web_auth_n,json=webAuthN,proto3,oneof" json:"web_auth_n,omitempty"`
+	// Ask for a code sent by SMS.
+	OtpSms *RequestChallenges_OTPSMS `protobuf:"bytes,2,opt,name=otp_sms,json=otpSms,proto3,oneof" json:"otp_sms,omitempty"`
+	// Ask for a code sent by mail.
 	OtpEmail      *RequestChallenges_OTPEmail `protobuf:"bytes,3,opt,name=otp_email,json=otpEmail,proto3,oneof" json:"otp_email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -135,11 +144,15 @@ func (x *RequestChallenges) GetOtpEmail() *RequestChallenges_OTPEmail {
 	return nil
 }
 
+// What the user is asked.
 type Challenges struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	WebAuthN      *Challenges_WebAuthN   `protobuf:"bytes,1,opt,name=web_auth_n,json=webAuthN,proto3,oneof" json:"web_auth_n,omitempty"`
-	OtpSms        *string                `protobuf:"bytes,2,opt,name=otp_sms,json=otpSms,proto3,oneof" json:"otp_sms,omitempty"`
-	OtpEmail      *string                `protobuf:"bytes,3,opt,name=otp_email,json=otpEmail,proto3,oneof" json:"otp_email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// For the passkey or security key.
+	WebAuthN *Challenges_WebAuthN `protobuf:"bytes,1,opt,name=web_auth_n,json=webAuthN,proto3,oneof" json:"web_auth_n,omitempty"`
+	// The code, where it was to be returned.
+	OtpSms *string `protobuf:"bytes,2,opt,name=otp_sms,json=otpSms,proto3,oneof" json:"otp_sms,omitempty"`
+	// The code, where it was to be returned.
+	OtpEmail      *string `protobuf:"bytes,3,opt,name=otp_email,json=otpEmail,proto3,oneof" json:"otp_email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -195,9 +208,12 @@ func (x *Challenges) GetOtpEmail() string {
 	return ""
 }
 
+// A passkey or security key.
 type RequestChallenges_WebAuthN struct {
-	state                       protoimpl.MessageState      `protogen:"open.v1"`
-	Domain                      string                      `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The domain of the page on which the key signs.
+	Domain string `protobuf:"bytes,1,opt,name=domain,proto3" json:"domain,omitempty"`
+	// Whether the key has to verify its user.
 	UserVerificationRequirement UserVerificationRequirement `protobuf:"varint,2,opt,name=user_verification_requirement,json=userVerificationRequirement,proto3,enum=zitadel.session.v2.UserVerificationRequirement" json:"user_verification_requirement,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache
@@ -247,9 +263,11 @@ func (x *RequestChallenges_WebAuthN) GetUserVerificationRequirement() UserVerifi
 	return UserVerificationRequirement_USER_VERIFICATION_REQUIREMENT_UNSPECIFIED
 }
 
+// A code to the verified phone number of the user.
 type RequestChallenges_OTPSMS struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ReturnCode    bool                   `protobuf:"varint,1,opt,name=return_code,json=returnCode,proto3" json:"return_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Answer with the code instead of sending it.
+	ReturnCode    bool `protobuf:"varint,1,opt,name=return_code,json=returnCode,proto3" json:"return_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -291,6 +309,7 @@ func (x *RequestChallenges_OTPSMS) GetReturnCode() bool {
 	return false
 }
 
+// A code to the verified address of the user. It is sent if neither way is chosen.
 type RequestChallenges_OTPEmail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to DeliveryType:
@@ -362,10 +381,12 @@ type isRequestChallenges_OTPEmail_DeliveryType interface {
 }
 
 type RequestChallenges_OTPEmail_SendCode_ struct {
+	// Send the code.
 	SendCode *RequestChallenges_OTPEmail_SendCode `protobuf:"bytes,2,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type RequestChallenges_OTPEmail_ReturnCode_ struct {
+	// Answer with the code instead of sending it.
 	ReturnCode *RequestChallenges_OTPEmail_ReturnCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -373,9 +394,12 @@ func (*RequestChallenges_OTPEmail_SendCode_) isRequestChallenges_OTPEmail_Delive
 
 func (*RequestChallenges_OTPEmail_ReturnCode_) isRequestChallenges_OTPEmail_DeliveryType() {}
 
+// Send the code.
 type RequestChallenges_OTPEmail_SendCode struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UrlTemplate   *string                `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The link in the mail, in place of our own: an address with http or https, in which {{.Code}}, {{.UserID}},
+	// {{.LoginName}}, {{.DisplayName}}, {{.PreferredLanguage}} and {{.SessionID}} are filled in.
+	UrlTemplate   *string `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +441,7 @@ func (x *RequestChallenges_OTPEmail_SendCode) GetUrlTemplate() string {
 	return ""
 }
 
+// Answer with the code instead of sending it.
 type RequestChallenges_OTPEmail_ReturnCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -453,9 +478,11 @@ func (*RequestChallenges_OTPEmail_ReturnCode) Descriptor() ([]byte, []int) {
 	return file_zitadel_session_v2_challenge_proto_rawDescGZIP(), []int{0, 2, 1}
 }
 
+// What a passkey or security key has to sign.
 type Challenges_WebAuthN struct {
-	state                             protoimpl.MessageState `protogen:"open.v1"`
-	PublicKeyCredentialRequestOptions *structpb.Struct       `protobuf:"bytes,1,opt,name=public_key_credential_request_options,json=publicKeyCredentialRequestOptions,proto3" json:"public_key_credential_request_options,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The options for navigator.credentials.get, as JSON.
+	PublicKeyCredentialRequestOptions *structpb.Struct `protobuf:"bytes,1,opt,name=public_key_credential_request_options,json=publicKeyCredentialRequestOptions,proto3" json:"public_key_credential_request_options,omitempty"`
 	unknownFields                     protoimpl.UnknownFields
 	sizeCache                         protoimpl.SizeCache
 }

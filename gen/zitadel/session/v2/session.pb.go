@@ -24,10 +24,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a list of sessions can be sorted by.
 type SessionFieldName int32
 
 const (
-	SessionFieldName_SESSION_FIELD_NAME_UNSPECIFIED   SessionFieldName = 0
+	// The time when the session was made.
+	SessionFieldName_SESSION_FIELD_NAME_UNSPECIFIED SessionFieldName = 0
+	// The time when the session was made.
 	SessionFieldName_SESSION_FIELD_NAME_CREATION_DATE SessionFieldName = 1
 )
 
@@ -70,15 +73,24 @@ func (SessionFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_session_v2_session_proto_rawDescGZIP(), []int{0}
 }
 
+// What somebody proved about who they are.
 type Session struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate     *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Sequence       uint64                 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
-	Factors        *Factors               `protobuf:"bytes,5,opt,name=factors,proto3" json:"factors,omitempty"`
-	Metadata       map[string][]byte      `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	UserAgent      *UserAgent             `protobuf:"bytes,7,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the session.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When the session was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When the session changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// The number of the last event of the session.
+	Sequence uint64 `protobuf:"varint,4,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// What was proved, and when. It may be too old by now, or not listed by the login policy any more.
+	Factors *Factors `protobuf:"bytes,5,opt,name=factors,proto3" json:"factors,omitempty"`
+	// Values pinned to the session.
+	Metadata map[string][]byte `protobuf:"bytes,6,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// The browser or program that the session is in, if it is known.
+	UserAgent *UserAgent `protobuf:"bytes,7,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	// When the session ends; empty for one that does not end by itself.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expiration_date,json=expirationDate,proto3,oneof" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -170,16 +182,25 @@ func (x *Session) GetExpirationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// What was proved.
 type Factors struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *UserFactor            `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
-	Password      *PasswordFactor        `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
-	WebAuthN      *WebAuthNFactor        `protobuf:"bytes,3,opt,name=web_auth_n,json=webAuthN,proto3" json:"web_auth_n,omitempty"`
-	Intent        *IntentFactor          `protobuf:"bytes,4,opt,name=intent,proto3" json:"intent,omitempty"`
-	Totp          *TOTPFactor            `protobuf:"bytes,5,opt,name=totp,proto3" json:"totp,omitempty"`
-	OtpSms        *OTPFactor             `protobuf:"bytes,6,opt,name=otp_sms,json=otpSms,proto3" json:"otp_sms,omitempty"`
-	OtpEmail      *OTPFactor             `protobuf:"bytes,7,opt,name=otp_email,json=otpEmail,proto3" json:"otp_email,omitempty"`
-	RecoveryCode  *RecoveryCodeFactor    `protobuf:"bytes,8,opt,name=recovery_code,json=recoveryCode,proto3" json:"recovery_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose session it is.
+	User *UserFactor `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// The password.
+	Password *PasswordFactor `protobuf:"bytes,2,opt,name=password,proto3" json:"password,omitempty"`
+	// A passkey or security key.
+	WebAuthN *WebAuthNFactor `protobuf:"bytes,3,opt,name=web_auth_n,json=webAuthN,proto3" json:"web_auth_n,omitempty"`
+	// A login with an identity provider.
+	Intent *IntentFactor `protobuf:"bytes,4,opt,name=intent,proto3" json:"intent,omitempty"`
+	// A code of an authenticator app.
+	Totp *TOTPFactor `protobuf:"bytes,5,opt,name=totp,proto3" json:"totp,omitempty"`
+	// A code sent by SMS.
+	OtpSms *OTPFactor `protobuf:"bytes,6,opt,name=otp_sms,json=otpSms,proto3" json:"otp_sms,omitempty"`
+	// A code sent by mail.
+	OtpEmail *OTPFactor `protobuf:"bytes,7,opt,name=otp_email,json=otpEmail,proto3" json:"otp_email,omitempty"`
+	// A recovery code.
+	RecoveryCode  *RecoveryCodeFactor `protobuf:"bytes,8,opt,name=recovery_code,json=recoveryCode,proto3" json:"recovery_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -270,13 +291,19 @@ func (x *Factors) GetRecoveryCode() *RecoveryCodeFactor {
 	return nil
 }
 
+// Whose session it is.
 type UserFactor struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	VerifiedAt     *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
-	Id             string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	LoginName      string                 `protobuf:"bytes,3,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
-	DisplayName    string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,6,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the user was named.
+	VerifiedAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
+	// The id of the user.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// The preferred login name of the user.
+	LoginName string `protobuf:"bytes,3,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
+	// The name that the user is shown with.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The organization of the user.
+	OrganizationId string `protobuf:"bytes,6,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -346,8 +373,10 @@ func (x *UserFactor) GetOrganizationId() string {
 	return ""
 }
 
+// A check of the password.
 type PasswordFactor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was checked last.
 	VerifiedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -390,8 +419,10 @@ func (x *PasswordFactor) GetVerifiedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// A login with an identity provider.
 type IntentFactor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was checked last.
 	VerifiedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -434,10 +465,13 @@ func (x *IntentFactor) GetVerifiedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// A check of a passkey or security key.
 type WebAuthNFactor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	VerifiedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
-	UserVerified  bool                   `protobuf:"varint,2,opt,name=user_verified,json=userVerified,proto3" json:"user_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was checked last.
+	VerifiedAt *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
+	// The key verified its user.
+	UserVerified  bool `protobuf:"varint,2,opt,name=user_verified,json=userVerified,proto3" json:"user_verified,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -486,8 +520,10 @@ func (x *WebAuthNFactor) GetUserVerified() bool {
 	return false
 }
 
+// A check of a code of an authenticator app.
 type TOTPFactor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was checked last.
 	VerifiedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -530,8 +566,10 @@ func (x *TOTPFactor) GetVerifiedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// A check of a code that was sent.
 type OTPFactor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was checked last.
 	VerifiedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -574,8 +612,10 @@ func (x *OTPFactor) GetVerifiedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// A check of a recovery code.
 type RecoveryCodeFactor struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was checked last.
 	VerifiedAt    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=verified_at,json=verifiedAt,proto3" json:"verified_at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -618,6 +658,7 @@ func (x *RecoveryCodeFactor) GetVerifiedAt() *timestamppb.Timestamp {
 	return nil
 }
 
+// A condition on sessions.
 type SearchQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -729,26 +770,32 @@ type isSearchQuery_Query interface {
 }
 
 type SearchQuery_IdsQuery struct {
+	// It has one of these ids.
 	IdsQuery *IDsQuery `protobuf:"bytes,1,opt,name=ids_query,json=idsQuery,proto3,oneof"`
 }
 
 type SearchQuery_UserIdQuery struct {
+	// It is this user's.
 	UserIdQuery *UserIDQuery `protobuf:"bytes,2,opt,name=user_id_query,json=userIdQuery,proto3,oneof"`
 }
 
 type SearchQuery_CreationDateQuery struct {
+	// It was made at this time.
 	CreationDateQuery *CreationDateQuery `protobuf:"bytes,3,opt,name=creation_date_query,json=creationDateQuery,proto3,oneof"`
 }
 
 type SearchQuery_CreatorQuery struct {
+	// It was made by this user.
 	CreatorQuery *CreatorQuery `protobuf:"bytes,4,opt,name=creator_query,json=creatorQuery,proto3,oneof"`
 }
 
 type SearchQuery_UserAgentQuery struct {
+	// It is in this browser or program.
 	UserAgentQuery *UserAgentQuery `protobuf:"bytes,5,opt,name=user_agent_query,json=userAgentQuery,proto3,oneof"`
 }
 
 type SearchQuery_ExpirationDateQuery struct {
+	// It ends at this time. One that does not end by itself is later than every time.
 	ExpirationDateQuery *ExpirationDateQuery `protobuf:"bytes,6,opt,name=expiration_date_query,json=expirationDateQuery,proto3,oneof"`
 }
 
@@ -764,9 +811,11 @@ func (*SearchQuery_UserAgentQuery) isSearchQuery_Query() {}
 
 func (*SearchQuery_ExpirationDateQuery) isSearchQuery_Query() {}
 
+// A condition on the id.
 type IDsQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Ids           []string               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The ids, at most 500.
+	Ids           []string `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -808,9 +857,11 @@ func (x *IDsQuery) GetIds() []string {
 	return nil
 }
 
+// A condition on the user.
 type UserIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the user.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -852,9 +903,12 @@ func (x *UserIDQuery) GetId() string {
 	return ""
 }
 
+// A condition on when the session was made.
 type CreationDateQuery struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	CreationDate  *timestamppb.Timestamp  `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time to compare with.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// How to compare.
 	Method        v1.TimestampQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TimestampQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -904,9 +958,11 @@ func (x *CreationDateQuery) GetMethod() v1.TimestampQueryMethod {
 	return v1.TimestampQueryMethod(0)
 }
 
+// A condition on who made the session.
 type CreatorQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            *string                `protobuf:"bytes,1,opt,name=id,proto3,oneof" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the user; if it is left out, the caller.
+	Id            *string `protobuf:"bytes,1,opt,name=id,proto3,oneof" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -948,9 +1004,11 @@ func (x *CreatorQuery) GetId() string {
 	return ""
 }
 
+// A condition on the browser or program.
 type UserAgentQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FingerprintId *string                `protobuf:"bytes,1,opt,name=fingerprint_id,json=fingerprintId,proto3,oneof" json:"fingerprint_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The fingerprint; if it is left out, the one of the session whose token the call came with.
+	FingerprintId *string `protobuf:"bytes,1,opt,name=fingerprint_id,json=fingerprintId,proto3,oneof" json:"fingerprint_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -992,12 +1050,15 @@ func (x *UserAgentQuery) GetFingerprintId() string {
 	return ""
 }
 
+// A condition on when the session ends.
 type ExpirationDateQuery struct {
-	state          protoimpl.MessageState  `protogen:"open.v1"`
-	ExpirationDate *timestamppb.Timestamp  `protobuf:"bytes,1,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	Method         v1.TimestampQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TimestampQueryMethod" json:"method,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time to compare with.
+	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
+	// How to compare.
+	Method        v1.TimestampQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TimestampQueryMethod" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExpirationDateQuery) Reset() {
@@ -1044,11 +1105,16 @@ func (x *ExpirationDateQuery) GetMethod() v1.TimestampQueryMethod {
 	return v1.TimestampQueryMethod(0)
 }
 
+// A browser or program.
 type UserAgent struct {
-	state         protoimpl.MessageState             `protogen:"open.v1"`
-	FingerprintId *string                            `protobuf:"bytes,1,opt,name=fingerprint_id,json=fingerprintId,proto3,oneof" json:"fingerprint_id,omitempty"`
-	Ip            *string                            `protobuf:"bytes,2,opt,name=ip,proto3,oneof" json:"ip,omitempty"`
-	Description   *string                            `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the client recognizes it by, of 500 characters at most.
+	FingerprintId *string `protobuf:"bytes,1,opt,name=fingerprint_id,json=fingerprintId,proto3,oneof" json:"fingerprint_id,omitempty"`
+	// The address that it came from.
+	Ip *string `protobuf:"bytes,2,opt,name=ip,proto3,oneof" json:"ip,omitempty"`
+	// What to call it, of 500 characters at most.
+	Description *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	// The headers that it sent: at most 50, of 16 KiB altogether.
 	Header        map[string]*UserAgent_HeaderValues `protobuf:"bytes,4,rep,name=header,proto3" json:"header,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1112,9 +1178,11 @@ func (x *UserAgent) GetHeader() map[string]*UserAgent_HeaderValues {
 	return nil
 }
 
+// The values of a header.
 type UserAgent_HeaderValues struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Values        []string               `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The values.
+	Values        []string `protobuf:"bytes,1,rep,name=values,proto3" json:"values,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -27,11 +27,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Which sessions to list.
 type ListSessionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v2.ListQuery          `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*SearchQuery         `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
-	SortingColumn SessionFieldName       `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.session.v2.SessionFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which page, and in which direction. 100 results if empty, 1000 at most.
+	Query *v2.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions that sessions must meet, all of them.
+	Queries []*SearchQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	// What to sort by.
+	SortingColumn SessionFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.session.v2.SessionFieldName" json:"sorting_column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -87,10 +91,13 @@ func (x *ListSessionsRequest) GetSortingColumn() SessionFieldName {
 	return SessionFieldName_SESSION_FIELD_NAME_UNSPECIFIED
 }
 
+// A page of sessions.
 type ListSessionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Sessions      []*Session             `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many sessions there are on all pages.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The sessions of the page.
+	Sessions      []*Session `protobuf:"bytes,2,rep,name=sessions,proto3" json:"sessions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,10 +146,13 @@ func (x *ListSessionsResponse) GetSessions() []*Session {
 	return nil
 }
 
+// Which session to return.
 type GetSessionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SessionId     string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	SessionToken  *string                `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3,oneof" json:"session_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The token of the session, in place of a permission.
+	SessionToken  *string `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3,oneof" json:"session_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -191,9 +201,11 @@ func (x *GetSessionRequest) GetSessionToken() string {
 	return ""
 }
 
+// A session.
 type GetSessionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Session       *Session               `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session.
+	Session       *Session `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -235,13 +247,19 @@ func (x *GetSessionResponse) GetSession() *Session {
 	return nil
 }
 
+// What to check in a new session.
 type CreateSessionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Checks        *Checks                `protobuf:"bytes,1,opt,name=checks,proto3" json:"checks,omitempty"`
-	Metadata      map[string][]byte      `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Challenges    *RequestChallenges     `protobuf:"bytes,3,opt,name=challenges,proto3" json:"challenges,omitempty"`
-	UserAgent     *UserAgent             `protobuf:"bytes,4,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
-	Lifetime      *durationpb.Duration   `protobuf:"bytes,5,opt,name=lifetime,proto3,oneof" json:"lifetime,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is proved. A user has to be named for anything else to be checked.
+	Checks *Checks `protobuf:"bytes,1,opt,name=checks,proto3" json:"checks,omitempty"`
+	// Values to pin to the session: at most 100 keys of 200 characters, each with 500,000 bytes.
+	Metadata map[string][]byte `protobuf:"bytes,2,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What to ask the user for in a later call.
+	Challenges *RequestChallenges `protobuf:"bytes,3,opt,name=challenges,proto3" json:"challenges,omitempty"`
+	// The browser or program that the session is in, if it is known.
+	UserAgent *UserAgent `protobuf:"bytes,4,opt,name=user_agent,json=userAgent,proto3" json:"user_agent,omitempty"`
+	// How long the session lasts, from now: up to 3650 days. Without one it does not end by itself.
+	Lifetime      *durationpb.Duration `protobuf:"bytes,5,opt,name=lifetime,proto3,oneof" json:"lifetime,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -311,12 +329,17 @@ func (x *CreateSessionRequest) GetLifetime() *durationpb.Duration {
 	return nil
 }
 
+// The new session.
 type CreateSessionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SessionId     string                 `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	SessionToken  string                 `protobuf:"bytes,3,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
-	Challenges    *Challenges            `protobuf:"bytes,4,opt,name=challenges,proto3" json:"challenges,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The id of the session.
+	SessionId string `protobuf:"bytes,2,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The token of the session. It is shown once.
+	SessionToken string `protobuf:"bytes,3,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	// What the user is asked.
+	Challenges    *Challenges `protobuf:"bytes,4,opt,name=challenges,proto3" json:"challenges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -379,14 +402,22 @@ func (x *CreateSessionResponse) GetChallenges() *Challenges {
 	return nil
 }
 
+// What to check or change in a session.
 type SetSessionRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The token of the session, in place of a permission.
+	//
 	// Deprecated: Marked as deprecated in zitadel/session/v2/session_service.proto.
-	SessionToken  string               `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
-	Checks        *Checks              `protobuf:"bytes,3,opt,name=checks,proto3" json:"checks,omitempty"`
-	Metadata      map[string][]byte    `protobuf:"bytes,4,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	Challenges    *RequestChallenges   `protobuf:"bytes,5,opt,name=challenges,proto3" json:"challenges,omitempty"`
+	SessionToken string `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	// What is proved. The user can be named once.
+	Checks *Checks `protobuf:"bytes,3,opt,name=checks,proto3" json:"checks,omitempty"`
+	// Values to pin to the session, beside those that are. A key with an empty value is taken away.
+	Metadata map[string][]byte `protobuf:"bytes,4,rep,name=metadata,proto3" json:"metadata,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What to ask the user for in a later call. A new challenge ends the one before.
+	Challenges *RequestChallenges `protobuf:"bytes,5,opt,name=challenges,proto3" json:"challenges,omitempty"`
+	// How long the session lasts, from now: up to 3650 days. Without one the end stays as it is.
 	Lifetime      *durationpb.Duration `protobuf:"bytes,6,opt,name=lifetime,proto3,oneof" json:"lifetime,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -465,11 +496,15 @@ func (x *SetSessionRequest) GetLifetime() *durationpb.Duration {
 	return nil
 }
 
+// The session after the change.
 type SetSessionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SessionToken  string                 `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
-	Challenges    *Challenges            `protobuf:"bytes,3,opt,name=challenges,proto3" json:"challenges,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The new token of the session. It is shown once.
+	SessionToken string `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	// What the user is asked.
+	Challenges    *Challenges `protobuf:"bytes,3,opt,name=challenges,proto3" json:"challenges,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -525,10 +560,13 @@ func (x *SetSessionResponse) GetChallenges() *Challenges {
 	return nil
 }
 
+// Which session to end.
 type DeleteSessionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SessionId     string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	SessionToken  *string                `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3,oneof" json:"session_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The token of the session, in place of a permission.
+	SessionToken  *string `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3,oneof" json:"session_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -577,9 +615,11 @@ func (x *DeleteSessionRequest) GetSessionToken() string {
 	return ""
 }
 
+// The session has ended.
 type DeleteSessionResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -621,16 +661,25 @@ func (x *DeleteSessionResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// What somebody proves.
 type Checks struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	User          *CheckUser             `protobuf:"bytes,1,opt,name=user,proto3,oneof" json:"user,omitempty"`
-	Password      *CheckPassword         `protobuf:"bytes,2,opt,name=password,proto3,oneof" json:"password,omitempty"`
-	WebAuthN      *CheckWebAuthN         `protobuf:"bytes,3,opt,name=web_auth_n,json=webAuthN,proto3,oneof" json:"web_auth_n,omitempty"`
-	IdpIntent     *CheckIDPIntent        `protobuf:"bytes,4,opt,name=idp_intent,json=idpIntent,proto3,oneof" json:"idp_intent,omitempty"`
-	Totp          *CheckTOTP             `protobuf:"bytes,5,opt,name=totp,proto3,oneof" json:"totp,omitempty"`
-	OtpSms        *CheckOTP              `protobuf:"bytes,6,opt,name=otp_sms,json=otpSms,proto3,oneof" json:"otp_sms,omitempty"`
-	OtpEmail      *CheckOTP              `protobuf:"bytes,7,opt,name=otp_email,json=otpEmail,proto3,oneof" json:"otp_email,omitempty"`
-	RecoveryCode  *CheckRecoveryCode     `protobuf:"bytes,8,opt,name=recovery_code,json=recoveryCode,proto3,oneof" json:"recovery_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who they say they are.
+	User *CheckUser `protobuf:"bytes,1,opt,name=user,proto3,oneof" json:"user,omitempty"`
+	// Their password.
+	Password *CheckPassword `protobuf:"bytes,2,opt,name=password,proto3,oneof" json:"password,omitempty"`
+	// The answer of their passkey or security key to a challenge of this session.
+	WebAuthN *CheckWebAuthN `protobuf:"bytes,3,opt,name=web_auth_n,json=webAuthN,proto3,oneof" json:"web_auth_n,omitempty"`
+	// A login with an identity provider. UNIMPLEMENTED.
+	IdpIntent *CheckIDPIntent `protobuf:"bytes,4,opt,name=idp_intent,json=idpIntent,proto3,oneof" json:"idp_intent,omitempty"`
+	// A code of their authenticator app.
+	Totp *CheckTOTP `protobuf:"bytes,5,opt,name=totp,proto3,oneof" json:"totp,omitempty"`
+	// The code of a challenge of this session that was sent by SMS.
+	OtpSms *CheckOTP `protobuf:"bytes,6,opt,name=otp_sms,json=otpSms,proto3,oneof" json:"otp_sms,omitempty"`
+	// The code of a challenge of this session that was sent by mail.
+	OtpEmail *CheckOTP `protobuf:"bytes,7,opt,name=otp_email,json=otpEmail,proto3,oneof" json:"otp_email,omitempty"`
+	// One of their recovery codes, which works once.
+	RecoveryCode  *CheckRecoveryCode `protobuf:"bytes,8,opt,name=recovery_code,json=recoveryCode,proto3,oneof" json:"recovery_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -721,6 +770,7 @@ func (x *Checks) GetRecoveryCode() *CheckRecoveryCode {
 	return nil
 }
 
+// Who somebody says they are.
 type CheckUser struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Search:
@@ -792,10 +842,12 @@ type isCheckUser_Search interface {
 }
 
 type CheckUser_UserId struct {
+	// The id of the user.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3,oneof"`
 }
 
 type CheckUser_LoginName struct {
+	// One of the login names of the user, in any case.
 	LoginName string `protobuf:"bytes,2,opt,name=login_name,json=loginName,proto3,oneof"`
 }
 
@@ -803,9 +855,11 @@ func (*CheckUser_UserId) isCheckUser_Search() {}
 
 func (*CheckUser_LoginName) isCheckUser_Search() {}
 
+// A password.
 type CheckPassword struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Password      string                 `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password.
+	Password      string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,9 +901,11 @@ func (x *CheckPassword) GetPassword() string {
 	return ""
 }
 
+// The answer of a passkey or security key.
 type CheckWebAuthN struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	CredentialAssertionData *structpb.Struct       `protobuf:"bytes,1,opt,name=credential_assertion_data,json=credentialAssertionData,proto3" json:"credential_assertion_data,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The public key credential that the browser gave, as JSON.
+	CredentialAssertionData *structpb.Struct `protobuf:"bytes,1,opt,name=credential_assertion_data,json=credentialAssertionData,proto3" json:"credential_assertion_data,omitempty"`
 	unknownFields           protoimpl.UnknownFields
 	sizeCache               protoimpl.SizeCache
 }
@@ -891,10 +947,13 @@ func (x *CheckWebAuthN) GetCredentialAssertionData() *structpb.Struct {
 	return nil
 }
 
+// A login with an identity provider.
 type CheckIDPIntent struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	IdpIntentId    string                 `protobuf:"bytes,1,opt,name=idp_intent_id,json=idpIntentId,proto3" json:"idp_intent_id,omitempty"`
-	IdpIntentToken string                 `protobuf:"bytes,2,opt,name=idp_intent_token,json=idpIntentToken,proto3" json:"idp_intent_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the intent.
+	IdpIntentId string `protobuf:"bytes,1,opt,name=idp_intent_id,json=idpIntentId,proto3" json:"idp_intent_id,omitempty"`
+	// The token of the intent.
+	IdpIntentToken string `protobuf:"bytes,2,opt,name=idp_intent_token,json=idpIntentToken,proto3" json:"idp_intent_token,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -943,9 +1002,11 @@ func (x *CheckIDPIntent) GetIdpIntentToken() string {
 	return ""
 }
 
+// A code of an authenticator app.
 type CheckTOTP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The six digits.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -987,9 +1048,11 @@ func (x *CheckTOTP) GetCode() string {
 	return ""
 }
 
+// A code that was sent.
 type CheckOTP struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code. It can be tried five times, and works once.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1031,9 +1094,11 @@ func (x *CheckOTP) GetCode() string {
 	return ""
 }
 
+// A recovery code.
 type CheckRecoveryCode struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1,0 +1,179 @@
+package flow
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/session"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// readyFactors is what users have set up and could be asked for: columns
+// instance_id, user_id and kind, whose values methodOf knows. No version before
+// the table of factors has any.
+const readyFactors = `(SELECT '' AS instance_id, '' AS user_id, '' AS kind WHERE 1 = 0)`
+
+// methodOf gives the method that a factor's kind is checked by.
+var methodOf = map[string]assurance.Method{
+	"totp": assurance.TOTP, "u2f": assurance.U2F, "passkey": assurance.Passkey,
+	"otp_sms": assurance.OTPSMS, "otp_email": assurance.OTPEmail, "recovery": assurance.RecoveryCode,
+}
+
+// Assured is a session with the answer to what its checks are worth now.
+type Assured struct {
+	assurance.Verdict
+	Session session.Session
+	rules   rules
+	ready   assurance.Set
+	active  bool // there is such a user, who is active in an active organization
+}
+
+// rules are the login policy that holds for somebody, and how it is enforced.
+type rules struct {
+	login       policy.LoginPolicy
+	enforcement policy.EnforcementPolicy
+}
+
+const (
+	sessionSQL = "SELECT " + session.Columns + `, COALESCE(u.state, 0), COALESCE(o.state, 0) FROM sessions s
+		LEFT JOIN users u ON u.instance_id = s.instance_id AND u.user_id = s.user_id AND u.org_id = s.user_org AND u.created = s.user_since
+		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id WHERE `
+	sessionRulesSQL = `SELECT p.kind, p.document FROM sessions s JOIN policies p ON p.instance_id = s.instance_id AND p.org_id IN (s.user_org, '')
+		AND p.kind IN ('policy.login', 'policy.enforcement') WHERE %s ORDER BY p.org_id`
+	sessionReadySQL = "SELECT f.kind FROM sessions s JOIN " + readyFactors + " f ON f.instance_id = s.instance_id AND f.user_id = s.user_id WHERE "
+	rulesSQL        = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
+		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
+)
+
+// read is the row of sessionRulesSQL and rulesSQL: what is the organization's
+// own comes last and replaces the default as a whole.
+func (r *rules) read(scan database.Scan) error {
+	var kind string
+	var document []byte
+	if err := scan(&kind, &document); err != nil {
+		return err
+	}
+	if kind == "policy.login" {
+		r.login = policy.LoginPolicy{}
+		return json.Unmarshal(document, &r.login)
+	}
+	return json.Unmarshal(document, &r.enforcement)
+}
+
+// rulesOf asks for the rules of a scope.
+func rulesOf(s eventstore.Scope, r *rules) database.Query {
+	return database.Query{SQL: rulesSQL, Args: []any{s.Instance, s.Org}, Row: r.read}
+}
+
+// queries ask for everything that judge needs about the session s that meets a
+// condition: they are made in one round trip.
+func (a *Assured) queries(condition string, args ...any) []database.Query {
+	return []database.Query{
+		{SQL: sessionSQL + condition, Args: args, Row: func(scan database.Scan) error {
+			var userState, orgState int
+			err := a.Session.Read(func(dest ...any) error { return scan(append(dest, &userState, &orgState)...) })
+			a.active = userState == user.Active && orgState == org.Active
+			return err
+		}},
+		{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read},
+		{SQL: sessionReadySQL + condition, Args: args, Row: func(scan database.Scan) error {
+			var kind string
+			err := scan(&kind)
+			if m, ok := methodOf[kind]; ok {
+				a.ready |= assurance.SetOf(m)
+			}
+			return err
+		}},
+	}
+}
+
+// judge gives the verdict. Who is not active, or whose session is over, has none.
+func (a *Assured) judge(now time.Time) {
+	if s := &a.Session; a.active && !s.Ended && !s.Expired(now) {
+		a.Verdict = a.rules.judge(assurance.Subject{Ready: a.ready}, checksOf(s), now)
+	}
+}
+
+// judge holds checks against the rules. Where they are lenient, a factor that is
+// not listed may lead to the end too.
+func (r *rules) judge(s assurance.Subject, checks []assurance.Check, now time.Time) assurance.Verdict {
+	v := assurance.Judge(&r.login, s, checks, now)
+	if r.enforcement.Strict() {
+		return v
+	}
+	v.Weakened = false
+	lenient := r.lenient()
+	if w := assurance.Judge(&lenient, s, checks, now); !v.Enough && w.Enough {
+		return w
+	}
+	return v
+}
+
+// lenient is the login policy as if it listed every factor.
+func (r *rules) lenient() policy.LoginPolicy {
+	p := r.login
+	p.SecondFactors = []policy.SecondFactor{policy.TOTP, policy.U2F, policy.OTPEmail, policy.OTPSMS, policy.RecoveryCodes}
+	p.MultiFactors = []policy.MultiFactor{policy.U2FWithVerification}
+	return p
+}
+
+// errFactor refuses a check with a factor that is not for these users, or no longer.
+var errFactor = fault.Precondition("SESSION-factor", "The login policy does not allow this factor.")
+
+// allow refuses to check what the login policy does not list.
+func (r *rules) allow(methods ...assurance.Method) error {
+	p := r.login
+	if !r.enforcement.Strict() {
+		p = r.lenient()
+	}
+	if !slices.ContainsFunc(methods, func(m assurance.Method) bool { return assurance.Allowed(&p, assurance.Check{Method: m}) }) {
+		return errFactor
+	}
+	return nil
+}
+
+// checksOf lists what was proved in a session.
+func checksOf(s *session.Session) (out []assurance.Check) {
+	key := assurance.U2F
+	if s.UserVerified {
+		key = assurance.Passkey
+	}
+	for _, c := range []assurance.Check{
+		{Method: assurance.Password, At: s.PasswordChecked}, {Method: key, At: s.WebAuthNChecked}, {Method: assurance.TOTP, At: s.TOTPChecked},
+		{Method: assurance.OTPSMS, At: s.SMSChecked}, {Method: assurance.OTPEmail, At: s.EmailChecked}, {Method: assurance.RecoveryCode, At: s.RecoveryChecked},
+	} {
+		if !c.At.IsZero() {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Assurance says what a session's checks are worth by the login policy of its
+// user's organization as it is now, in one round trip. A session that is not
+// there has no id and is worth nothing.
+func Assurance(ctx context.Context, store *eventstore.Store, instance, sessionID string) (Assured, error) {
+	var a Assured
+	err := store.Read(ctx, a.queries("s.instance_id = ? AND s.session_id = ?", instance, sessionID)...)
+	a.judge(store.Now())
+	return a, err
+}
+
+// noteWeakened writes, once in a session, that one factor was enough where the user
+// has others that the login policy lists no more.
+func (a *Assured) noteWeakened(ctx context.Context, store *eventstore.Store) error {
+	if !a.Weakened || a.Session.Weakened {
+		return nil
+	}
+	ctx = eventstore.WithOrigin(ctx, eventstore.Origin{Creator: a.Session.UserID})
+	return store.Write(ctx, func(tx *eventstore.Tx) error { return session.NoteWeakened(tx, a.Session.Instance, a.Session.ID) })
+}

@@ -1,0 +1,323 @@
+package flow
+
+import (
+	"cmp"
+	"context"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/crypto"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/message"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/session"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// What is kept for a session until it is answered, beside the other codes of its
+// user.
+const (
+	toCheckSMS       user.Purpose = "session.sms"
+	toCheckEmail     user.Purpose = "session.email"
+	toCheckAssertion user.Purpose = "session.assertion"
+)
+
+// assertionLifetime is how long a key may take to sign.
+const assertionLifetime = 10 * time.Minute
+
+var (
+	errUnnamed    = fault.Precondition("SESSION-no-user", "Name the user first, by id or login name: a factor is checked for somebody.")
+	errUserState  = fault.Precondition("SESSION-user-state", "The user is not active.")
+	errNotBuilt   = fault.Unimplemented("Checks of this factor are not built yet.")
+	errNoPhone    = fault.Precondition("SESSION-phone", "The user has no verified phone number.")
+	errNoEmail    = fault.Precondition("SESSION-email", "The user has no verified email address.")
+	errTemplate   = fault.Invalid("SESSION-template", "A URL template begins with https:// or http:// and holds no placeholders but %s.", placeholders)
+	errTwoOfCodes = fault.Invalid("SESSION-user-twice", "Name the user by id or by login name, not both.")
+)
+
+// proving is the part of a change that runs before its transaction.
+type proving struct {
+	*Sessions
+	session *session.Session // as it was before
+	subject Subject
+	person  Person
+	rules   rules
+	known   bool // the session has, or now gets, a user
+	notes   []func(*eventstore.Tx, *session.Session) error
+}
+
+func (p *proving) note(f func(*eventstore.Tx, *session.Session) error) { p.notes = append(p.notes, f) }
+
+// identify finds whose proofs they are: the session's user, or the one that is
+// named now.
+func (p *proving) identify(ctx context.Context, proof Proof) error {
+	instance := p.session.Instance
+	p.subject = Subject{Instance: instance, Org: p.session.UserOrg, UserID: p.session.UserID}
+	p.known = !p.session.UserChecked.IsZero()
+	named := proof.UserID != "" || proof.LoginName != ""
+	if !named && p.subject.UserID == "" { // Nobody, or a session that has no user yet.
+		return p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules))
+	}
+	filter := UserWithID(cmp.Or(proof.UserID, p.subject.UserID))
+	if proof.LoginName != "" {
+		filter = UserByLogin(database.EqualsFold, proof.LoginName)
+	}
+	if proof.UserID != "" && proof.LoginName != "" {
+		return errTwoOfCodes
+	}
+	found, err := Users(ctx, p.store, instance, database.Page{Limit: 2}, SortUserCreated, filter)
+	if err != nil {
+		return err
+	}
+	scope, active := eventstore.Scope{Instance: instance}, false
+	if len(found.Rows) == 1 {
+		p.person, scope.Org = found.Rows[0].Person, found.Rows[0].OrgID
+	} else if scope.Org, err = p.discover(ctx, instance, proof.LoginName); err != nil {
+		return err
+	}
+	if err := p.store.Read(ctx, rulesOf(scope, &p.rules), activeOrg(scope, &active)); err != nil {
+		return err
+	}
+	active = active && p.person.State == user.Active
+	switch same := p.person.Details.Created.Equal(p.session.UserSince); {
+	case !named && (!active || !same):
+		return errUserState
+	case !named:
+		return nil
+	case !active && p.rules.login.IgnoreUnknownUsernames:
+		p.person = Person{}
+	case p.person.ID == "":
+		return errNoPerson
+	case !active:
+		return errUserState
+	}
+	p.known, p.subject.Org, p.subject.UserID = true, p.person.OrgID, p.person.ID
+	u := session.User{ID: p.person.ID, Org: p.person.OrgID, Since: p.person.Details.Created, PreferredLanguage: p.person.Human.PreferredLanguage}
+	p.note(func(tx *eventstore.Tx, s *session.Session) error { return s.CheckUser(tx, u) })
+	return nil
+}
+
+// discover finds the organization whose domain an unknown login name ends in,
+// where the instance lets it decide: its policy says what may be told.
+func (p *proving) discover(ctx context.Context, instance, loginName string) (orgID string, err error) {
+	_, domain, _ := cutLast(strings.ToLower(loginName), "@")
+	var found bool
+	var dflt rules
+	err = p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &dflt),
+		database.One(&found, "SELECT org_id FROM org_domains WHERE instance_id = ? AND domain = ? AND verified = 1", []any{instance, domain}, &orgID))
+	if !dflt.login.AllowDomainDiscovery {
+		orgID = ""
+	}
+	return orgID, err
+}
+
+// may refuses a factor of nobody, one that the login policy does not list, and one
+// that is not built.
+func (p *proving) may(built bool, methods ...assurance.Method) error {
+	switch {
+	case !p.known:
+		return errUnnamed
+	case !built:
+		return errNotBuilt
+	}
+	return p.rules.allow(methods...)
+}
+
+// prove looks at each proof that is given, and stops at the first that is wrong.
+func (p *proving) prove(ctx context.Context, proof Proof) error {
+	c := p.checks
+	if err := p.proveAssertion(ctx, proof.Assertion); err != nil {
+		return err
+	}
+	for _, t := range []struct {
+		value  *string
+		method assurance.Method
+		check  func(context.Context, Subject, string) error
+		note   func(*session.Session, *eventstore.Tx) error
+	}{
+		{proof.Password, assurance.Password, c.Password, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.PasswordChecked) }},
+		{proof.TOTP, assurance.TOTP, c.TOTP, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.TOTPChecked) }},
+		{proof.SMSCode, assurance.OTPSMS, p.useCode(toCheckSMS, assurance.OTPSMS), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.SMSChecked) }},
+		{proof.EmailCode, assurance.OTPEmail, p.useCode(toCheckEmail, assurance.OTPEmail), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.EmailChecked) }},
+		{proof.RecoveryCode, assurance.RecoveryCode, c.RecoveryCode, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.RecoveryChecked) }},
+	} {
+		if t.value == nil {
+			continue
+		}
+		if err := p.may(t.check != nil, t.method); err != nil {
+			return err
+		}
+		if err := t.check(ctx, p.subject, *t.value); err != nil {
+			return err
+		}
+		if p.subject.UserID == "" { // A check that lets nobody pass has a mistake.
+			return errNoPerson
+		}
+		p.note(func(tx *eventstore.Tx, s *session.Session) error { return t.note(s, tx) })
+	}
+	return nil
+}
+
+// key names what is kept of a challenge in the session.
+func (p *proving) key(purpose user.Purpose, sessionID string) user.CodeKey {
+	return user.CodeKey{Instance: p.subject.Instance, UserID: p.subject.UserID, Purpose: purpose, ID: sessionID}
+}
+
+// useCode checks a code that was sent, and ends it.
+func (p *proving) useCode(purpose user.Purpose, m assurance.Method) func(context.Context, Subject, string) error {
+	return func(ctx context.Context, s Subject, code string) error {
+		var failed func(*eventstore.Tx) error
+		if p.checks.WrongOTP != nil {
+			failed = func(tx *eventstore.Tx) error { return p.checks.WrongOTP(tx, s, m) }
+		}
+		return user.UseCode(ctx, p.store, p.vault, p.key(purpose, p.session.ID), code, func(*eventstore.Tx) error { return nil }, failed)
+	}
+}
+
+func (p *proving) proveAssertion(ctx context.Context, credential []byte) error {
+	if credential == nil {
+		return nil
+	}
+	if err := p.may(p.checks.Assertion != nil, assurance.Passkey, assurance.U2F); err != nil {
+		return err
+	}
+	state, err := user.TakeCode(ctx, p.store, p.vault, p.key(toCheckAssertion, p.session.ID))
+	if err != nil {
+		return err
+	}
+	verified, err := p.checks.Assertion(ctx, p.subject, []byte(state), credential)
+	if err != nil {
+		return err
+	}
+	method := assurance.U2F
+	if verified {
+		method = assurance.Passkey
+	}
+	if err := p.rules.allow(method); err != nil {
+		return err
+	}
+	p.note(func(tx *eventstore.Tx, s *session.Session) error { return s.CheckAssertion(tx, verified) })
+	return nil
+}
+
+// challenge makes what the user will be asked, and notes that it was made.
+func (p *proving) challenge(ctx context.Context, c Challenges, out *SessionChanged) error {
+	if c.Assertion != nil {
+		if err := p.challengeAssertion(ctx, *c.Assertion, out); err != nil {
+			return err
+		}
+	}
+	if c.SMS != nil {
+		to := message.Message{Kind: message.VerifySMSOTP, Channel: message.SMS, Recipient: p.person.Human.Phone}
+		note := func(s *session.Session, tx *eventstore.Tx, expiry time.Duration) error {
+			return s.ChallengeSMS(tx, expiry, c.SMS.Return)
+		}
+		err := p.challengeCode(ctx, *c.SMS, assurance.OTPSMS, policy.SecretOTPSMS, toCheckSMS, p.person.Human.PhoneVerified, errNoPhone, to, note, &out.SMSCode)
+		if err != nil {
+			return err
+		}
+	}
+	if c.Email != nil {
+		if err := checkTemplate(c.Email.URLTemplate); err != nil {
+			return err
+		}
+		to := message.Message{Kind: message.VerifyEmailOTP, Channel: message.Email, Recipient: p.person.Human.Email, URLTemplate: c.Email.URLTemplate}
+		note := func(s *session.Session, tx *eventstore.Tx, expiry time.Duration) error {
+			return s.ChallengeEmail(tx, expiry, c.Email.Return, c.Email.URLTemplate)
+		}
+		return p.challengeCode(ctx, *c.Email, assurance.OTPEmail, policy.SecretOTPEmail, toCheckEmail, p.person.Human.EmailVerified, errNoEmail, to, note, &out.EmailCode)
+	}
+	return nil
+}
+
+func (p *proving) challengeAssertion(ctx context.Context, r AssertionRequest, out *SessionChanged) error {
+	if err := p.may(p.checks.BeginAssertion != nil, assurance.Passkey, assurance.U2F); err != nil {
+		return err
+	}
+	options, state, err := p.checks.BeginAssertion(ctx, p.subject, r)
+	if err != nil {
+		return err
+	}
+	out.AssertionOptions = options
+	p.note(func(tx *eventstore.Tx, s *session.Session) error {
+		if err := user.KeepCode(tx, p.vault, p.key(toCheckAssertion, s.ID), string(state), assertionLifetime); err != nil {
+			return err
+		}
+		return s.ChallengeAssertion(tx, r.Domain, r.Verification)
+	})
+	return nil
+}
+
+// challengeCode makes a one-time code, which is returned or sent.
+func (p *proving) challengeCode(ctx context.Context, r CodeRequest, m assurance.Method, generator policy.SecretGeneratorType, purpose user.Purpose,
+	verified bool, unverified error, to message.Message, note func(*session.Session, *eventstore.Tx, time.Duration) error, returned *string,
+) error {
+	if err := p.may(true, m); err != nil {
+		return err
+	}
+	if !verified {
+		return unverified
+	}
+	g, err := policy.SecretGeneratorOf(ctx, p.store, p.subject.Instance, generator)
+	if err != nil {
+		return err
+	}
+	to.Code, err = sessionCode(g.Doc)
+	if err != nil {
+		return err
+	}
+	if r.Return {
+		*returned = to.Code
+	}
+	to.Org, to.UserID, to.Language = p.subject.Org, p.subject.UserID, p.person.Human.PreferredLanguage
+	expiry := cmp.Or(g.Doc.Expiry, assertionLifetime) // A code of eight digits must not last for ever.
+	p.note(func(tx *eventstore.Tx, s *session.Session) error {
+		if err := user.KeepCode(tx, p.vault, p.key(purpose, s.ID), to.Code, expiry); err != nil {
+			return err
+		}
+		if !r.Return {
+			send := to
+			send.SessionID, send.Expires = s.ID, tx.Now().Add(expiry)
+			if err := message.Queue(tx, p.vault, s.Instance, send); err != nil {
+				return err
+			}
+		}
+		return note(s, tx, expiry)
+	})
+	return nil
+}
+
+func sessionCode(g policy.SecretGenerator) (string, error) {
+	alphabet := ""
+	for _, a := range []struct {
+		in         bool
+		characters string
+	}{
+		{g.IncludeLowerLetters, crypto.LowerLetters}, {g.IncludeUpperLetters, crypto.UpperLetters},
+		{g.IncludeDigits, crypto.Digits}, {g.IncludeSymbols, crypto.Symbols},
+	} {
+		if a.in {
+			alphabet += a.characters
+		}
+	}
+	return crypto.NewCode(alphabet, int(g.Length))
+}
+
+// placeholders are what a URL template can hold.
+const placeholders = "{{.Code}} {{.UserID}} {{.LoginName}} {{.DisplayName}} {{.PreferredLanguage}} {{.SessionID}}"
+
+var placeholder = regexp.MustCompile(`\{\{\s*\.(Code|UserID|LoginName|DisplayName|PreferredLanguage|SessionID)\s*\}\}`)
+
+// checkTemplate refuses a template that could not be filled in later.
+func checkTemplate(template string) error {
+	rest := placeholder.ReplaceAllString(template, "")
+	web := strings.HasPrefix(rest, "https://") || strings.HasPrefix(rest, "http://")
+	if template != "" && (!web || strings.Contains(rest, "{{") || strings.Contains(rest, "}}")) {
+		return errTemplate
+	}
+	return nil
+}

@@ -1,0 +1,162 @@
+package test
+
+import (
+	"fmt"
+	"net/http"
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/testkit"
+)
+
+const refusedFactor = `{"code":9,"message":"The login policy does not allow this factor. (SESSION-factor)"}`
+
+// ownPolicy gives the first organization a login policy with these settings and
+// factors, in place of the one that it has.
+func ownPolicy(t testing.TB, s *testkit.Server, settings, second, multi string) {
+	t.Helper()
+	s.Send(t, testkit.Call{Do: "DELETE " + loginPath})
+	r := s.Send(t, testkit.Call{Do: "POST " + loginPath, Body: `{"allowUsernamePassword":true,"passwordlessType":1,"passwordCheckLifetime":"864000s",
+		"secondFactorCheckLifetime":"64800s","multiFactorCheckLifetime":"43200s","secondFactors":[` + second + `],"multiFactors":[` + multi + `]` + settings + `}`})
+	if r.Status != http.StatusOK {
+		t.Fatalf("own policy: %s", r.Body)
+	}
+}
+
+// TestRemovedFactorIsRefusedEverywhere is the promise: after the answer to a
+// removal on one node, the next request on the other neither accepts the factor nor
+// lets in who proved it before; added again, it counts as it did.
+func TestRemovedFactorIsRefusedEverywhere(t *testing.T) {
+	t.Parallel()
+	s, node := startSessions(t)
+	other := node()
+	person(t, s, s.OrgID, "ada")
+	ownPolicy(t, s, `,"forceMfa":true`, "1,2", "")
+	s.Run(t,
+		newSession("proved", with("ada", withTOTP), "session.user.checked", "session.password.checked", "session.totp.checked"),
+		newSession("half", with("ada"), "session.user.checked", "session.password.checked"),
+	)
+	for _, name := range []string{"proved", "half"} {
+		other.SetToken(name, s.TokenOf(t, name))
+		other.Set(name, s.Var(name))
+	}
+	rounds, accepted := 500, 0
+	if testing.Short() {
+		rounds = 20
+	}
+	check := testkit.Call{As: "client", Do: "PATCH " + sessionsPath + "/$half", Body: `{"checks":{` + withTOTP + `}}`}
+	call := testkit.Call{As: "proved", Do: "GET /auth/v1/users/me"}
+	for range rounds {
+		if r := other.Send(t, call); r.Status != http.StatusOK {
+			t.Fatalf("the factor is listed: %d %s", r.Status, r.Body)
+		}
+		if r := s.Send(t, testkit.Call{Do: "DELETE " + loginPath + "/second_factors/1"}); r.Status != http.StatusOK {
+			t.Fatalf("remove: %s", r.Body)
+		}
+		if r := other.Send(t, check); r.Status != http.StatusBadRequest {
+			accepted++
+			t.Logf("the check: %d %s", r.Status, r.Body)
+		}
+		if r := other.Send(t, call); r.Status != http.StatusUnauthorized {
+			accepted++
+			t.Logf("the credit: %d %s", r.Status, r.Body)
+		}
+		if r := s.Send(t, testkit.Call{Do: "POST " + loginPath + "/second_factors", Body: `{"type":1}`}); r.Status != http.StatusOK {
+			t.Fatalf("add: %s", r.Body)
+		}
+	}
+	if accepted > 0 {
+		t.Errorf("a removed factor counted %d times in %d rounds", accepted, rounds)
+	}
+	other.Run(t,
+		testkit.Call{Name: "half is not enough", As: "half", Do: "GET /auth/v1/users/me", Status: 401, Want: `{"details":[{"id":"AUTH-assurance"}]}`},
+		testkit.Call{Name: "the factor is back", As: "client", Do: check.Do, Body: check.Body, Token: "sessionToken", KeepAs: "half", Events: []string{"session.totp.checked", "session.token.set"}},
+		testkit.Call{Name: "and enough", As: "half", Do: "GET /auth/v1/users/me"},
+	)
+}
+
+// TestEnforcementIsASwitch: where the instance asks for it, a factor that somebody
+// has set up counts although it is not listed.
+func TestEnforcementIsASwitch(t *testing.T) {
+	t.Parallel()
+	s, _ := startSessions(t)
+	person(t, s, s.OrgID, "ada")
+	const enforcement = "PUT /gatehouse/v1/policies/enforcement"
+	check := testkit.Call{Name: "recovery codes are not listed", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"checks":{` + withRecovery + `}}`, Status: 400, Want: refusedFactor}
+	s.Run(t,
+		testkit.Call{Name: "demanded", Do: "PUT /admin/v1/policies/login", Body: `{"allowUsernamePassword":true,"forceMfa":true,"passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s"}`, Events: []string{"instance.policy.login.changed"}},
+		newSession("s", with("ada"), "session.user.checked", "session.password.checked"),
+		check,
+		testkit.Call{Name: "lenient", Do: enforcement, Body: `{"mode":2}`, Events: []string{"instance.policy.enforcement.set"}},
+		testkit.Call{Name: "are checked", As: "client", Do: check.Do, Body: check.Body, Token: "sessionToken", KeepAs: "s", Events: []string{"session.recoveryCode.checked", "session.token.set"}},
+		testkit.Call{Name: "and count", As: "s", Do: "GET /auth/v1/users/me"},
+		testkit.Call{Name: "strict", Do: enforcement, Body: `{"mode":1}`, Events: []string{"instance.policy.enforcement.set"}},
+		testkit.Call{Name: "no more", As: "s", Do: "GET /auth/v1/users/me", Status: 401},
+		check,
+	)
+}
+
+// TestFactorsOfThePolicy is the truth table of the promise, through HTTP: which
+// checks are made, and whether the session's token is let in then.
+func TestFactorsOfThePolicy(t *testing.T) {
+	t.Parallel()
+	s, _ := startSessions(t)
+	person(t, s, s.OrgID, "ada")
+	const (
+		local, all = `,"forceMfaLocalOnly":true`, `,"forceMfa":true`
+		userOnly   = `"user":{"userId":"$ada"}`
+		pwd        = userOnly + `,"password":{"password":"` + password + `"}`
+		key        = `"webAuthN":{"credentialAssertionData":{"response":"signed"}}`
+		passkey    = `"webAuthN":{"credentialAssertionData":{"response":"signed verified"}}`
+		noPassword = `,"allowUsernamePassword":false`
+		noPasskey  = `,"passwordlessType":0`
+	)
+	for i, row := range []struct {
+		policy, second, multi string
+		checks                string
+		refused, enough       bool // the check; a call with the token
+	}{
+		{"", "", "", userOnly, false, false},
+		{"", "", "", pwd, false, true},
+		{noPassword, "", "", pwd, true, false},
+		{"", "1", "", pwd + "," + withTOTP, false, true},
+		{"", "2", "", pwd + "," + withTOTP, true, false},
+		{local, "1", "", pwd, false, false},
+		{local, "1", "", pwd + "," + withTOTP, false, true},
+		{local, "5", "", pwd + "," + withRecovery, false, true},
+		{all, "", "", pwd, false, false},
+		{all, "1", "", pwd + "," + withTOTP, false, true},
+		{all, "1", "", userOnly + "," + withTOTP, false, false},
+		{all, "2", "", pwd + "," + key, false, true},
+		{all, "1", "1", pwd + "," + key, true, false},
+		{all, "1", "", pwd + "," + passkey, true, false},
+		{all, "2", "", userOnly + "," + key, false, false},
+		{all, "2", "", userOnly + "," + passkey, false, false},
+		{all, "", "1", userOnly + "," + passkey, false, true},
+		{"", "", "1", userOnly + "," + passkey, false, true},
+		{noPasskey, "", "1", userOnly + "," + passkey, true, false},
+		{all + noPassword, "", "1", userOnly + "," + passkey, false, true},
+	} {
+		t.Run(fmt.Sprint(i, row.policy, " ", row.second, " ", row.multi, " ", row.checks), func(t *testing.T) {
+			ownPolicy(t, s, row.policy, row.second, row.multi)
+			begin := testkit.Call{As: "client", Do: "POST " + sessionsPath, Body: `{"checks":{` + userOnly + `},"challenges":{"webAuthN":{"domain":"example.com","userVerificationRequirement":2}}}`}
+			begun := s.Send(t, begin)
+			if begun.Status != http.StatusCreated { // No key is allowed.
+				begin.Body = `{"checks":{` + userOnly + `}}`
+				begun = s.Send(t, begin)
+			}
+			session := begun.JSON(t).(map[string]any)
+			token, _ := session["sessionToken"].(string)
+			r := s.Send(t, testkit.Call{As: "client", Do: fmt.Sprint("PATCH ", sessionsPath, "/", session["sessionId"]), Body: `{"checks":{` + row.checks + `}}`})
+			if (r.Status != http.StatusOK) != row.refused {
+				t.Fatalf("%d %s", r.Status, r.Body)
+			}
+			if !row.refused {
+				token = r.JSON(t).(map[string]any)["sessionToken"].(string)
+			}
+			s.SetToken("s", token)
+			if r := s.Send(t, testkit.Call{As: "s", Do: "GET /auth/v1/users/me"}); (r.Status == http.StatusOK) != row.enough {
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+		})
+	}
+}
