@@ -142,8 +142,9 @@ func (s *Server) Settle(t testing.TB) {
 	t.Helper()
 	for range 3000 {
 		var due uint64
-		// A job that runs is due at the end of its lease, a minute from now.
-		soon := s.Clock.Now().Add(time.Minute).UnixMicro()
+		// A job that runs is due at the end of its lease, a minute after it was taken:
+		// that may be after the clock was read here.
+		soon := s.Clock.Now().Add(2 * time.Minute).UnixMicro()
 		q := database.From("id", "jobs").Where("due < ? OR attempts > 0 AND due < ? AND last_error = ''", s.Clock.Now().UnixMicro(), soon)
 		if err := s.DB.Read(context.Background(), q.Count(&due)); err != nil {
 			t.Fatalf("jobs: %v", err)
