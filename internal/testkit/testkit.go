@@ -142,10 +142,9 @@ func (s *Server) Settle(t testing.TB) {
 	t.Helper()
 	for range 3000 {
 		var due uint64
-		// A job that runs is due at the end of its lease, a minute from now.
-		soon := s.Clock.Now().Add(time.Minute).UnixMicro()
-		// One that goes on may become due between this line and the read.
-		now := s.Clock.Now().Add(time.Second).UnixMicro()
+		// A job that runs is due at the end of its lease, a minute after it was taken,
+		// which may be after the clock was read here; one that goes on is due at once.
+		now, soon := s.Clock.Now().Add(time.Second).UnixMicro(), s.Clock.Now().Add(2*time.Minute).UnixMicro()
 		q := database.From("id", "jobs").Where("due < ? OR attempts > 0 AND due < ? AND last_error = ''", now, soon)
 		if err := s.DB.Read(context.Background(), q.Count(&due)); err != nil {
 			t.Fatalf("jobs: %v", err)
