@@ -164,7 +164,7 @@ func TestCodeTries(t *testing.T) {
 				all.Go(func() { _ = g.try(g.ctx, user.CodeTries, false) })
 			}
 			all.Wait()
-			if n := g.compared.Load(); n != int64(most.want) { //nolint:gosec // a small number
+			if n := g.compared.Load(); n != int64(most.want) {
 				t.Errorf("%d codes were compared", n)
 			}
 			g.expect("the right one", g.try(g.ctx, user.CodeTries, true), lockedOut)
@@ -463,7 +463,7 @@ func TestReadsWhileLoginsQueue(t *testing.T) {
 	if median > time.Second {
 		t.Errorf("a read takes %v while logins queue", median)
 	}
-	if places := uint64(runtime.GOMAXPROCS(0)); most > (4*places+8)*19 { //nolint:gosec // a small number
+	if places := uint64(runtime.GOMAXPROCS(0)); most > (4*places+8)*19 {
 		t.Errorf("the hashes took %d MiB", most)
 	}
 }
