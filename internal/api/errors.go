@@ -70,7 +70,7 @@ func (r reply) detail() proto.Message {
 		return nil
 	}
 	if failed, ok := r.more.(fault.FailedCheck); ok {
-		attempts := int32(min(failed.Attempts, math.MaxInt32)) //nolint:gosec // see the minimum
+		attempts := int32(min(failed.Attempts, math.MaxInt32))
 		return &errorpb.CredentialsCheckError{Id: r.id, Message: r.message, FailedAttempts: attempts}
 	}
 	return &errorpb.ErrorDetail{Id: r.id, Message: r.message}

@@ -3,6 +3,7 @@ package crypto
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -87,6 +88,9 @@ func TestPlaces(t *testing.T) {
 	stored, err := HashPassword(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
+	}
+	if cap(places) != runtime.GOMAXPROCS(0) {
+		t.Errorf("there are %d places", cap(places))
 	}
 	fill(t)
 	gone, cancel := context.WithCancel(t.Context())
