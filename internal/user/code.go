@@ -64,7 +64,15 @@ func KeepCode(tx *eventstore.Tx, v *crypto.Vault, k CodeKey, code string, lifeti
 }
 
 // DropCode ends the code of the key, if there is one.
-func DropCode(tx *eventstore.Tx, k CodeKey) { codes.Exec(tx, "DELETE FROM user_codes"+whereCode, k.args()...) }
+func DropCode(tx *eventstore.Tx, k CodeKey) {
+	codes.Exec(tx, "DELETE FROM user_codes"+whereCode, k.args()...)
+}
+
+// dropCodes ends all codes of a user who is gone: the next one of the same id has
+// none of them.
+func dropCodes(tx *eventstore.Tx, instance, userID string) {
+	codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = ?", instance, userID)
+}
 
 // UseCode holds a code against the one of the key. The try is counted before the
 // code is looked at, so that neither a crash nor a caller who hangs up gives one

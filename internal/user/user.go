@@ -32,6 +32,9 @@ const (
 	Active   = 1
 	Inactive = 2
 	Locked   = 4
+	// Initial is how lists show an active human who can neither log in nor has proved
+	// the address.
+	Initial = 5
 )
 
 // named is the payload of events that end a name or begin one.
@@ -159,7 +162,7 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 		return s, err
 	}
 	s.AccessTokenType, s.secret = int32(tokenType), secret != "" //nolint:gosec // a small number
-	if err := authz.Require(tx.Context(), permission, org); err != nil {
+	if err := allow(tx.Context(), permission, org, id); err != nil {
 		return s, err
 	}
 	if !found {
@@ -202,9 +205,9 @@ func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.
 	return event.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }
 
-// Rename gives the user another name to log in with.
+// Rename gives the user another name to log in with. Users may do so themselves.
 func Rename(tx *eventstore.Tx, instance, org, id, name string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, "user.write")
+	u, err := lock(tx, instance, org, id, writeOrSelf)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
@@ -229,10 +232,23 @@ func Unique(ctx context.Context, r database.Reader, instance, org, name string) 
 
 // Remove ends the user. The memberships are flow's to remove, in the same transaction.
 func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, "user.delete")
+	return remove(tx, instance, org, id, "user.delete")
+}
+
+// RemoveSelf is Remove for callers who end themselves.
+func RemoveSelf(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	if !IsSelf(tx.Context(), id) {
+		return eventstore.Details{}, errMissing
+	}
+	return remove(tx, instance, org, id, "user.self.delete")
+}
+
+func remove(tx *eventstore.Tx, instance, org, id, permission string) (eventstore.Details, error) {
+	u, err := lock(tx, instance, org, id, permission)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
+	dropCodes(tx, instance, id)
 	return Removed.Emit(tx, aggregate(instance, org, id), named{u.UserName})
 }
 
@@ -253,6 +269,7 @@ func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint6
 		return 0, err
 	}
 	for i, id := range ids {
+		dropCodes(tx, instance, id)
 		if _, err := Removed.Emit(tx, aggregate(instance, org, id), named{names[i]}); err != nil {
 			return 0, err
 		}
