@@ -8,15 +8,19 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 )
 
 // Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+type Handlers struct {
+	store *eventstore.Store
+	vault *crypto.Vault
+}
 
-// Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
+// Service lists what is built of the service. The vault seals codes.
+func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
+	h := &Handlers{store: store, vault: vault}
 	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages(), h.instance())}
 }
 

@@ -3,22 +3,27 @@ package auth
 
 import (
 	"context"
+	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/metadata"
 )
 
 // Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+type Handlers struct {
+	store *eventstore.Store
+	vault *crypto.Vault
+}
 
-// Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: []api.RPC{
+// Service lists what is built of the service. The vault seals codes.
+func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
+	h := &Handlers{store: store, vault: vault}
+	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), []api.RPC{
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
 		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),
@@ -31,7 +36,7 @@ func Service(store *eventstore.Store) api.Service {
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
 		api.Unary("ListMyMemberships", h.listMyMemberships),
 		api.Unary("ListMyUserChanges", h.listMyChanges),
-	}}
+	})}
 }
 
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
@@ -43,8 +48,7 @@ func supportedLanguages(context.Context, *pb.GetSupportedLanguagesRequest) (*pb.
 }
 
 func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.GetMyUserResponse, error) {
-	c := authz.From(ctx)
-	u, err := flow.UserByID(ctx, h.store, eventstore.Scope{Instance: c.Instance, Org: c.HomeOrg}, c.UserID)
+	u, err := flow.UserByID(ctx, h.store, home(ctx), authz.From(ctx).UserID)
 	return &pb.GetMyUserResponse{User: api.User(u)}, err
 }
 

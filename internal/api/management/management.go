@@ -9,6 +9,7 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 )
@@ -16,14 +17,16 @@ import (
 // Handlers answers the service from a store.
 type Handlers struct {
 	store   *eventstore.Store
+	vault   *crypto.Vault
 	outside flow.Outside
 }
 
-// Service lists what is built of the service. outside is where domains are proved.
-func Service(store *eventstore.Store, outside flow.Outside) api.Service {
-	h := &Handlers{store: store, outside: outside}
+// Service lists what is built of the service. The vault seals codes; outside is where
+// domains are proved.
+func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside) api.Service {
+	h := &Handlers{store: store, vault: vault, outside: outside}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
-		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.loginPolicy(), h.policies(),
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.humans(), h.loginPolicy(), h.policies(),
 	)}
 }
 
