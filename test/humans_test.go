@@ -204,8 +204,8 @@ func TestHumanContacts(t *testing.T) {
 		testkit.Call{Name: "a code", As: "clerk", Do: "POST " + path + "/phone/resend", Body: `{"returnCode":{}}`, Keep: map[string]string{"code": "verificationCode"}, Events: []string{"user.human.phone.code.added"}},
 		testkit.Call{Name: "remove her", As: "clerk", Do: "DELETE " + path, Events: []string{"user.removed"}},
 		testkit.Call{
-			Name: "somebody else of this id", Do: "POST /v2/users/new", Body: `{"organizationId":"$other","userId":"ada","human":{` + adaWith("") + `,"phone":{"phone":"+49 30 901820","isVerified":true}}}`,
-			Events: []string{"user.human.added", "user.human.email.code.added", "user.human.phone.verified"},
+			Name: "somebody else of this id", Do: "POST /v2/users/new", Body: `{"organizationId":"$other","userId":"ada","human":{` + adaWith("") + `}}`,
+			Events: []string{"user.human.added", "user.human.email.code.added"},
 		},
 		testkit.Call{Name: "has not her code", Do: "POST " + path + "/phone/verify", Body: `{"verificationCode":"$code"}`, Status: 400, Want: gone},
 		testkit.Call{Name: "nor her administrator", As: "clerk", Do: "GET " + path, Status: 404, Want: noUser},
