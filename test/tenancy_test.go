@@ -249,6 +249,9 @@ func (g *generator) string(f protoreflect.FieldDescriptor) string {
 	if isIDField(f) {
 		return g.id(name)
 	}
+	if name == "user_name" || name == "username" { // A human and a machine cannot have one together.
+		return g.text + "-" + string(f.Parent().Name())
+	}
 	if strings.Contains(name, "role") {
 		return []string{"ORG_OWNER", "IAM_OWNER"}[g.variant%2]
 	}

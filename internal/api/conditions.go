@@ -78,9 +78,6 @@ func InIDs(filter func(...string) database.Filter, ids []string) (database.Filte
 	return filter(ids...), nil
 }
 
-// ErrPeople answers conditions on what only people have, and on metadata.
-var ErrPeople = fault.Unimplemented("Names, addresses and phone numbers of people, and metadata, cannot be searched by yet. Use ids, user names, login names, display names, states and types.")
-
 // UserKind is the kind of users of a type, in any version of the contract.
 func UserKind[T ~int32](t T) string {
 	return map[T]string{1: user.KindHuman, 2: user.KindMachine}[t]

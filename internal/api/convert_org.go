@@ -146,7 +146,7 @@ func MembershipFilter(q *userpb.MembershipQuery) (database.Filter, error) {
 // User is a user as v1 shows it.
 func User(u flow.User) *userpb.User {
 	out := &userpb.User{
-		Id: u.ID, State: userpb.UserState(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName, //nolint:gosec // a small number
+		Id: u.ID, State: userState(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName,
 		Details: View(u.Details),
 	}
 	if u.IsHuman() {
@@ -155,21 +155,6 @@ func User(u flow.User) *userpb.User {
 		out.Type = &userpb.User_Machine{Machine: &userpb.Machine{
 			Name: u.Name, Description: u.Description, HasSecret: u.HasSecret, AccessTokenType: userpb.AccessTokenType(u.AccessTokenType),
 		}}
-	}
-	return out
-}
-
-func human(h flow.Human) *userpb.Human {
-	out := &userpb.Human{
-		Profile: &userpb.Profile{
-			FirstName: h.FirstName, LastName: h.LastName, NickName: h.NickName, DisplayName: h.DisplayName,
-			PreferredLanguage: h.PreferredLanguage, Gender: userpb.Gender(h.Gender),
-		},
-		Email:           &userpb.Email{Email: h.Email, IsEmailVerified: h.EmailVerified},
-		PasswordChanged: Timestamp(h.PasswordChanged),
-	}
-	if h.Phone != "" {
-		out.Phone = &userpb.Phone{Phone: h.Phone, IsPhoneVerified: h.PhoneVerified}
 	}
 	return out
 }

@@ -172,11 +172,11 @@ func AnyOf(filters ...Filter) Filter {
 // AllOf is met where all of the filters are.
 func AllOf(filters ...Filter) Filter { return func(s *Select) { s.Filter(filters...) } }
 
-// Not is met where the filter is not.
+// Not is met where the filter is not, be it for a column that a row does not have.
 func Not(f Filter) Filter {
 	return func(s *Select) {
 		text, args := f.text()
-		s.Where("NOT "+text, args...)
+		s.Where("NOT COALESCE("+text+", FALSE)", args...)
 	}
 }
 

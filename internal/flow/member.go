@@ -87,12 +87,17 @@ func owned(tx *eventstore.Tx, s eventstore.Scope) (found bool, err error) {
 
 // RemoveUser ends a user with all memberships.
 func RemoveUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
-	return keepInstanceOwner(tx, s.Instance, id, func() (eventstore.Details, error) {
-		d, err := user.Remove(tx, s.Instance, s.Org, id)
+	return removeUser(tx, s.Instance, id, func() (eventstore.Details, error) { return user.Remove(tx, s.Instance, s.Org, id) })
+}
+
+// removeUser runs the verb that ends a user and ends the memberships with them.
+func removeUser(tx *eventstore.Tx, instance, id string, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
+	return keepInstanceOwner(tx, instance, id, func() (eventstore.Details, error) {
+		d, err := verb()
 		if err != nil {
 			return d, err
 		}
-		return d, member.RemoveEverywhere(tx, s.Instance, id)
+		return d, member.RemoveEverywhere(tx, instance, id)
 	})
 }
 

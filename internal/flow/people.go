@@ -34,6 +34,8 @@ type Human struct {
 	Email, Phone                               string
 	EmailVerified, PhoneVerified               bool
 	PasswordChanged                            time.Time // zero: there is no password
+	PasswordChangeRequired                     bool
+	MFASkipped                                 time.Time // zero: never
 }
 
 // IsHuman reports whether the user is a person.
@@ -49,12 +51,16 @@ func (p Person) DisplayName() string {
 
 // personColumns and personJoins go together: they describe the user u.
 const (
-	personColumns = `u.user_id, u.org_id, u.kind, u.state, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
+	// stateOf is the state of a user. Humans are initial who have no password and did
+	// not prove their address.
+	stateOf = "CASE WHEN u.state = 1 AND h.password_hash = '' AND h.email_verified = 0 THEN 5 ELSE u.state END"
+
+	personColumns = `u.user_id, u.org_id, u.kind, ` + stateOf + `, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
 		COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, ''), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
 		COALESCE(h.first_name, ''), COALESCE(h.last_name, ''), COALESCE(h.nick_name, ''), COALESCE(h.display_name, ''),
 		COALESCE(h.preferred_language, ''), COALESCE(h.gender, 0), COALESCE(h.email, ''), COALESCE(h.email_verified, 0),
 		COALESCE(h.phone, ''), COALESCE(h.phone_verified, 0), COALESCE(h.password_changed, 0),
-		u.created, u.changed, u.sequence`
+		COALESCE(h.password_change_required, 0), COALESCE(h.mfa_init_skipped, 0), u.created, u.changed, u.sequence`
 	personJoins = ` LEFT JOIN humans h ON h.instance_id = u.instance_id AND h.user_id = u.user_id
 		LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
@@ -68,12 +74,13 @@ func personDest(p *Person) (dest []any, done func() (domainRequired bool, err er
 	var secret, domain string
 	var document []byte
 	var tokenType, gender, emailVerified, phoneVerified int
-	var passwordChanged, created, changed int64
+	var passwordChanged, skipped, created, changed int64
+	var changeRequired int
 	h := &p.Human
 	dest = []any{
 		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &secret, &domain, &document,
 		&h.FirstName, &h.LastName, &h.NickName, &h.DisplayName, &h.PreferredLanguage, &gender, &h.Email, &emailVerified,
-		&h.Phone, &phoneVerified, &passwordChanged, &created, &changed, &p.Details.Sequence,
+		&h.Phone, &phoneVerified, &passwordChanged, &changeRequired, &skipped, &created, &changed, &p.Details.Sequence,
 	}
 	return dest, func() (bool, error) {
 		var rules policy.DomainPolicy
@@ -83,9 +90,8 @@ func personDest(p *Person) (dest []any, done func() (domainRequired bool, err er
 		p.AccessTokenType, h.Gender = int32(tokenType), int32(gender) //nolint:gosec // small numbers
 		p.HasSecret = secret != ""
 		h.EmailVerified, h.PhoneVerified = emailVerified == 1, phoneVerified == 1
-		if passwordChanged != 0 {
-			h.PasswordChanged = time.UnixMicro(passwordChanged).UTC()
-		}
+		h.PasswordChanged, h.MFASkipped = since(passwordChanged), since(skipped)
+		h.PasswordChangeRequired = changeRequired == 1
 		p.LoginName = p.UserName
 		if rules.UserLoginMustBeDomain && domain != "" {
 			p.LoginName += "@" + domain
@@ -93,6 +99,14 @@ func personDest(p *Person) (dest []any, done func() (domainRequired bool, err er
 		p.Details.Owner, p.Details.Created, p.Details.Changed = p.OrgID, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		return rules.UserLoginMustBeDomain, nil
 	}
+}
+
+// since is a time as tables keep it, where 0 stands for never.
+func since(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
 }
 
 // Member is a user who administers an instance or an organization.

@@ -89,8 +89,8 @@ type secrets struct{ token, tokenHash, private, public, password string }
 
 func (o Owner) secrets(ctx context.Context) (s secrets, err error) {
 	if o.Human != nil {
-		if o.Password == "" { // The verb refuses it.
-			return s, nil
+		if o.Password == "" {
+			return s, errNoPassword
 		}
 		rules := policy.DefaultPasswordComplexity()
 		if err := rules.Check(o.Password); err != nil {
@@ -196,6 +196,8 @@ func (o Owner) add(tx *eventstore.Tx, c *Created, s secrets, spoken string) erro
 	}
 	return nil
 }
+
+var errNoPassword = fault.Precondition("USER-password", "Give a password: this version cannot mail a code by which to set one.")
 
 func errUnsupported(supported []string) error {
 	return fault.Invalid("LANG-unsupported", "There are no texts in this language. Choose one of %q.", supported)

@@ -39,7 +39,11 @@ const (
 	SortUserCreated = "u.created"
 	SortUserName    = "u.user_name_lower"
 	SortUserDisplay = "COALESCE(h.display_name_lower, m.name_lower, '')"
-	SortUserState   = "u.state"
+	SortUserFirst   = "COALESCE(h.first_name_lower, '')"
+	SortUserLast    = "COALESCE(h.last_name_lower, '')"
+	SortUserNick    = "COALESCE(h.nick_name_lower, '')"
+	SortUserEmail   = "COALESCE(h.email_lower, '')"
+	SortUserState   = stateOf
 	SortUserKind    = "u.kind"
 )
 
@@ -47,11 +51,41 @@ const (
 var (
 	UserWithID  = func(ids ...string) database.Filter { return database.OneOf("u.user_id", ids) }
 	UserOfOrg   = func(id string) database.Filter { return database.Is("u.org_id", id) }
-	UserInState = func(state int) database.Filter { return database.Is("u.state", state) }
+	UserInState = func(state int) database.Filter { return database.Is(stateOf, state) }
 	UserOfKind  = func(kind string) database.Filter { return database.Is("u.kind", kind) }
 	UserByName  = database.Text{Exact: "u.user_name", Lower: "u.user_name_lower"}.Match
 	UserByTitle = displayName.Match
+	UserByFirst = ofHumans("first_name")
+	UserByLast  = ofHumans("last_name")
+	UserByNick  = ofHumans("nick_name")
+	UserByEmail = ofHumans("email")
+	UserByPhone = database.Text{Exact: "h.phone", Lower: "h.phone"}.Match
 )
+
+// ofHumans makes the filter by a text that humans have. Of machine users the column is
+// NULL, which meets no condition; a plain column can be found by its index.
+func ofHumans(column string) func(database.TextMethod, string) database.Filter {
+	return database.Text{Exact: "h." + column, Lower: "h." + column + "_lower"}.Match
+}
+
+// UserWithEmail is the filter of a list of users for those with one of several
+// addresses, in any case.
+func UserWithEmail(addresses ...string) database.Filter {
+	lower := make([]string, len(addresses))
+	for i, a := range addresses {
+		lower[i] = strings.ToLower(a)
+	}
+	return database.OneOf("h.email_lower", lower)
+}
+
+// UserByMetadata is the filter of a list of users for those with an entry that the
+// filters of metadata leave.
+func UserByMetadata(filters ...database.Filter) database.Filter {
+	return func(s *database.Select) {
+		s.InSelect("u.user_id", database.From("object_id", "metadata").
+			Where("metadata.instance_id = u.instance_id AND metadata.kind = 'user'").Filter(filters...))
+	}
+}
 
 // UserByLogin is the filter of a list of users for those of whose login names one
 // matches.
@@ -130,13 +164,12 @@ func UserByID(ctx context.Context, r database.Reader, s eventstore.Scope, id str
 }
 
 // ScopeOf gives the organization of a user that a call is about. Who is no member
-// of it and not that user learns nothing: they are told the same as about a user that
-// never was.
+// of it, nor the user, learns nothing: they are told the same as about a user that never was.
 func ScopeOf(ctx context.Context, r database.Reader, id string) (eventstore.Scope, error) {
 	c := authz.From(ctx)
 	s, found := eventstore.Scope{Instance: c.Instance}, false
 	err := r.Read(ctx, database.One(&found, "SELECT org_id FROM users WHERE instance_id = ? AND user_id = ?", []any{s.Instance, id}, &s.Org))
-	if err == nil && (!found || c.UserID != id && !c.Within(s.Org)) {
+	if err == nil && (!found || !user.IsSelf(ctx, id) && !c.Within(s.Org)) {
 		err = errNoPerson
 	}
 	return s, err
@@ -192,6 +225,15 @@ func EditUser(tx *eventstore.Tx, s eventstore.Scope, id string, e UserEdit) (d e
 		verbs = append(verbs, func() (eventstore.Details, error) {
 			return metadata.Set(tx, metadata.OfUser(s.Instance, s.Org, id), e.Metadata...)
 		})
+	}
+	return editAll(tx, s, id, verbs)
+}
+
+// editAll runs the verbs that change a user, of which each may find nothing to
+// change, and gives the last change.
+func editAll(tx *eventstore.Tx, s eventstore.Scope, id string, verbs []func() (eventstore.Details, error)) (d eventstore.Details, err error) {
+	if err := user.MayEdit(tx.Context(), s.Org, id); err != nil {
+		return d, err
 	}
 	for _, verb := range verbs {
 		changed, err := verb()

@@ -102,6 +102,18 @@ func OfUser(instance, org, id string) Object {
 	}
 }
 
+// OfReadable is a user of whatever organization whom the caller may read, for lists: of
+// others, lists are empty. Everybody may read what is pinned to them.
+func OfReadable(ctx context.Context, id string) Object {
+	c := authz.From(ctx)
+	o := OfUser(c.Instance, "", id)
+	o.read = ""
+	readable, args := authz.Where(ctx, "user.read", "org_id")
+	o.exists.SQL = "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ? AND (user_id = ? OR " + readable + ")"
+	o.exists.Args = append([]any{c.Instance, id, c.UserID}, args...)
+	return o
+}
+
 // Own is the caller, who may always read what is pinned to them.
 func Own(c *authz.Caller) Object {
 	o := OfUser(c.Instance, c.HomeOrg, c.UserID)
@@ -202,6 +214,11 @@ func Remove(tx *eventstore.Tx, o Object, keys ...string) (eventstore.Details, er
 // ByKey is the filter of a list by key.
 func ByKey(m database.TextMethod, key string) database.Filter {
 	return database.Text{Exact: "meta_key", Lower: "meta_key_lower"}.Match(m, key)
+}
+
+// WithValue is the filter of a list for a value.
+func WithValue(value []byte) database.Filter {
+	return database.Is("value", encoding.EncodeToString(value))
 }
 
 // List gives the object's metadata in the order of the keys.

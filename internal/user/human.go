@@ -1,10 +1,12 @@
 package user
 
 import (
+	"cmp"
 	"net/mail"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/nyaruka/phonenumbers"
 	"golang.org/x/text/language"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -39,7 +41,7 @@ type humanAdded struct {
 
 const humanColumns = `first_name, first_name_lower, last_name, last_name_lower, nick_name, nick_name_lower,
 	display_name, display_name_lower, preferred_language, gender, email, email_lower, email_verified,
-	phone, phone_verified, password_hash, password_change_required, password_changed`
+	phone, phone_verified, password_hash, password_change_required, password_changed, mfa_init_skipped, invitation`
 
 // The events of a human.
 var (
@@ -53,47 +55,54 @@ var (
 			required = 1
 		}
 		lower := strings.ToLower
-		f.Exec("INSERT INTO humans (instance_id, user_id, "+humanColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?)",
+		f.Exec("INSERT INTO humans (instance_id, user_id, "+humanColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?, 0, '')",
 			f.Instance, f.ID, h.FirstName, lower(h.FirstName), h.LastName, lower(h.LastName), h.NickName, lower(h.NickName),
 			h.DisplayName, lower(h.DisplayName), h.PreferredLanguage, int64(h.Gender), h.Email, lower(h.Email),
 			h.Phone, h.Hash, required, changed)
 		return nil
 	}, "encodedHash")
-	EmailVerified = eventstore.Declare("user.human.email.verified", func(f *eventstore.Fold, _ eventstore.None) error {
-		f.Exec("UPDATE humans SET email_verified = 1 WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
-		f.Exec("UPDATE users SET changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?", f.Micros(), f.Sequence, f.Instance, f.ID)
-		return nil
-	})
 )
 
 var (
 	errHuman    = fault.Invalid("USER-human", "A human needs a user name; it and the other names have %d characters at most.", maxName)
 	errEmail    = fault.Invalid("USER-email", "An email address is like name@example.com, of %d bytes at most.", maxName)
 	errLanguage = fault.Invalid("USER-language", "The preferred language must be a language tag, such as en or de-CH.")
-	errNoHuman  = fault.Precondition("USER-no-human", "This is not a human user.")
-	errPassword = fault.Precondition("USER-password", "Give a password: this version cannot mail a code by which to set one.")
+	errPhone    = fault.Invalid("USER-phone", "A phone number is in international form, such as +41 44 668 18 00.")
+	errGender   = fault.Invalid("USER-gender", "The gender must be one of those that the contract names, or left out.")
 )
 
+// maxGender is the highest number of a gender on the wire.
+const maxGender = 3
+
 // clean writes what was given in its canonical form and says what is wrong with it.
-func (h *Human) clean() error {
-	h.UserName, h.Email = strings.TrimSpace(h.UserName), strings.TrimSpace(h.Email)
+func (h *Human) clean() (err error) {
+	if h.UserName = strings.TrimSpace(h.UserName); h.UserName == "" || utf8.RuneCountInString(h.UserName) > maxName {
+		return errHuman
+	}
+	if h.Email, err = cleanEmail(h.Email); err != nil {
+		return err
+	}
+	if h.Phone != "" {
+		if h.Phone, err = cleanPhone(h.Phone); err != nil {
+			return err
+		}
+	}
+	return h.cleanProfile()
+}
+
+// cleanProfile is clean for what says who somebody is. Without a display name, one
+// is made of the other names.
+func (h *Human) cleanProfile() error {
 	h.FirstName, h.LastName = strings.TrimSpace(h.FirstName), strings.TrimSpace(h.LastName)
-	if h.DisplayName == "" {
-		h.DisplayName = strings.TrimSpace(h.FirstName + " " + h.LastName)
-	}
-	if h.DisplayName == "" {
-		h.DisplayName = h.UserName
-	}
-	for _, name := range []string{h.UserName, h.FirstName, h.LastName, h.NickName} {
+	h.NickName, h.DisplayName = strings.TrimSpace(h.NickName), strings.TrimSpace(h.DisplayName)
+	for _, name := range []string{h.FirstName, h.LastName, h.NickName, h.DisplayName} {
 		if utf8.RuneCountInString(name) > maxName {
 			return errHuman
 		}
 	}
-	if h.UserName == "" || utf8.RuneCountInString(h.DisplayName) > 2*maxName+1 {
-		return errHuman
-	}
-	if a, err := mail.ParseAddress(h.Email); err != nil || a.Address != h.Email || len(h.Email) > maxName {
-		return errEmail
+	h.DisplayName = cmp.Or(h.DisplayName, strings.TrimSpace(h.FirstName+" "+h.LastName), h.UserName)
+	if h.Gender < 0 || h.Gender > maxGender {
+		return errGender
 	}
 	if h.PreferredLanguage != "" {
 		tag, err := language.Parse(h.PreferredLanguage)
@@ -105,8 +114,26 @@ func (h *Human) clean() error {
 	return nil
 }
 
+func cleanEmail(email string) (string, error) {
+	email = strings.TrimSpace(email)
+	if a, err := mail.ParseAddress(email); err != nil || a.Address != email || len(email) > maxName {
+		return "", errEmail
+	}
+	return email, nil
+}
+
+// cleanPhone gives a number in the form E.164.
+func cleanPhone(phone string) (string, error) {
+	n, err := phonenumbers.Parse(phone, phonenumbers.UNKNOWN_REGION)
+	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+		return "", errPhone
+	}
+	return phonenumbers.Format(n, phonenumbers.E164), nil
+}
+
 // AddHuman makes a human of an organization, whose id may be somebody's wish. That
-// the password is good enough is settled before it is hashed.
+// the password, which may be absent, is good enough is settled before it is hashed.
+// What becomes of the address and the number is for Email and Phone to say.
 func AddHuman(tx *eventstore.Tx, instance, org, id string, h Human, p Password) (eventstore.Details, error) {
 	if err := authz.Require(tx.Context(), "user.write", org); err != nil {
 		return eventstore.Details{}, err
@@ -114,24 +141,9 @@ func AddHuman(tx *eventstore.Tx, instance, org, id string, h Human, p Password) 
 	if err := h.clean(); err != nil {
 		return eventstore.Details{}, err
 	}
-	if p.Hash == "" {
-		return eventstore.Details{}, errPassword
-	}
 	a := aggregate(instance, org, id)
 	if err := start(tx, a); err != nil {
 		return eventstore.Details{}, err
 	}
 	return HumanAdded.Emit(tx, a, humanAdded{h, p})
-}
-
-// VerifyEmail notes that a human's address is known to be theirs.
-func VerifyEmail(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, "user.write")
-	switch {
-	case err != nil:
-		return eventstore.Details{}, err
-	case u.kind != KindHuman:
-		return eventstore.Details{}, errNoHuman
-	}
-	return EmailVerified.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }

@@ -66,7 +66,7 @@ func SetPassword(tx *eventstore.Tx, v *crypto.Vault, instance, org, id string, p
 	case err != nil:
 		return eventstore.Details{}, err
 	case u.kind != KindHuman:
-		return eventstore.Details{}, errNoHuman
+		return eventstore.Details{}, ErrNoHuman
 	}
 	return replace(tx, v, aggregate(instance, org, id), p)
 }

@@ -46,7 +46,7 @@ func RequestPasswordReset(tx *eventstore.Tx, v *crypto.Vault, instance, org, id 
 	case err != nil:
 		return "", d, err
 	case u.kind != KindHuman:
-		return "", d, errNoHuman
+		return "", d, ErrNoHuman
 	case u.state == Locked:
 		return "", d, errLocked
 	case u.state != Active:

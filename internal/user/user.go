@@ -32,6 +32,9 @@ const (
 	Active   = 1
 	Inactive = 2
 	Locked   = 4
+	// Initial is how lists show an active human who can neither log in nor has proved
+	// the address.
+	Initial = 5
 )
 
 // named is the payload of events that end a name or begin one.
@@ -165,10 +168,8 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 		return s, err
 	}
 	s.AccessTokenType, s.secret = int32(tokenType), secret != "" //nolint:gosec // a small number
-	if permission != "" {
-		if err := authz.Require(tx.Context(), permission, org); err != nil {
-			return s, err
-		}
+	if err := allow(tx.Context(), permission, org, id); err != nil {
+		return s, err
 	}
 	if !found {
 		return s, errMissing
@@ -211,9 +212,9 @@ func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.
 	return event.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }
 
-// Rename gives the user another name to log in with.
+// Rename gives the user another name to log in with. Users may do so themselves.
 func Rename(tx *eventstore.Tx, instance, org, id, name string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, "user.write")
+	u, err := lock(tx, instance, org, id, writeOrSelf)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
@@ -238,7 +239,19 @@ func Unique(ctx context.Context, r database.Reader, instance, org, name string) 
 
 // Remove ends the user. The memberships are flow's to remove, in the same transaction.
 func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, "user.delete")
+	return remove(tx, instance, org, id, "user.delete")
+}
+
+// RemoveSelf is Remove for callers who end themselves.
+func RemoveSelf(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+	if !IsSelf(tx.Context(), id) {
+		return eventstore.Details{}, errMissing
+	}
+	return remove(tx, instance, org, id, "user.self.delete")
+}
+
+func remove(tx *eventstore.Tx, instance, org, id, permission string) (eventstore.Details, error) {
+	u, err := lock(tx, instance, org, id, permission)
 	if err != nil {
 		return eventstore.Details{}, err
 	}

@@ -19,6 +19,7 @@ func (h *Handlers) orgs() []api.RPC {
 		api.Unary("GetDefaultOrg", h.getDefaultOrg),
 		api.Unary("ListOrgs", h.listOrgs),
 		api.Unary("RemoveOrg", h.removeOrg),
+		api.Unary("SetUpOrg", h.setUpOrg),
 	}
 }
 
@@ -74,4 +75,23 @@ func (h *Handlers) removeOrg(ctx context.Context, r *pb.RemoveOrgRequest) (*pb.R
 		return flow.RemoveOrg(tx, s.Instance, r.GetOrgId())
 	})
 	return &pb.RemoveOrgResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) setUpOrg(ctx context.Context, r *pb.SetUpOrgRequest) (*pb.SetUpOrgResponse, error) {
+	in := r.GetHuman()
+	n := flow.FirstOrg{
+		Name: r.GetOrg().GetName(), Domain: r.GetOrg().GetDomain(), Roles: r.GetRoles(),
+		Human: api.NewHuman(in.GetUserName(), in.GetProfile(), in.GetEmail(), in.GetPhone()),
+	}
+	var err error
+	if n.Human.Password, err = flow.FirstPassword(ctx, h.store, scope(ctx), in.GetPassword(), "", false); err != nil {
+		return nil, err
+	}
+	res := &pb.SetUpOrgResponse{}
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
+		res.OrgId, res.UserId, d, err = flow.SetUpOrg(tx, h.vault, s.Instance, n)
+		return d, err
+	})
+	res.Details = api.Added(d)
+	return res, err
 }

@@ -3,6 +3,7 @@ package auth
 
 import (
 	"context"
+	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -20,10 +21,10 @@ type Handlers struct {
 	vault *crypto.Vault
 }
 
-// Service lists what is built of the service.
+// Service lists what is built of the service. The vault seals codes.
 func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
 	h := &Handlers{store: store, vault: vault}
-	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: []api.RPC{
+	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), []api.RPC{
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
 		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),
@@ -37,7 +38,7 @@ func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
 		api.Unary("ListMyMemberships", h.listMyMemberships),
 		api.Unary("ListMyUserChanges", h.listMyChanges),
-	}}
+	})}
 }
 
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
@@ -49,8 +50,7 @@ func supportedLanguages(context.Context, *pb.GetSupportedLanguagesRequest) (*pb.
 }
 
 func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.GetMyUserResponse, error) {
-	c := authz.From(ctx)
-	u, err := flow.UserByID(ctx, h.store, eventstore.Scope{Instance: c.Instance, Org: c.HomeOrg}, c.UserID)
+	u, err := flow.UserByID(ctx, h.store, home(ctx), authz.From(ctx).UserID)
 	return &pb.GetMyUserResponse{User: api.User(u)}, err
 }
 

@@ -21,11 +21,12 @@ type Handlers struct {
 	outside flow.Outside
 }
 
-// Service lists what is built of the service. outside is where domains are proved.
+// Service lists what is built of the service. The vault seals codes; outside is where
+// domains are proved.
 func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside) api.Service {
 	h := &Handlers{store: store, vault: vault, outside: outside}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
-		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.passwords(), h.loginPolicy(), h.policies(), h.messageTexts(),
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.humans(), h.passwords(), h.loginPolicy(), h.policies(), h.messageTexts(),
 	)}
 }
 

@@ -3,11 +3,14 @@ package user
 import (
 	"context"
 
+	filterpb "github.com/gatehouse/gatehouse/gen/zitadel/filter/v2"
+	metadatapb "github.com/gatehouse/gatehouse/gen/zitadel/metadata/v2"
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/metadata"
 )
 
 func (h *Handlers) getUserByID(ctx context.Context, r *pb.GetUserByIDRequest) (*pb.GetUserByIDResponse, error) {
@@ -19,6 +22,10 @@ var columns = map[pb.UserFieldName]string{
 	pb.UserFieldName_USER_FIELD_NAME_UNSPECIFIED:   flow.SortUserCreated,
 	pb.UserFieldName_USER_FIELD_NAME_USER_NAME:     flow.SortUserName,
 	pb.UserFieldName_USER_FIELD_NAME_DISPLAY_NAME:  flow.SortUserDisplay,
+	pb.UserFieldName_USER_FIELD_NAME_FIRST_NAME:    flow.SortUserFirst,
+	pb.UserFieldName_USER_FIELD_NAME_LAST_NAME:     flow.SortUserLast,
+	pb.UserFieldName_USER_FIELD_NAME_NICK_NAME:     flow.SortUserNick,
+	pb.UserFieldName_USER_FIELD_NAME_EMAIL:         flow.SortUserEmail,
 	pb.UserFieldName_USER_FIELD_NAME_STATE:         flow.SortUserState,
 	pb.UserFieldName_USER_FIELD_NAME_TYPE:          flow.SortUserKind,
 	pb.UserFieldName_USER_FIELD_NAME_CREATION_DATE: flow.SortUserCreated,
@@ -67,7 +74,8 @@ func human(u flow.User, state pb.UserState) *pb.HumanUser {
 			PreferredLanguage: &h.PreferredLanguage, Gender: &gender,
 		},
 		Email:           &pb.HumanEmail{Email: h.Email, IsVerified: h.EmailVerified},
-		PasswordChanged: api.Timestamp(h.PasswordChanged),
+		PasswordChanged: api.Timestamp(h.PasswordChanged), PasswordChangeRequired: h.PasswordChangeRequired,
+		MfaInitSkipped: api.Timestamp(h.MFASkipped),
 	}
 	if h.Phone != "" {
 		out.Phone = &pb.HumanPhone{Phone: h.Phone, IsVerified: h.PhoneVerified}
@@ -103,8 +111,37 @@ func filter(q *pb.SearchQuery) (database.Filter, error) {
 		return api.InIDs(flow.UserWithID, f.InUserIdsQuery.GetUserIds())
 	case *pb.SearchQuery_OrganizationIdQuery:
 		return flow.UserOfOrg(f.OrganizationIdQuery.GetOrganizationId()), nil
-	case nil:
-		return nil, api.ErrFilter
 	}
-	return nil, api.ErrPeople
+	return personFilter(q)
+}
+
+// personFilter is a condition on what only humans have, or on metadata.
+func personFilter(q *pb.SearchQuery) (database.Filter, error) {
+	switch f := q.GetQuery().(type) {
+	case *pb.SearchQuery_FirstNameQuery:
+		return flow.UserByFirst(database.TextMethod(f.FirstNameQuery.GetMethod()), f.FirstNameQuery.GetFirstName()), nil
+	case *pb.SearchQuery_LastNameQuery:
+		return flow.UserByLast(database.TextMethod(f.LastNameQuery.GetMethod()), f.LastNameQuery.GetLastName()), nil
+	case *pb.SearchQuery_NickNameQuery:
+		return flow.UserByNick(database.TextMethod(f.NickNameQuery.GetMethod()), f.NickNameQuery.GetNickName()), nil
+	case *pb.SearchQuery_EmailQuery:
+		return flow.UserByEmail(database.TextMethod(f.EmailQuery.GetMethod()), f.EmailQuery.GetEmailAddress()), nil
+	case *pb.SearchQuery_PhoneQuery:
+		return flow.UserByPhone(database.TextMethod(f.PhoneQuery.GetMethod()), f.PhoneQuery.GetNumber()), nil
+	case *pb.SearchQuery_InUserEmailsQuery:
+		return api.InIDs(flow.UserWithEmail, f.InUserEmailsQuery.GetUserEmails())
+	case *pb.SearchQuery_MetadataKeyFilter:
+		return flow.UserByMetadata(metadata.ByKey(database.TextMethod(f.MetadataKeyFilter.GetMethod()), f.MetadataKeyFilter.GetKey())), nil
+	case *pb.SearchQuery_MetadataValueFilter:
+		return valueFilter(f.MetadataValueFilter), nil
+	}
+	return nil, api.ErrFilter
+}
+
+func valueFilter(f *metadatapb.MetadataValueFilter) database.Filter {
+	is := metadata.WithValue(f.GetValue())
+	if f.GetMethod() == filterpb.ByteFilterMethod_BYTE_FILTER_METHOD_NOT_EQUALS {
+		is = database.Not(is)
+	}
+	return flow.UserByMetadata(is)
 }

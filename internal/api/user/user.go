@@ -13,7 +13,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -24,10 +23,12 @@ type Handlers struct {
 	vault *crypto.Vault
 }
 
-// Service lists what is built of the service.
+// Service lists what is built of the service. The vault seals codes.
 func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
 	h := &Handlers{store: store, vault: vault}
-	return api.Service{Name: "zitadel.user.v2.UserService", RPCs: slices.Concat(h.users(), h.credentials(), h.passwords())}
+	return api.Service{Name: "zitadel.user.v2.UserService", RPCs: slices.Concat(
+		h.users(), h.humans(), h.contacts(), h.metadata(), h.credentials(), h.passwords(),
+	)}
 }
 
 func (h *Handlers) users() []api.RPC {
@@ -57,13 +58,11 @@ func (h *Handlers) write(ctx context.Context, r interface{ GetUserId() string },
 	return d, err
 }
 
-var errHuman = fault.Unimplemented("People are not built yet. Name a machine instead of a human.")
-
 func (h *Handlers) createUser(ctx context.Context, r *pb.CreateUserRequest) (*pb.CreateUserResponse, error) {
-	in := r.GetMachine()
-	if in == nil {
-		return nil, errHuman
+	if r.GetHuman() != nil {
+		return h.createHuman(ctx, r)
 	}
+	in := r.GetMachine()
 	res := &pb.CreateUserResponse{}
 	m := user.Machine{Name: in.GetName(), Description: in.GetDescription(), AccessTokenType: int32(in.GetAccessTokenType())}
 	s := eventstore.Scope{Instance: authz.From(ctx).Instance, Org: r.GetOrganizationId()}
@@ -83,7 +82,7 @@ func (h *Handlers) createUser(ctx context.Context, r *pb.CreateUserRequest) (*pb
 
 func (h *Handlers) updateUser(ctx context.Context, r *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error) {
 	if r.GetHuman() != nil {
-		return nil, errHuman
+		return h.updateHuman(ctx, r)
 	}
 	e := flow.UserEdit{UserName: r.Username, Metadata: api.Entries(r.GetMetadata())}
 	if m := r.GetMachine(); m != nil {

@@ -282,6 +282,7 @@ func (x *GetMyUserResponse) GetLastLogin() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of RemoveMyUser.
 type RemoveMyUserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -318,9 +319,11 @@ func (*RemoveMyUserRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{6}
 }
 
+// The answer to RemoveMyUser.
 type RemoveMyUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1344,9 +1347,11 @@ func (*RevokeAllMyRefreshTokensResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{29}
 }
 
+// The request of UpdateMyUserName.
 type UpdateMyUserNameRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserName      string                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, 1 to 200 characters.
+	UserName      string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1388,9 +1393,11 @@ func (x *UpdateMyUserNameRequest) GetUserName() string {
 	return ""
 }
 
+// The answer to UpdateMyUserName.
 type UpdateMyUserNameResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1616,6 +1623,7 @@ func (x *UpdateMyPasswordResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetMyProfile.
 type GetMyProfileRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1652,10 +1660,13 @@ func (*GetMyProfileRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{36}
 }
 
+// The answer to GetMyProfile.
 type GetMyProfileResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Profile       *v1.Profile            `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Who the user is.
+	Profile       *v1.Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1704,16 +1715,23 @@ func (x *GetMyProfileResponse) GetProfile() *v1.Profile {
 	return nil
 }
 
+// The request of UpdateMyProfile.
 type UpdateMyProfileRequest struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	NickName          string                 `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	DisplayName       string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
-	Gender            v1.Gender              `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, 1 to 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Nickname, at most 200 characters.
+	NickName string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// Name that the user is shown with, 1 to 200 characters.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        v1.Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateMyProfileRequest) Reset() {
@@ -1788,9 +1806,11 @@ func (x *UpdateMyProfileRequest) GetGender() v1.Gender {
 	return v1.Gender(0)
 }
 
+// The answer to UpdateMyProfile.
 type UpdateMyProfileResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1832,6 +1852,7 @@ func (x *UpdateMyProfileResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetMyEmail.
 type GetMyEmailRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1868,10 +1889,13 @@ func (*GetMyEmailRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{40}
 }
 
+// The answer to GetMyEmail.
 type GetMyEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Email         *v1.Email              `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The address.
+	Email         *v1.Email `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1920,9 +1944,11 @@ func (x *GetMyEmailResponse) GetEmail() *v1.Email {
 	return nil
 }
 
+// The request of SetMyEmail.
 type SetMyEmailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, at most 200 characters.
+	Email         string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1964,9 +1990,11 @@ func (x *SetMyEmailRequest) GetEmail() string {
 	return ""
 }
 
+// The answer to SetMyEmail.
 type SetMyEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2008,9 +2036,11 @@ func (x *SetMyEmailResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of VerifyMyEmail.
 type VerifyMyEmailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code, 1 to 200 characters.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2052,9 +2082,11 @@ func (x *VerifyMyEmailRequest) GetCode() string {
 	return ""
 }
 
+// The answer to VerifyMyEmail.
 type VerifyMyEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2096,6 +2128,7 @@ func (x *VerifyMyEmailResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResendMyEmailVerification.
 type ResendMyEmailVerificationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2132,9 +2165,11 @@ func (*ResendMyEmailVerificationRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{46}
 }
 
+// The answer to ResendMyEmailVerification.
 type ResendMyEmailVerificationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2176,6 +2211,7 @@ func (x *ResendMyEmailVerificationResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetMyPhone.
 type GetMyPhoneRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2212,10 +2248,13 @@ func (*GetMyPhoneRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{48}
 }
 
+// The answer to GetMyPhone.
 type GetMyPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Phone         *v1.Phone              `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The number; absent: there is none.
+	Phone         *v1.Phone `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2264,9 +2303,11 @@ func (x *GetMyPhoneResponse) GetPhone() *v1.Phone {
 	return nil
 }
 
+// The request of SetMyPhone.
 type SetMyPhoneRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Phone         string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in international form, beginning with +, at most 50 characters.
+	Phone         string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2308,9 +2349,11 @@ func (x *SetMyPhoneRequest) GetPhone() string {
 	return ""
 }
 
+// The answer to SetMyPhone.
 type SetMyPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2352,9 +2395,11 @@ func (x *SetMyPhoneResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of VerifyMyPhone.
 type VerifyMyPhoneRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code, 1 to 200 characters.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2396,9 +2441,11 @@ func (x *VerifyMyPhoneRequest) GetCode() string {
 	return ""
 }
 
+// The answer to VerifyMyPhone.
 type VerifyMyPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2440,6 +2487,7 @@ func (x *VerifyMyPhoneResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResendMyPhoneVerification.
 type ResendMyPhoneVerificationRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2476,9 +2524,11 @@ func (*ResendMyPhoneVerificationRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{54}
 }
 
+// The answer to ResendMyPhoneVerification.
 type ResendMyPhoneVerificationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2520,6 +2570,7 @@ func (x *ResendMyPhoneVerificationResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyPhone.
 type RemoveMyPhoneRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2556,9 +2607,11 @@ func (*RemoveMyPhoneRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{56}
 }
 
+// The answer to RemoveMyPhone.
 type RemoveMyPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

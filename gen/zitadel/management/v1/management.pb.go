@@ -953,13 +953,20 @@ func (x *IsUserUniqueResponse) GetIsUnique() bool {
 	return false
 }
 
+// The request of AddHumanUser.
 type AddHumanUserRequest struct {
-	state           protoimpl.MessageState       `protogen:"open.v1"`
-	UserName        string                       `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Profile         *AddHumanUserRequest_Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email           *AddHumanUserRequest_Email   `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Phone           *AddHumanUserRequest_Phone   `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
-	InitialPassword string                       `protobuf:"bytes,5,opt,name=initial_password,json=initialPassword,proto3" json:"initial_password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, 1 to 200 characters.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Who the user is.
+	Profile *AddHumanUserRequest_Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *AddHumanUserRequest_Email `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user. Absent: nowhere.
+	Phone *AddHumanUserRequest_Phone `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
+	// First password, as the password complexity policy asks for, which is to be changed at the first
+	// login. Absent: the user sets one by a code that is mailed.
+	InitialPassword string `protobuf:"bytes,5,opt,name=initial_password,json=initialPassword,proto3" json:"initial_password,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1029,10 +1036,13 @@ func (x *AddHumanUserRequest) GetInitialPassword() string {
 	return ""
 }
 
+// The answer to AddHumanUser.
 type AddHumanUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1081,21 +1091,33 @@ func (x *AddHumanUserResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ImportHumanUser.
 type ImportHumanUserRequest struct {
-	state                           protoimpl.MessageState                 `protogen:"open.v1"`
-	UserName                        string                                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Profile                         *ImportHumanUserRequest_Profile        `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
-	Email                           *ImportHumanUserRequest_Email          `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
-	Phone                           *ImportHumanUserRequest_Phone          `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
-	Password                        string                                 `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
-	HashedPassword                  *ImportHumanUserRequest_HashedPassword `protobuf:"bytes,6,opt,name=hashed_password,json=hashedPassword,proto3" json:"hashed_password,omitempty"`
-	PasswordChangeRequired          bool                                   `protobuf:"varint,7,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
-	RequestPasswordlessRegistration bool                                   `protobuf:"varint,8,opt,name=request_passwordless_registration,json=requestPasswordlessRegistration,proto3" json:"request_passwordless_registration,omitempty"`
-	OtpCode                         string                                 `protobuf:"bytes,9,opt,name=otp_code,json=otpCode,proto3" json:"otp_code,omitempty"`
-	Idps                            []*ImportHumanUserRequest_IDP          `protobuf:"bytes,10,rep,name=idps,proto3" json:"idps,omitempty"`
-	RecoveryCodes                   []*ImportHumanUserRequest_RecoveryCode `protobuf:"bytes,11,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
-	unknownFields                   protoimpl.UnknownFields
-	sizeCache                       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name to log in with, 1 to 200 characters.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Who the user is.
+	Profile *ImportHumanUserRequest_Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *ImportHumanUserRequest_Email `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	// Where text messages reach the user. Absent: nowhere.
+	Phone *ImportHumanUserRequest_Phone `protobuf:"bytes,4,opt,name=phone,proto3" json:"phone,omitempty"`
+	// First password, as the password complexity policy asks for. Absent: none.
+	Password string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
+	// First password as a hash that another system made.
+	HashedPassword *ImportHumanUserRequest_HashedPassword `protobuf:"bytes,6,opt,name=hashed_password,json=hashedPassword,proto3" json:"hashed_password,omitempty"`
+	// True asks for another password at the next login.
+	PasswordChangeRequired bool `protobuf:"varint,7,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
+	// Asks for a link by which to register a passkey. Answers UNIMPLEMENTED.
+	RequestPasswordlessRegistration bool `protobuf:"varint,8,opt,name=request_passwordless_registration,json=requestPasswordlessRegistration,proto3" json:"request_passwordless_registration,omitempty"`
+	// Secret of an authenticator app. Answers UNIMPLEMENTED.
+	OtpCode string `protobuf:"bytes,9,opt,name=otp_code,json=otpCode,proto3" json:"otp_code,omitempty"`
+	// Accounts of identity providers. Answer UNIMPLEMENTED.
+	Idps []*ImportHumanUserRequest_IDP `protobuf:"bytes,10,rep,name=idps,proto3" json:"idps,omitempty"`
+	// Recovery codes. Answer UNIMPLEMENTED.
+	RecoveryCodes []*ImportHumanUserRequest_RecoveryCode `protobuf:"bytes,11,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportHumanUserRequest) Reset() {
@@ -1205,10 +1227,14 @@ func (x *ImportHumanUserRequest) GetRecoveryCodes() []*ImportHumanUserRequest_Re
 	return nil
 }
 
+// The answer to ImportHumanUser.
 type ImportHumanUserResponse struct {
-	state                    protoimpl.MessageState                            `protogen:"open.v1"`
-	UserId                   string                                            `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details                  *v11.ObjectDetails                                `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Link by which to register a passkey. Never set so far.
 	PasswordlessRegistration *ImportHumanUserResponse_PasswordlessRegistration `protobuf:"bytes,3,opt,name=passwordless_registration,json=passwordlessRegistration,proto3" json:"passwordless_registration,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
@@ -2606,9 +2632,11 @@ func (x *BulkRemoveUserMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetHumanProfile.
 type GetHumanProfileRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2650,10 +2678,13 @@ func (x *GetHumanProfileRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to GetHumanProfile.
 type GetHumanProfileResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Profile       *v1.Profile            `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Who the user is.
+	Profile       *v1.Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2702,17 +2733,25 @@ func (x *GetHumanProfileResponse) GetProfile() *v1.Profile {
 	return nil
 }
 
+// The request of UpdateHumanProfile.
 type UpdateHumanProfileRequest struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	UserId            string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	FirstName         string                 `protobuf:"bytes,2,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,3,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	NickName          string                 `protobuf:"bytes,4,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	DisplayName       string                 `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,6,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
-	Gender            v1.Gender              `protobuf:"varint,7,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Given name, 1 to 200 characters.
+	FirstName string `protobuf:"bytes,2,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	LastName string `protobuf:"bytes,3,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Nickname, at most 200 characters.
+	NickName string `protobuf:"bytes,4,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// Name that the user is shown with, 1 to 200 characters.
+	DisplayName string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,6,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        v1.Gender `protobuf:"varint,7,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateHumanProfileRequest) Reset() {
@@ -2794,9 +2833,11 @@ func (x *UpdateHumanProfileRequest) GetGender() v1.Gender {
 	return v1.Gender(0)
 }
 
+// The answer to UpdateHumanProfile.
 type UpdateHumanProfileResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2838,9 +2879,11 @@ func (x *UpdateHumanProfileResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetHumanEmail.
 type GetHumanEmailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2882,10 +2925,13 @@ func (x *GetHumanEmailRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to GetHumanEmail.
 type GetHumanEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Email         *v1.Email              `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The address.
+	Email         *v1.Email `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2934,11 +2980,15 @@ func (x *GetHumanEmailResponse) GetEmail() *v1.Email {
 	return nil
 }
 
+// The request of UpdateHumanEmail.
 type UpdateHumanEmailRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	UserId          string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Email           string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,3,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The address, at most 200 characters.
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// True where the caller knows that the address is the user's. Otherwise a code is mailed.
+	IsEmailVerified bool `protobuf:"varint,3,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2994,9 +3044,11 @@ func (x *UpdateHumanEmailRequest) GetIsEmailVerified() bool {
 	return false
 }
 
+// The answer to UpdateHumanEmail.
 type UpdateHumanEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3038,10 +3090,13 @@ func (x *UpdateHumanEmailResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResendHumanInitialization.
 type ResendHumanInitializationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Email         string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Another address of the user, at most 200 characters. Absent: the present one stays.
+	Email         string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3090,9 +3145,11 @@ func (x *ResendHumanInitializationRequest) GetEmail() string {
 	return ""
 }
 
+// The answer to ResendHumanInitialization.
 type ResendHumanInitializationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3134,9 +3191,11 @@ func (x *ResendHumanInitializationResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResendHumanEmailVerification.
 type ResendHumanEmailVerificationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3178,9 +3237,11 @@ func (x *ResendHumanEmailVerificationRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ResendHumanEmailVerification.
 type ResendHumanEmailVerificationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3222,9 +3283,11 @@ func (x *ResendHumanEmailVerificationResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetHumanPhone.
 type GetHumanPhoneRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3266,10 +3329,13 @@ func (x *GetHumanPhoneRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to GetHumanPhone.
 type GetHumanPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Phone         *v1.Phone              `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of the user, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The number; absent: there is none.
+	Phone         *v1.Phone `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3318,11 +3384,15 @@ func (x *GetHumanPhoneResponse) GetPhone() *v1.Phone {
 	return nil
 }
 
+// The request of UpdateHumanPhone.
 type UpdateHumanPhoneRequest struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	UserId          string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Phone           string                 `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
-	IsPhoneVerified bool                   `protobuf:"varint,3,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The number in international form, beginning with +, at most 50 characters.
+	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True where the caller knows that the number is the user's. Otherwise a code is sent.
+	IsPhoneVerified bool `protobuf:"varint,3,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3378,9 +3448,11 @@ func (x *UpdateHumanPhoneRequest) GetIsPhoneVerified() bool {
 	return false
 }
 
+// The answer to UpdateHumanPhone.
 type UpdateHumanPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3422,9 +3494,11 @@ func (x *UpdateHumanPhoneResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveHumanPhone.
 type RemoveHumanPhoneRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3466,9 +3540,11 @@ func (x *RemoveHumanPhoneRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanPhone.
 type RemoveHumanPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3510,9 +3586,11 @@ func (x *RemoveHumanPhoneResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ResendHumanPhoneVerification.
 type ResendHumanPhoneVerificationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3554,9 +3632,11 @@ func (x *ResendHumanPhoneVerificationRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ResendHumanPhoneVerification.
 type ResendHumanPhoneVerificationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -32762,16 +32842,23 @@ func (x *SetTriggerActionsResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// Who a user is.
 type AddHumanUserRequest_Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	NickName          string                 `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	DisplayName       string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
-	Gender            v1.Gender              `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, 1 to 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Nickname, at most 200 characters.
+	NickName string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// Name that the user is shown with, at most 200 characters. Absent: given and family name.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        v1.Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddHumanUserRequest_Profile) Reset() {
@@ -32846,10 +32933,13 @@ func (x *AddHumanUserRequest_Profile) GetGender() v1.Gender {
 	return v1.Gender(0)
 }
 
+// An email address.
 type AddHumanUserRequest_Email struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Email           string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, at most 200 characters.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True where the caller knows that the address is the user's. Otherwise a code is mailed.
+	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -32898,10 +32988,13 @@ func (x *AddHumanUserRequest_Email) GetIsEmailVerified() bool {
 	return false
 }
 
+// A phone number.
 type AddHumanUserRequest_Phone struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Phone           string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
-	IsPhoneVerified bool                   `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in international form, beginning with +, at most 50 characters.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True where the caller knows that the number is the user's. Otherwise a code is sent.
+	IsPhoneVerified bool `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -32950,16 +33043,23 @@ func (x *AddHumanUserRequest_Phone) GetIsPhoneVerified() bool {
 	return false
 }
 
+// Who a user is.
 type ImportHumanUserRequest_Profile struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	FirstName         string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName          string                 `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	NickName          string                 `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
-	DisplayName       string                 `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	PreferredLanguage string                 `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
-	Gender            v1.Gender              `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Given name, 1 to 200 characters.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Family name, 1 to 200 characters.
+	LastName string `protobuf:"bytes,2,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Nickname, at most 200 characters.
+	NickName string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3" json:"nick_name,omitempty"`
+	// Name that the user is shown with, at most 200 characters. Absent: given and family name.
+	DisplayName string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Language tag (BCP 47), at most 10 characters. Absent: the default language.
+	PreferredLanguage string `protobuf:"bytes,5,opt,name=preferred_language,json=preferredLanguage,proto3" json:"preferred_language,omitempty"`
+	// Gender, as far as the user gives one.
+	Gender        v1.Gender `protobuf:"varint,6,opt,name=gender,proto3,enum=zitadel.user.v1.Gender" json:"gender,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportHumanUserRequest_Profile) Reset() {
@@ -33034,10 +33134,13 @@ func (x *ImportHumanUserRequest_Profile) GetGender() v1.Gender {
 	return v1.Gender(0)
 }
 
+// An email address.
 type ImportHumanUserRequest_Email struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Email           string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	IsEmailVerified bool                   `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The address, at most 200 characters.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// True where the caller knows that the address is the user's. Otherwise a code is mailed.
+	IsEmailVerified bool `protobuf:"varint,2,opt,name=is_email_verified,json=isEmailVerified,proto3" json:"is_email_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -33086,10 +33189,13 @@ func (x *ImportHumanUserRequest_Email) GetIsEmailVerified() bool {
 	return false
 }
 
+// A phone number.
 type ImportHumanUserRequest_Phone struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Phone           string                 `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
-	IsPhoneVerified bool                   `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number in international form, beginning with +, at most 50 characters.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// True where the caller knows that the number is the user's. Otherwise a code is sent.
+	IsPhoneVerified bool `protobuf:"varint,2,opt,name=is_phone_verified,json=isPhoneVerified,proto3" json:"is_phone_verified,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -33138,9 +33244,11 @@ func (x *ImportHumanUserRequest_Phone) GetIsPhoneVerified() bool {
 	return false
 }
 
+// A password as a hash that another system made.
 type ImportHumanUserRequest_HashedPassword struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Value         string                 `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The hash in its encoded form, which names the algorithm.
+	Value         string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -33182,13 +33290,17 @@ func (x *ImportHumanUserRequest_HashedPassword) GetValue() string {
 	return ""
 }
 
+// An account of an identity provider.
 type ImportHumanUserRequest_IDP struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ConfigId       string                 `protobuf:"bytes,1,opt,name=config_id,json=configId,proto3" json:"config_id,omitempty"`
-	ExternalUserId string                 `protobuf:"bytes,2,opt,name=external_user_id,json=externalUserId,proto3" json:"external_user_id,omitempty"`
-	DisplayName    string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider, 1 to 200 characters.
+	ConfigId string `protobuf:"bytes,1,opt,name=config_id,json=configId,proto3" json:"config_id,omitempty"`
+	// Id of the user there, 1 to 200 characters.
+	ExternalUserId string `protobuf:"bytes,2,opt,name=external_user_id,json=externalUserId,proto3" json:"external_user_id,omitempty"`
+	// Name of the user there, at most 200 characters.
+	DisplayName   string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportHumanUserRequest_IDP) Reset() {
@@ -33242,6 +33354,7 @@ func (x *ImportHumanUserRequest_IDP) GetDisplayName() string {
 	return ""
 }
 
+// A recovery code.
 type ImportHumanUserRequest_RecoveryCode struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to CodeType:
@@ -33313,10 +33426,12 @@ type isImportHumanUserRequest_RecoveryCode_CodeType interface {
 }
 
 type ImportHumanUserRequest_RecoveryCode_Raw struct {
+	// The code in clear, 1 to 200 characters.
 	Raw string `protobuf:"bytes,1,opt,name=raw,proto3,oneof"`
 }
 
 type ImportHumanUserRequest_RecoveryCode_Hash struct {
+	// Its hash, 1 to 200 characters.
 	Hash string `protobuf:"bytes,2,opt,name=hash,proto3,oneof"`
 }
 
@@ -33324,11 +33439,15 @@ func (*ImportHumanUserRequest_RecoveryCode_Raw) isImportHumanUserRequest_Recover
 
 func (*ImportHumanUserRequest_RecoveryCode_Hash) isImportHumanUserRequest_RecoveryCode_CodeType() {}
 
+// A link by which to register a passkey.
 type ImportHumanUserResponse_PasswordlessRegistration struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Link          string                 `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
-	Lifetime      *durationpb.Duration   `protobuf:"bytes,2,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
-	Expiration    *durationpb.Duration   `protobuf:"bytes,3,opt,name=expiration,proto3" json:"expiration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The link.
+	Link string `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
+	// How long it is valid.
+	Lifetime *durationpb.Duration `protobuf:"bytes,2,opt,name=lifetime,proto3" json:"lifetime,omitempty"`
+	// How long it is valid.
+	Expiration    *durationpb.Duration `protobuf:"bytes,3,opt,name=expiration,proto3" json:"expiration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

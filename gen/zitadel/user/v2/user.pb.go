@@ -1186,10 +1186,14 @@ func (x *AuthFactorU2F) GetName() string {
 	return ""
 }
 
+// Mails the code of an invitation.
 type SendInviteCode struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	UrlTemplate     *string                `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
-	ApplicationName *string                `protobuf:"bytes,2,opt,name=application_name,json=applicationName,proto3,oneof" json:"application_name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Link in the mail, 1 to 200 characters; {{.UserID}}, {{.OrgID}} and {{.Code}} are filled in.
+	// Absent: the page of the login.
+	UrlTemplate *string `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
+	// What the user is invited to, as the mail names it, 1 to 200 characters. Absent: Gatehouse.
+	ApplicationName *string `protobuf:"bytes,2,opt,name=application_name,json=applicationName,proto3,oneof" json:"application_name,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -1238,6 +1242,7 @@ func (x *SendInviteCode) GetApplicationName() string {
 	return ""
 }
 
+// Returns the code of an invitation, in place of mailing it.
 type ReturnInviteCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

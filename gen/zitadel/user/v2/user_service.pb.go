@@ -315,12 +315,17 @@ func (*AddHumanUserRequest_Password) isAddHumanUserRequest_PasswordType() {}
 
 func (*AddHumanUserRequest_HashedPassword) isAddHumanUserRequest_PasswordType() {}
 
+// The answer to AddHumanUser.
 type AddHumanUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Details       *v2.Details            `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	EmailCode     *string                `protobuf:"bytes,3,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
-	PhoneCode     *string                `protobuf:"bytes,4,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves the address, where the request asked to return it.
+	EmailCode *string `protobuf:"bytes,3,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
+	// Code that proves the number, where the request asked to return it.
+	PhoneCode     *string `protobuf:"bytes,4,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -807,10 +812,13 @@ func (x *ListUsersResponse) GetResult() []*User {
 	return nil
 }
 
+// The request of SetEmail.
 type SetEmailRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Email  string                 `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The address, 1 to 200 characters.
+	Email string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*SetEmailRequest_SendCode
@@ -904,14 +912,17 @@ type isSetEmailRequest_Verification interface {
 }
 
 type SetEmailRequest_SendCode struct {
+	// Sends the code.
 	SendCode *SendEmailVerificationCode `protobuf:"bytes,3,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type SetEmailRequest_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnEmailVerificationCode `protobuf:"bytes,4,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
 type SetEmailRequest_IsVerified struct {
+	// True where the caller knows that it is the user's.
 	IsVerified bool `protobuf:"varint,5,opt,name=is_verified,json=isVerified,proto3,oneof"`
 }
 
@@ -921,10 +932,13 @@ func (*SetEmailRequest_ReturnCode) isSetEmailRequest_Verification() {}
 
 func (*SetEmailRequest_IsVerified) isSetEmailRequest_Verification() {}
 
+// The answer to SetEmail.
 type SetEmailResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Details          *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	VerificationCode *string                `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves it, where the request asked to return it.
+	VerificationCode *string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -973,9 +987,11 @@ func (x *SetEmailResponse) GetVerificationCode() string {
 	return ""
 }
 
+// The request of ResendEmailCode.
 type ResendEmailCodeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*ResendEmailCodeRequest_SendCode
@@ -1052,10 +1068,12 @@ type isResendEmailCodeRequest_Verification interface {
 }
 
 type ResendEmailCodeRequest_SendCode struct {
+	// Sends the code.
 	SendCode *SendEmailVerificationCode `protobuf:"bytes,2,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type ResendEmailCodeRequest_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnEmailVerificationCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -1063,10 +1081,13 @@ func (*ResendEmailCodeRequest_SendCode) isResendEmailCodeRequest_Verification() 
 
 func (*ResendEmailCodeRequest_ReturnCode) isResendEmailCodeRequest_Verification() {}
 
+// The answer to ResendEmailCode.
 type ResendEmailCodeResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Details          *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	VerificationCode *string                `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves it, where the request asked to return it.
+	VerificationCode *string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1115,9 +1136,11 @@ func (x *ResendEmailCodeResponse) GetVerificationCode() string {
 	return ""
 }
 
+// The request of SendEmailCode.
 type SendEmailCodeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*SendEmailCodeRequest_SendCode
@@ -1194,10 +1217,12 @@ type isSendEmailCodeRequest_Verification interface {
 }
 
 type SendEmailCodeRequest_SendCode struct {
+	// Sends the code.
 	SendCode *SendEmailVerificationCode `protobuf:"bytes,2,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type SendEmailCodeRequest_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnEmailVerificationCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -1205,10 +1230,13 @@ func (*SendEmailCodeRequest_SendCode) isSendEmailCodeRequest_Verification() {}
 
 func (*SendEmailCodeRequest_ReturnCode) isSendEmailCodeRequest_Verification() {}
 
+// The answer to SendEmailCode.
 type SendEmailCodeResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Details          *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	VerificationCode *string                `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves it, where the request asked to return it.
+	VerificationCode *string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1257,10 +1285,13 @@ func (x *SendEmailCodeResponse) GetVerificationCode() string {
 	return ""
 }
 
+// The request of VerifyEmail.
 type VerifyEmailRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	UserId           string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	VerificationCode string                 `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The code, 1 to 20 characters.
+	VerificationCode string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1309,9 +1340,11 @@ func (x *VerifyEmailRequest) GetVerificationCode() string {
 	return ""
 }
 
+// The answer to VerifyEmail.
 type VerifyEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1353,10 +1386,13 @@ func (x *VerifyEmailResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of SetPhone.
 type SetPhoneRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Phone  string                 `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The number in international form, beginning with +, 1 to 200 characters.
+	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*SetPhoneRequest_SendCode
@@ -1450,14 +1486,17 @@ type isSetPhoneRequest_Verification interface {
 }
 
 type SetPhoneRequest_SendCode struct {
+	// Sends the code.
 	SendCode *SendPhoneVerificationCode `protobuf:"bytes,3,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type SetPhoneRequest_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnPhoneVerificationCode `protobuf:"bytes,4,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
 type SetPhoneRequest_IsVerified struct {
+	// True where the caller knows that it is the user's.
 	IsVerified bool `protobuf:"varint,5,opt,name=is_verified,json=isVerified,proto3,oneof"`
 }
 
@@ -1467,10 +1506,13 @@ func (*SetPhoneRequest_ReturnCode) isSetPhoneRequest_Verification() {}
 
 func (*SetPhoneRequest_IsVerified) isSetPhoneRequest_Verification() {}
 
+// The answer to SetPhone.
 type SetPhoneResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Details          *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	VerificationCode *string                `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves it, where the request asked to return it.
+	VerificationCode *string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1519,9 +1561,11 @@ func (x *SetPhoneResponse) GetVerificationCode() string {
 	return ""
 }
 
+// The request of RemovePhone.
 type RemovePhoneRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1563,9 +1607,11 @@ func (x *RemovePhoneRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemovePhone.
 type RemovePhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1607,9 +1653,11 @@ func (x *RemovePhoneResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ResendPhoneCode.
 type ResendPhoneCodeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*ResendPhoneCodeRequest_SendCode
@@ -1686,10 +1734,12 @@ type isResendPhoneCodeRequest_Verification interface {
 }
 
 type ResendPhoneCodeRequest_SendCode struct {
+	// Sends the code.
 	SendCode *SendPhoneVerificationCode `protobuf:"bytes,3,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type ResendPhoneCodeRequest_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnPhoneVerificationCode `protobuf:"bytes,4,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -1697,10 +1747,13 @@ func (*ResendPhoneCodeRequest_SendCode) isResendPhoneCodeRequest_Verification() 
 
 func (*ResendPhoneCodeRequest_ReturnCode) isResendPhoneCodeRequest_Verification() {}
 
+// The answer to ResendPhoneCode.
 type ResendPhoneCodeResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Details          *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	VerificationCode *string                `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves it, where the request asked to return it.
+	VerificationCode *string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3,oneof" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1749,10 +1802,13 @@ func (x *ResendPhoneCodeResponse) GetVerificationCode() string {
 	return ""
 }
 
+// The request of VerifyPhone.
 type VerifyPhoneRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	UserId           string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	VerificationCode string                 `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The code, 1 to 20 characters.
+	VerificationCode string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1801,9 +1857,11 @@ func (x *VerifyPhoneRequest) GetVerificationCode() string {
 	return ""
 }
 
+// The answer to VerifyPhone.
 type VerifyPhoneResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2113,14 +2171,21 @@ func (x *UpdateUserResponse) GetPhoneCode() string {
 	return ""
 }
 
+// The request of UpdateHumanUser.
 type UpdateHumanUserRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Username      *string                `protobuf:"bytes,2,opt,name=username,proto3,oneof" json:"username,omitempty"`
-	Profile       *SetHumanProfile       `protobuf:"bytes,3,opt,name=profile,proto3,oneof" json:"profile,omitempty"`
-	Email         *SetHumanEmail         `protobuf:"bytes,4,opt,name=email,proto3,oneof" json:"email,omitempty"`
-	Phone         *SetHumanPhone         `protobuf:"bytes,5,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
-	Password      *SetPassword           `protobuf:"bytes,6,opt,name=password,proto3,oneof" json:"password,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Name to log in with, 1 to 200 characters.
+	Username *string `protobuf:"bytes,2,opt,name=username,proto3,oneof" json:"username,omitempty"`
+	// Who the user is, as a whole.
+	Profile *SetHumanProfile `protobuf:"bytes,3,opt,name=profile,proto3,oneof" json:"profile,omitempty"`
+	// Where mail reaches the user.
+	Email *SetHumanEmail `protobuf:"bytes,4,opt,name=email,proto3,oneof" json:"email,omitempty"`
+	// Where text messages reach the user.
+	Phone *SetHumanPhone `protobuf:"bytes,5,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
+	// A new password.
+	Password      *SetPassword `protobuf:"bytes,6,opt,name=password,proto3,oneof" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2197,11 +2262,15 @@ func (x *UpdateHumanUserRequest) GetPassword() *SetPassword {
 	return nil
 }
 
+// The answer to UpdateHumanUser.
 type UpdateHumanUserResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	EmailCode     *string                `protobuf:"bytes,2,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
-	PhoneCode     *string                `protobuf:"bytes,3,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Code that proves the address, where the request asked to return it.
+	EmailCode *string `protobuf:"bytes,2,opt,name=email_code,json=emailCode,proto3,oneof" json:"email_code,omitempty"`
+	// Code that proves the number, where the request asked to return it.
+	PhoneCode     *string `protobuf:"bytes,3,opt,name=phone_code,json=phoneCode,proto3,oneof" json:"phone_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5611,9 +5680,11 @@ func (x *ListAuthenticationFactorsResponse) GetResult() []*AuthFactor {
 	return nil
 }
 
+// The request of CreateInviteCode.
 type CreateInviteCodeRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Types that are valid to be assigned to Verification:
 	//
 	//	*CreateInviteCodeRequest_SendCode
@@ -5690,10 +5761,12 @@ type isCreateInviteCodeRequest_Verification interface {
 }
 
 type CreateInviteCodeRequest_SendCode struct {
+	// Sends the code.
 	SendCode *SendInviteCode `protobuf:"bytes,2,opt,name=send_code,json=sendCode,proto3,oneof"`
 }
 
 type CreateInviteCodeRequest_ReturnCode struct {
+	// Returns the code to the caller, who brings it to the user.
 	ReturnCode *ReturnInviteCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -5701,10 +5774,13 @@ func (*CreateInviteCodeRequest_SendCode) isCreateInviteCodeRequest_Verification(
 
 func (*CreateInviteCodeRequest_ReturnCode) isCreateInviteCodeRequest_Verification() {}
 
+// The answer to CreateInviteCode.
 type CreateInviteCodeResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	InviteCode    *string                `protobuf:"bytes,2,opt,name=invite_code,json=inviteCode,proto3,oneof" json:"invite_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The code, where the request asked to return it.
+	InviteCode    *string `protobuf:"bytes,2,opt,name=invite_code,json=inviteCode,proto3,oneof" json:"invite_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5753,9 +5829,11 @@ func (x *CreateInviteCodeResponse) GetInviteCode() string {
 	return ""
 }
 
+// The request of ResendInviteCode.
 type ResendInviteCodeRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5797,9 +5875,11 @@ func (x *ResendInviteCodeRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ResendInviteCode.
 type ResendInviteCodeResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5841,10 +5921,13 @@ func (x *ResendInviteCodeResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of VerifyInviteCode.
 type VerifyInviteCodeRequest struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	UserId           string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	VerificationCode string                 `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3" json:"verification_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The code, 1 to 20 characters.
+	VerificationCode string `protobuf:"bytes,2,opt,name=verification_code,json=verificationCode,proto3" json:"verification_code,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -5893,9 +5976,11 @@ func (x *VerifyInviteCodeRequest) GetVerificationCode() string {
 	return ""
 }
 
+// The answer to VerifyInviteCode.
 type VerifyInviteCodeResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5937,9 +6022,11 @@ func (x *VerifyInviteCodeResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of HumanMFAInitSkipped.
 type HumanMFAInitSkippedRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5981,9 +6068,11 @@ func (x *HumanMFAInitSkippedRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to HumanMFAInitSkipped.
 type HumanMFAInitSkippedResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -1,0 +1,204 @@
+package user
+
+import (
+	"cmp"
+	"context"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	pb "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+func (h *Handlers) humans() []api.RPC {
+	return []api.RPC{
+		api.Unary("AddHumanUser", h.addHumanUser),
+		api.Unary("UpdateHumanUser", h.updateHumanUser),
+		api.Unary("HumanMFAInitSkipped", h.humanMFAInitSkipped),
+	}
+}
+
+var (
+	errFactors  = fault.Unimplemented("Accounts of identity providers and authenticator apps cannot be given with a user yet. Leave them out.")
+	errPassword = fault.Unimplemented("The password cannot be changed together with a user yet. Leave it out.")
+)
+
+// newHuman is what the requests that make a human share.
+type newHuman interface {
+	GetProfile() *pb.SetHumanProfile
+	GetEmail() *pb.SetHumanEmail
+	GetPhone() *pb.SetHumanPhone
+	GetPassword() *pb.Password
+	GetHashedPassword() *pb.HashedPassword
+	GetIdpLinks() []*pb.IDPLink
+	GetTotpSecret() string
+}
+
+// human makes what is to be made of a request. It hashes the password.
+func (h *Handlers) human(ctx context.Context, s eventstore.Scope, r newHuman, id, userName string) (n flow.NewHuman, err error) {
+	if len(r.GetIdpLinks()) > 0 || r.GetTotpSecret() != "" {
+		return n, errFactors
+	}
+	n = flow.NewHuman{ID: id, VerifyEmail: verifyEmail(r.GetEmail()), VerifyPhone: verifyPhone(r.GetPhone())}
+	setProfile(&n.Human, r.GetProfile())
+	n.UserName = cmp.Or(userName, r.GetEmail().GetEmail())
+	n.Email, n.Phone = r.GetEmail().GetEmail(), r.GetPhone().GetPhone()
+	n.Password, err = flow.FirstPassword(ctx, h.store, s, r.GetPassword().GetPassword(), r.GetHashedPassword().GetHash(),
+		r.GetPassword().GetChangeRequired() || r.GetHashedPassword().GetChangeRequired())
+	return n, err
+}
+
+// setProfile writes all of a profile into a human.
+func setProfile(h *user.Human, p *pb.SetHumanProfile) {
+	h.FirstName, h.LastName, h.NickName, h.DisplayName = p.GetGivenName(), p.GetFamilyName(), p.GetNickName(), p.GetDisplayName()
+	h.PreferredLanguage, h.Gender = p.GetPreferredLanguage(), int32(p.GetGender())
+}
+
+// The ways in which a request wants an address or a number verified.
+func verifyEmail(r interface {
+	GetSendCode() *pb.SendEmailVerificationCode
+	GetReturnCode() *pb.ReturnEmailVerificationCode
+	GetIsVerified() bool
+},
+) user.Verification {
+	return user.Verification{Vouched: r.GetIsVerified(), Return: r.GetReturnCode() != nil, URLTemplate: r.GetSendCode().GetUrlTemplate()}
+}
+
+func verifyPhone(r interface {
+	GetReturnCode() *pb.ReturnPhoneVerificationCode
+	GetIsVerified() bool
+},
+) user.Verification {
+	return user.Verification{Vouched: r.GetIsVerified(), Return: r.GetReturnCode() != nil}
+}
+
+// given is a text of a reply that may be absent.
+func given(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func (h *Handlers) createHuman(ctx context.Context, r *pb.CreateUserRequest) (*pb.CreateUserResponse, error) {
+	s := eventstore.Scope{Instance: authz.From(ctx).Instance, Org: r.GetOrganizationId()}
+	n, err := h.human(ctx, s, r.GetHuman(), r.GetUserId(), r.GetUsername())
+	if err != nil {
+		return nil, err
+	}
+	n.Metadata = api.Entries(append(r.GetHuman().GetMetadata(), r.GetMetadata()...)) //nolint:staticcheck // older clients send it there
+	res := &pb.CreateUserResponse{}
+	err = h.store.Write(ctx, func(tx *eventstore.Tx) error {
+		id, codes, d, err := flow.AddHuman(tx, h.vault, s, n)
+		res.Id, res.CreationDate = id, timestamppb.New(d.Changed)
+		res.EmailCode, res.PhoneCode = given(codes.Email), given(codes.Phone)
+		return err
+	})
+	return res, err
+}
+
+func (h *Handlers) addHumanUser(ctx context.Context, r *pb.AddHumanUserRequest) (*pb.AddHumanUserResponse, error) {
+	s, err := h.scope(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	n, err := h.human(ctx, s, r, r.GetUserId(), r.GetUsername())
+	if err != nil {
+		return nil, err
+	}
+	n.Metadata = api.Entries(r.GetMetadata())
+	res := &pb.AddHumanUserResponse{}
+	err = h.store.Write(ctx, func(tx *eventstore.Tx) error {
+		id, codes, d, err := flow.AddHuman(tx, h.vault, s, n)
+		res.UserId, res.Details = id, api.ChangedV2(d)
+		res.EmailCode, res.PhoneCode = given(codes.Email), given(codes.Phone)
+		return err
+	})
+	return res, err
+}
+
+// scope is the organization that a request names by its id or by a domain, or else
+// that of the call.
+func (h *Handlers) scope(ctx context.Context, r *pb.AddHumanUserRequest) (s eventstore.Scope, err error) {
+	c := authz.From(ctx)
+	s = eventstore.Scope{Instance: c.Instance, Org: cmp.Or(r.GetOrganization().GetOrgId(), c.Org)}
+	if domain := r.GetOrganization().GetOrgDomain(); domain != "" {
+		s.Org, err = flow.OrgWithDomain(ctx, h.store, s.Instance, domain)
+	}
+	return s, err
+}
+
+func (h *Handlers) editHuman(ctx context.Context, r interface{ GetUserId() string }, e flow.HumanEdit) (codes flow.Codes, d eventstore.Details, err error) {
+	d, err = h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
+		codes, d, err = flow.EditHuman(tx, h.vault, s, r.GetUserId(), e)
+		return d, err
+	})
+	return codes, d, err
+}
+
+func (h *Handlers) updateHumanUser(ctx context.Context, r *pb.UpdateHumanUserRequest) (*pb.UpdateHumanUserResponse, error) {
+	if r.GetPassword() != nil {
+		return nil, errPassword
+	}
+	e := flow.HumanEdit{UserName: r.Username, Email: email(r.GetEmail()), Phone: phone(r.GetPhone())}
+	if p := r.GetProfile(); p != nil {
+		e.Profile = func(h *user.Human) { setProfile(h, p) }
+	}
+	codes, d, err := h.editHuman(ctx, r, e)
+	return &pb.UpdateHumanUserResponse{Details: api.ChangedV2(d), EmailCode: given(codes.Email), PhoneCode: given(codes.Phone)}, err
+}
+
+func (h *Handlers) updateHuman(ctx context.Context, r *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error) {
+	in := r.GetHuman()
+	if in.GetPassword() != nil {
+		return nil, errPassword
+	}
+	e := flow.HumanEdit{UserName: r.Username, Email: email(in.GetEmail()), Phone: phone(in.GetPhone()), Metadata: api.Entries(r.GetMetadata())}
+	if p := in.GetProfile(); p != nil {
+		e.Profile = editProfile(p)
+	}
+	codes, d, err := h.editHuman(ctx, r, e)
+	return &pb.UpdateUserResponse{ChangeDate: timestamppb.New(d.Changed), EmailCode: given(codes.Email), PhoneCode: given(codes.Phone)}, err
+}
+
+// editProfile writes what a request names into a human.
+func editProfile(p *pb.UpdateUserRequest_Human_Profile) func(*user.Human) {
+	return func(h *user.Human) {
+		for to, value := range map[*string]*string{
+			&h.FirstName: p.GivenName, &h.LastName: p.FamilyName, &h.NickName: p.NickName, &h.DisplayName: p.DisplayName, &h.PreferredLanguage: p.PreferredLanguage,
+		} {
+			if value != nil {
+				*to = *value
+			}
+		}
+		if p.Gender != nil {
+			h.Gender = int32(p.GetGender())
+		}
+	}
+}
+
+func email(r *pb.SetHumanEmail) *flow.NewContact {
+	if r == nil {
+		return nil
+	}
+	return &flow.NewContact{Value: r.GetEmail(), Verification: verifyEmail(r)}
+}
+
+func phone(r *pb.SetHumanPhone) *flow.NewContact {
+	if r == nil {
+		return nil
+	}
+	return &flow.NewContact{Value: r.GetPhone(), Verification: verifyPhone(r)}
+}
+
+func (h *Handlers) humanMFAInitSkipped(ctx context.Context, r *pb.HumanMFAInitSkippedRequest) (*pb.HumanMFAInitSkippedResponse, error) {
+	d, err := h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return user.SkipMFA(tx, s, r.GetUserId())
+	})
+	return &pb.HumanMFAInitSkippedResponse{Details: api.ChangedV2(d)}, err
+}
