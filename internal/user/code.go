@@ -64,7 +64,9 @@ func KeepCode(tx *eventstore.Tx, v *crypto.Vault, k CodeKey, code string, lifeti
 }
 
 // DropCode ends the code of the key, if there is one.
-func DropCode(tx *eventstore.Tx, k CodeKey) { codes.Exec(tx, "DELETE FROM user_codes"+whereCode, k.args()...) }
+func DropCode(tx *eventstore.Tx, k CodeKey) {
+	codes.Exec(tx, "DELETE FROM user_codes"+whereCode, k.args()...)
+}
 
 // UseCode holds a code against the one of the key. The try is counted before the
 // code is looked at, so that neither a crash nor a caller who hangs up gives one
