@@ -83,9 +83,9 @@ func New(db *database.DB, o Options) (*Server, error) {
 	out := &outbound.Client{}
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
-		admin.Service(store), auth.Service(store), feature.Service(store), instance.Service(store),
-		management.Service(store, outside), org.Service(store, outside), permission.Service(store), settings.Service(store),
-		system.Service(store, external.Hostname()), user.Service(store))
+		admin.Service(store), auth.Service(store, o.Vault, external), feature.Service(store), instance.Service(store),
+		management.Service(store, outside, o.Vault, external), org.Service(store, outside), permission.Service(store), settings.Service(store),
+		system.Service(store, external.Hostname()), user.Service(store, o.Vault))
 	if err != nil {
 		return nil, err
 	}

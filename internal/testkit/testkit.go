@@ -49,6 +49,7 @@ type Server struct {
 	// organization and the owner of the instance with a token.
 	flow.Created
 	DB     *database.DB
+	Vault  *crypto.Vault
 	Clock  *Clock
 	URL    string // "http://localhost:port"
 	Client *http.Client
@@ -86,7 +87,7 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	if err != nil {
 		t.Fatalf("server: %v", err)
 	}
-	s := &Server{Server: inner, DB: db, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
+	s := &Server{Server: inner, DB: db, Vault: o.Vault, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
 	inner.API.Observe = observe
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -3,22 +3,29 @@ package auth
 
 import (
 	"context"
+	"net/url"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/metadata"
 )
 
 // Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+type Handlers struct {
+	store    *eventstore.Store
+	vault    *crypto.Vault
+	external *url.URL
+}
 
-// Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: []api.RPC{
+// Service lists what is built of the service. external is the URL of the
+// installation, for links.
+func Service(store *eventstore.Store, vault *crypto.Vault, external *url.URL) api.Service {
+	h := &Handlers{store: store, vault: vault, external: external}
+	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: append(h.factors(),
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
 		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),
@@ -31,7 +38,7 @@ func Service(store *eventstore.Store) api.Service {
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
 		api.Unary("ListMyMemberships", h.listMyMemberships),
 		api.Unary("ListMyUserChanges", h.listMyChanges),
-	}}
+	)}
 }
 
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {

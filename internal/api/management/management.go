@@ -4,26 +4,31 @@ package management
 
 import (
 	"context"
+	"net/url"
 	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 )
 
 // Handlers answers the service from a store.
 type Handlers struct {
-	store   *eventstore.Store
-	outside flow.Outside
+	store    *eventstore.Store
+	outside  flow.Outside
+	vault    *crypto.Vault
+	external *url.URL
 }
 
-// Service lists what is built of the service. outside is where domains are proved.
-func Service(store *eventstore.Store, outside flow.Outside) api.Service {
-	h := &Handlers{store: store, outside: outside}
+// Service lists what is built of the service. outside is where domains are proved,
+// external the URL of the installation, for links.
+func Service(store *eventstore.Store, outside flow.Outside, vault *crypto.Vault, external *url.URL) api.Service {
+	h := &Handlers{store: store, outside: outside, vault: vault, external: external}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
-		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.loginPolicy(), h.policies(),
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.factors(), h.loginPolicy(), h.policies(),
 	)}
 }
 

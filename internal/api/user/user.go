@@ -11,6 +11,7 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -18,12 +19,15 @@ import (
 )
 
 // Handlers answers the service from a store.
-type Handlers struct{ store *eventstore.Store }
+type Handlers struct {
+	store *eventstore.Store
+	vault *crypto.Vault
+}
 
 // Service lists what is built of the service.
-func Service(store *eventstore.Store) api.Service {
-	h := &Handlers{store: store}
-	return api.Service{Name: "zitadel.user.v2.UserService", RPCs: slices.Concat(h.users(), h.credentials())}
+func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
+	h := &Handlers{store: store, vault: vault}
+	return api.Service{Name: "zitadel.user.v2.UserService", RPCs: slices.Concat(h.users(), h.credentials(), h.factors(), h.keys())}
 }
 
 func (h *Handlers) users() []api.RPC {
