@@ -40,7 +40,7 @@ func human(t *testing.T, s *testkit.Server, org, name string) user.Ref {
 			return err
 		}
 		a := eventstore.Aggregate{Instance: ref.Instance, Type: "user", ID: ref.UserID, Owner: ref.Org}
-		err, _ := emit.Call([]reflect.Value{reflect.ValueOf(tx), reflect.ValueOf(a), payload.Elem()})[1].Interface().(error)
+		err, _ := reflect.TypeAssert[error](emit.Call([]reflect.Value{reflect.ValueOf(tx), reflect.ValueOf(a), payload.Elem()})[1])
 		return err
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func BeginAssertion(ctx context.Context, store *eventstore.Store, r Ref, domain,
 // readAsked reads an active user and the sites that may ask for their keys.
 func readAsked(ctx context.Context, store *eventstore.Store, r Ref) (*enrolment, sites, error) {
 	e, allowed := &enrolment{}, sites{}
-	if err := store.Read(ctx, append(e.queries(r.Instance, r.UserID), allowed.query(r.Instance))...); err != nil {
+	if err := store.Read(ctx, append(e.queries(r.Instance, r.UserID), readSites(r.Instance, &allowed))...); err != nil {
 		return nil, nil, err
 	}
 	err := e.admit(ctx, r, "")

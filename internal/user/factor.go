@@ -197,10 +197,11 @@ func mayAct(ctx context.Context, r Ref, permission string) error {
 	return authz.Require(ctx, permission, r.Org)
 }
 
-// The permissions that acting on the factors of others needs.
+// The permissions that acting on the factors of others needs. A passkey is a login of
+// its own.
 const (
 	toEnrol        = "user.credential.write"
-	toEnrolPasskey = "user.passkey.write"
+	toEnrolLogin   = "user.passkey.write"
 	toRemoveFactor = "user.write"
 	toSeeFactors   = "user.read"
 )

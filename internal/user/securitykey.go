@@ -147,8 +147,8 @@ func RegisterKey(tx *eventstore.Tx, r Ref, q KeyRequest, byCode bool) (Registrat
 	if err != nil {
 		return Registration{}, err
 	}
-	allowed, err := readSites(tx.Context(), tx.Reader(), r.Instance)
-	if err != nil {
+	var allowed sites
+	if err := tx.Read(readSites(r.Instance, &allowed)); err != nil {
 		return Registration{}, err
 	}
 	rpID, err := allowed.rpID(q.Domain)
@@ -174,7 +174,7 @@ func RegisterKey(tx *eventstore.Tx, r Ref, q KeyRequest, byCode bool) (Registrat
 // enrolPermission is what registering a key for others needs.
 func (k FactorKind) enrolPermission() string {
 	if k == Passkey {
-		return toEnrolPasskey
+		return toEnrolLogin
 	}
 	return toEnrol
 }
@@ -231,7 +231,7 @@ func VerifyKey(ctx context.Context, store *eventstore.Store, r Ref, kind FactorK
 	}
 	var begun challenge
 	var allowed sites
-	if err := store.Read(ctx, begun.query(r, kind, store.Now()), allowed.query(r.Instance)); err != nil {
+	if err := store.Read(ctx, begun.query(r, kind, store.Now()), readSites(r.Instance, &allowed)); err != nil {
 		return d, err
 	}
 	if begun.id == "" || id != "" && id != begun.id {

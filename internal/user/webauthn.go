@@ -1,7 +1,6 @@
 package user
 
 import (
-	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -77,24 +76,19 @@ var (
 // sites are the hosts on which an instance may ask for keys.
 type sites []string
 
-// query reads the sites of an instance.
-func (s *sites) query(instance string) database.Query {
-	*s = nil // The transaction may run again.
+// readSites reads the sites of an instance.
+func readSites(instance string, into *sites) database.Query {
+	*into = nil // The transaction may run again.
 	return database.Query{
 		SQL:  "SELECT domain FROM instance_domains WHERE instance_id = ? UNION SELECT domain FROM trusted_domains WHERE instance_id = ?",
 		Args: []any{instance, instance},
 		Row: func(scan database.Scan) error {
 			var domain string
 			err := scan(&domain)
-			*s = append(*s, domain)
+			*into = append(*into, domain)
 			return err
 		},
 	}
-}
-
-func readSites(ctx context.Context, r database.Reader, instance string) (s sites, err error) {
-	err = r.Read(ctx, s.query(instance))
-	return s, err
 }
 
 // rpID gives the canonical form of a domain that keys can be for.

@@ -163,6 +163,7 @@ func factor(f user.Factor) (*pb.AuthFactor, pb.AuthFactors) {
 	case user.OTPEmail:
 		out.Type = &pb.AuthFactor_OtpEmail{OtpEmail: &pb.AuthFactorOTPEmail{}}
 		return out, pb.AuthFactors_OTP_EMAIL
+	case user.Passkey, user.Recovery:
 	}
 	return nil, 0
 }
