@@ -309,7 +309,7 @@ func TestPasskeyLinks(t *testing.T) {
 	first.Keep = map[string]string{"oldID": "code.id", "old": "code.code"}
 	s.Run(t,
 		testkit.Call{Name: "not by herself", As: "ann", Do: add.Do, Body: add.Body, Status: 404},
-		send("no verified address", `{"sendLink":{}}`, 400, `{"code":9,"details":[{"id":"USER-no-email"}]}`),
+		send("no verified address", `{"sendLink":{}}`, 400, `{"code":9,"details":[{"id":"USER-email-unverified"}]}`),
 		first, add,
 		use("the one from before", `{"code":{"id":"$oldID","code":"$old"}}`, 400, `{"code":9,"details":[{"id":"USER-code-gone"}]}`),
 		use("a wrong one", `{"code":{"id":"$id","code":"x"}}`, 400, `{"code":3,"details":[{"id":"USER-code"}]}`, link+"check.failed"),

@@ -19,8 +19,8 @@ func TestOTPFactors(t *testing.T) {
 	ref := inHouse(t, s)
 	const v2, mine, managed = "/v2/users/$ann", "/auth/v1/users/me/auth_factors", "/management/v1/users/$ann/auth_factors"
 	s.Run(t,
-		testkit.Call{Name: "no verified phone", As: "ann", Do: "POST " + v2 + "/otp_sms", Body: `{}`, Status: 400, Want: `{"code":9,"details":[{"id":"USER-no-phone"}]}`},
-		testkit.Call{Name: "no verified address", As: "ann", Do: "POST " + v2 + "/otp_email", Body: `{}`, Status: 400, Want: `{"code":9,"details":[{"id":"USER-no-email"}]}`},
+		testkit.Call{Name: "no verified phone", As: "ann", Do: "POST " + v2 + "/otp_sms", Body: `{}`, Status: 400, Want: `{"code":9,"details":[{"id":"USER-phone-unverified"}]}`},
+		testkit.Call{Name: "no verified address", As: "ann", Do: "POST " + v2 + "/otp_email", Body: `{}`, Status: 400, Want: `{"code":9,"details":[{"id":"USER-email-unverified"}]}`},
 		testkit.Call{Name: "none of both in version 1", As: "ann", Do: "POST " + mine + "/otp_sms", Body: `{}`, Status: 400},
 	)
 	verifyEmail(t, s, ref)

@@ -24,18 +24,18 @@ func foldReady(kind FactorKind) func(*eventstore.Fold, eventstore.None) error {
 }
 
 var (
-	errNoPhone = fault.Precondition("USER-no-phone", "The user has no verified phone number. Verify one first.")
-	errNoEmail = fault.Precondition("USER-no-email", "The user has no verified email address. Verify it first.")
+	errPhoneUnverified = fault.Precondition("USER-phone-unverified", "The user has no verified phone number. Verify one first.")
+	errEmailUnverified = fault.Precondition("USER-email-unverified", "The user has no verified email address. Verify it first.")
 )
 
 // AddOTPSMS lets a user prove themselves with codes that are sent to their phone.
 func AddOTPSMS(tx *eventstore.Tx, r Ref) (eventstore.Details, error) {
-	return addOTP(tx, r, OTPSMS, OTPSMSAdded, errNoPhone)
+	return addOTP(tx, r, OTPSMS, OTPSMSAdded, errPhoneUnverified)
 }
 
 // AddOTPEmail lets a user prove themselves with codes that are sent by mail.
 func AddOTPEmail(tx *eventstore.Tx, r Ref) (eventstore.Details, error) {
-	return addOTP(tx, r, OTPEmail, OTPEmailAdded, errNoEmail)
+	return addOTP(tx, r, OTPEmail, OTPEmailAdded, errEmailUnverified)
 }
 
 func addOTP(tx *eventstore.Tx, r Ref, kind FactorKind, event *eventstore.Kind[eventstore.None], unreachable error) (eventstore.Details, error) {

@@ -68,7 +68,7 @@ func AddPasskeyCode(tx *eventstore.Tx, v *crypto.Vault, r Ref, permission string
 	case err != nil:
 		return PasskeyCode{}, err
 	case how.Send && !e.emailVerified:
-		return PasskeyCode{}, errNoEmail
+		return PasskeyCode{}, errEmailUnverified
 	}
 	if err := checkURLTemplate(how.URLTemplate); err != nil {
 		return PasskeyCode{}, err
