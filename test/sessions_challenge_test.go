@@ -25,7 +25,8 @@ func codeSessions(t *testing.T) (*testkit.Server, *crypto.Vault) {
 	var s *testkit.Server
 	var vault *crypto.Vault
 	s = testkit.Start(t, func(o *server.Options) {
-		o.Checks, vault = proofs(func() *database.DB { return s.DB }), o.Vault
+		checks := proofs(func() *database.DB { return s.DB })
+		o.Checks, vault = &checks, o.Vault
 	})
 	addMachine(t, s, s.OrgID, "client", "")
 	person(t, s, s.OrgID, "ada")
@@ -73,8 +74,8 @@ func TestCodesOfSessions(t *testing.T) {
 	s.Run(t,
 		refused("it is too old", check("$code"), "USER-code-gone"),
 		refused("no verified phone", `{"challenges":{"otpSms":{}}}`, "SESSION-phone"),
-		refused("a script", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"javascript:alert(1)"}}}}`, "SESSION-template"),
-		refused("a placeholder", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"https://example.com/{{.Secret}}"}}}}`, "SESSION-template"),
+		refused("a script", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"javascript:alert(1)"}}}}`, "MESSAGE-url"),
+		refused("a placeholder", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"https://example.com/{{.Secret}}"}}}}`, "MESSAGE-url"),
 		setSession("send", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"https://example.com/{{.Code}}"}}}}`, "session.otp.email.challenged"),
 	)
 	m := queued(t, s, vault)

@@ -82,7 +82,8 @@ func proofs(db func() *database.DB) flow.Checks {
 // Nodes that nodes asks for share its database.
 func startSessions(t *testing.T) (s *testkit.Server, node func() *testkit.Server) {
 	t.Helper()
-	options := func(o *server.Options) { o.Checks = proofs(func() *database.DB { return s.DB }) }
+	checks := proofs(func() *database.DB { return s.DB })
+	options := func(o *server.Options) { o.Checks = &checks }
 	s = testkit.Start(t, options)
 	addMachine(t, s, s.OrgID, "client", "")
 	s.Run(t, testkit.Call{

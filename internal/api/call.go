@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -51,6 +53,24 @@ type Call struct {
 	cursor database.Cursor // of the list that the call asks for
 	failed *reply
 	cause  error
+}
+
+// Origin is where the instance that the call is for is reached: external is the URL
+// of the installation, whose scheme and port are those of every instance.
+func (c *Call) Origin(external *url.URL) string {
+	scheme, host := external.Scheme, hostname.Canonical(c.Host)
+	if scheme == "" {
+		if scheme = "http"; c.Secure {
+			scheme = "https"
+		}
+	}
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	if port := external.Port(); port != "" {
+		host += ":" + port
+	}
+	return scheme + "://" + host
 }
 
 // Code is how the call ended: "ok", the name of an error of the protocols, or

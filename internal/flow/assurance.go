@@ -18,9 +18,8 @@ import (
 )
 
 // readyFactors is what users have set up and could be asked for: columns
-// instance_id, user_id and kind, whose values methodOf knows. No version before
-// the table of factors has any.
-const readyFactors = `(SELECT '' AS instance_id, '' AS user_id, '' AS kind WHERE 1 = 0)`
+// instance_id, user_id and kind, whose values methodOf knows.
+const readyFactors = "(SELECT instance_id, user_id, kind FROM user_factors WHERE state = 2)"
 
 // methodOf gives the method that a factor's kind is checked by.
 var methodOf = map[string]assurance.Method{

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/gatehouse/gatehouse/internal/assurance"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -29,9 +28,9 @@ type Checks struct {
 	// Assertion needs. Assertion reports whether the key verified its user.
 	BeginAssertion func(ctx context.Context, s Subject, r AssertionRequest) (options, state []byte, err error)
 	Assertion      func(ctx context.Context, s Subject, state, credential []byte) (verified bool, err error)
-	// WrongOTP notes that a code sent by SMS or mail was wrong. It runs in a
-	// transaction of its own; nil: nobody counts beyond the tries of the code.
-	WrongOTP func(tx *eventstore.Tx, s Subject, m assurance.Method) error
+	// Guard runs the check of a code that was sent as one of a bounded number of
+	// tries of the user's codes; nil: nobody counts beyond the tries of the code.
+	Guard func(ctx context.Context, s Subject, check func(context.Context) (bool, error)) error
 }
 
 // AssertionRequest asks a WebAuthn key to sign.

@@ -3,12 +3,11 @@ package flow
 import (
 	"cmp"
 	"context"
-	"regexp"
+	"errors"
 	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/assurance"
-	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -35,7 +34,6 @@ var (
 	errNotBuilt   = fault.Unimplemented("Checks of this factor are not built yet.")
 	errNoPhone    = fault.Precondition("SESSION-phone", "The user has no verified phone number.")
 	errNoEmail    = fault.Precondition("SESSION-email", "The user has no verified email address.")
-	errTemplate   = fault.Invalid("SESSION-template", "A URL template begins with https:// or http:// and holds no placeholders but %s.", placeholders)
 	errTwoOfCodes = fault.Invalid("SESSION-user-twice", "Name the user by id or by login name, not both.")
 )
 
@@ -141,8 +139,8 @@ func (p *proving) prove(ctx context.Context, proof Proof) error {
 	}{
 		{proof.Password, assurance.Password, c.Password, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.PasswordChecked) }},
 		{proof.TOTP, assurance.TOTP, c.TOTP, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.TOTPChecked) }},
-		{proof.SMSCode, assurance.OTPSMS, p.useCode(toCheckSMS, assurance.OTPSMS), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.SMSChecked) }},
-		{proof.EmailCode, assurance.OTPEmail, p.useCode(toCheckEmail, assurance.OTPEmail), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.EmailChecked) }},
+		{proof.SMSCode, assurance.OTPSMS, p.useCode(toCheckSMS), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.SMSChecked) }},
+		{proof.EmailCode, assurance.OTPEmail, p.useCode(toCheckEmail), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.EmailChecked) }},
 		{proof.RecoveryCode, assurance.RecoveryCode, c.RecoveryCode, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.RecoveryChecked) }},
 	} {
 		if t.value == nil {
@@ -168,13 +166,21 @@ func (p *proving) key(purpose user.Purpose, sessionID string) user.CodeKey {
 }
 
 // useCode checks a code that was sent, and ends it.
-func (p *proving) useCode(purpose user.Purpose, m assurance.Method) func(context.Context, Subject, string) error {
+func (p *proving) useCode(purpose user.Purpose) func(context.Context, Subject, string) error {
 	return func(ctx context.Context, s Subject, code string) error {
-		var failed func(*eventstore.Tx) error
-		if p.checks.WrongOTP != nil {
-			failed = func(tx *eventstore.Tx) error { return p.checks.WrongOTP(tx, s, m) }
+		use := func(ctx context.Context) error {
+			return user.UseCode(ctx, p.store, p.vault, p.key(purpose, p.session.ID), code, func(*eventstore.Tx) error { return nil }, nil)
 		}
-		return user.UseCode(ctx, p.store, p.vault, p.key(purpose, p.session.ID), code, func(*eventstore.Tx) error { return nil }, failed)
+		if p.checks.Guard == nil {
+			return use(ctx)
+		}
+		return p.checks.Guard(ctx, s, func(ctx context.Context) (bool, error) {
+			err := use(ctx)
+			if errors.Is(err, user.ErrCode) {
+				return false, nil
+			}
+			return err == nil, err
+		})
 	}
 }
 
@@ -222,7 +228,7 @@ func (p *proving) challenge(ctx context.Context, c Challenges, out *SessionChang
 		}
 	}
 	if c.Email != nil {
-		if err := checkTemplate(c.Email.URLTemplate); err != nil {
+		if err := message.CheckURLTemplate(c.Email.URLTemplate); err != nil {
 			return err
 		}
 		to := message.Message{Kind: message.VerifyEmailOTP, Channel: message.Email, Recipient: p.person.Human.Email, URLTemplate: c.Email.URLTemplate}
@@ -266,7 +272,7 @@ func (p *proving) challengeCode(ctx context.Context, r CodeRequest, m assurance.
 	if err != nil {
 		return err
 	}
-	to.Code, err = sessionCode(g.Doc)
+	to.Code, err = g.Doc.Generate()
 	if err != nil {
 		return err
 	}
@@ -288,36 +294,5 @@ func (p *proving) challengeCode(ctx context.Context, r CodeRequest, m assurance.
 		}
 		return note(s, tx, expiry)
 	})
-	return nil
-}
-
-func sessionCode(g policy.SecretGenerator) (string, error) {
-	alphabet := ""
-	for _, a := range []struct {
-		in         bool
-		characters string
-	}{
-		{g.IncludeLowerLetters, crypto.LowerLetters}, {g.IncludeUpperLetters, crypto.UpperLetters},
-		{g.IncludeDigits, crypto.Digits}, {g.IncludeSymbols, crypto.Symbols},
-	} {
-		if a.in {
-			alphabet += a.characters
-		}
-	}
-	return crypto.NewCode(alphabet, int(g.Length))
-}
-
-// placeholders are what a URL template can hold.
-const placeholders = "{{.Code}} {{.UserID}} {{.LoginName}} {{.DisplayName}} {{.PreferredLanguage}} {{.SessionID}}"
-
-var placeholder = regexp.MustCompile(`\{\{\s*\.(Code|UserID|LoginName|DisplayName|PreferredLanguage|SessionID)\s*\}\}`)
-
-// checkTemplate refuses a template that could not be filled in later.
-func checkTemplate(template string) error {
-	rest := placeholder.ReplaceAllString(template, "")
-	web := strings.HasPrefix(rest, "https://") || strings.HasPrefix(rest, "http://")
-	if template != "" && (!web || strings.Contains(rest, "{{") || strings.Contains(rest, "}}")) {
-		return errTemplate
-	}
 	return nil
 }

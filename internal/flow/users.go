@@ -163,8 +163,9 @@ func UserByID(ctx context.Context, r database.Reader, s eventstore.Scope, id str
 	return OneUser(ctx, r, s.Instance, UserWithID(id), UserOfOrg(s.Org))
 }
 
-// ScopeOf gives the organization of a user that a call is about. Who is no member
-// of it, nor the user, learns nothing: they are told the same as about a user that never was.
+// ScopeOf gives the organization of a user that a call is about. Who is neither the
+// user nor a member of it learns nothing: they are told the same as about a user that
+// never was.
 func ScopeOf(ctx context.Context, r database.Reader, id string) (eventstore.Scope, error) {
 	c := authz.From(ctx)
 	s, found := eventstore.Scope{Instance: c.Instance}, false

@@ -94,11 +94,8 @@ func link(f facts, m message.Message) string {
 		"UserID": m.UserID, "OrgID": m.Org, "Code": m.Code, "CodeID": m.CodeID, "SessionID": m.SessionID,
 		"LoginName": f.user.LoginName, "PreferredLoginName": f.user.LoginName,
 	}
-	if m.URLTemplate != "" {
-		for key, value := range given {
-			given[key] = url.QueryEscape(value)
-		}
-		return policy.Fill(m.URLTemplate, given)
+	if filled, err := message.FillURL(m.URLTemplate, given); err == nil && m.URLTemplate != "" {
+		return filled
 	}
 	path, ok := pages[m.Kind]
 	if !ok {

@@ -11,13 +11,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/hostname"
 )
 
 // Prefix is where the paths begin that the package serves.
@@ -46,21 +44,7 @@ func New(store *eventstore.Store, externalURL string) (*Server, error) {
 }
 
 // issuer is the origin of the instance that a request names.
-func (s *Server) issuer(call *api.Call) string {
-	scheme, host := s.external.Scheme, hostname.Canonical(call.Host)
-	if scheme == "" {
-		if scheme = "http"; call.Secure {
-			scheme = "https"
-		}
-	}
-	if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	if port := s.external.Port(); port != "" {
-		host += ":" + port
-	}
-	return scheme + "://" + host
-}
+func (s *Server) issuer(call *api.Call) string { return call.Origin(s.external) }
 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {

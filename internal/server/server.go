@@ -72,8 +72,9 @@ type Options struct {
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
 	Vault *crypto.Vault
-	// Checks look at what people prove in sessions.
-	Checks flow.Checks
+	// Checks, where it is not nil, replaces how what people prove in sessions is
+	// looked at: flow.UserChecks.
+	Checks *flow.Checks
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -90,14 +91,18 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{Allow: o.AllowedNetworks}
+	checks := flow.UserChecks(store, o.Vault)
+	if o.Checks != nil {
+		checks = *o.Checks
+	}
 	people := notify.New(store, o.Vault, out, external)
 	work := flow.Work(store)
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
-		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault), feature.Service(store), instance.Service(store),
-		management.Service(store, o.Vault, outside), org.Service(store, outside), permission.Service(store), policy.Service(store),
-		session.Service(store, flow.NewSessions(store, o.Vault, o.Checks)), settings.Service(store),
+		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), instance.Service(store),
+		management.Service(store, o.Vault, outside, external), org.Service(store, outside), permission.Service(store), policy.Service(store),
+		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, external.Hostname()), user.Service(store, o.Vault))
 	if err != nil {
 		return nil, err

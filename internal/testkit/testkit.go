@@ -49,6 +49,7 @@ type Server struct {
 	// organization and the owner of the instance with a token.
 	flow.Created
 	DB     *database.DB
+	Vault  *crypto.Vault
 	Clock  *Clock
 	URL    string // "http://localhost:port"
 	Client *http.Client
@@ -86,7 +87,7 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	if err != nil {
 		t.Fatalf("server: %v", err)
 	}
-	s := &Server{Server: inner, DB: db, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
+	s := &Server{Server: inner, DB: db, Vault: o.Vault, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
 	inner.API.Observe = observe
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -144,7 +145,7 @@ func (s *Server) Settle(t testing.TB) {
 		var due uint64
 		// A job that runs is due at the end of its lease, a minute after it was taken,
 		// which may be after the clock was read here; one that goes on is due at once.
-		now, soon := s.Clock.Now().Add(time.Second).UnixMicro(), s.Clock.Now().Add(2*time.Minute).UnixMicro()
+		now, soon := s.Clock.Now().Add(100*time.Millisecond).UnixMicro(), s.Clock.Now().Add(2*time.Minute).UnixMicro()
 		q := database.From("id", "jobs").Where("due < ? OR attempts > 0 AND due < ? AND last_error = ''", now, soon)
 		if err := s.DB.Read(context.Background(), q.Count(&due)); err != nil {
 			t.Fatalf("jobs: %v", err)

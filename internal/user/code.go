@@ -46,9 +46,11 @@ const whereCode = " WHERE instance_id = ? AND user_id = ? AND purpose = ? AND co
 // maxTries is how often a code can be tried.
 const maxTries = 5
 
+// ErrCode answers a wrong code.
+var ErrCode = fault.Invalid("USER-code", "The code is not the one that was sent.")
+
 var (
 	errCodeGone  = fault.Precondition("USER-code-gone", "There is no such code, or no longer: ask for a new one.")
-	errCodeWrong = fault.Invalid("USER-code", "The code is not the one that was sent.")
 )
 
 // KeepCode makes code the one of the key, for as long as lifetime.
@@ -110,7 +112,7 @@ func UseCode(ctx context.Context, store *eventstore.Store, v *crypto.Vault, k Co
 				return err
 			}
 		}
-		return errCodeWrong
+		return ErrCode
 	}
 	return store.Write(ctx, func(tx *eventstore.Tx) error {
 		now, err := lockCode(tx, k)

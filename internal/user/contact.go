@@ -46,7 +46,7 @@ func nothing[P any](*eventstore.Fold, P) error { return nil }
 // Contact is where a human can be reached: there is one mechanism for the address
 // and for the number. A code proves the one that it was made for: it ends with it.
 type Contact struct {
-	title    string
+	title    *fault.Phrase
 	purpose  Purpose
 	code     policy.SecretGeneratorType
 	message  message.Kind
@@ -103,7 +103,7 @@ var (
 
 // Email is where mail reaches a human.
 var Email = &Contact{
-	title: "email address", purpose: ToVerifyEmail, code: policy.SecretVerifyEmailCode, message: message.VerifyEmail, channel: message.Email,
+	title: fault.Say("email address"), purpose: ToVerifyEmail, code: policy.SecretVerifyEmailCode, message: message.VerifyEmail, channel: message.Email,
 	clean: cleanEmail, of: func(p person) (string, bool) { return p.Email, p.emailVerified },
 	change: func(tx *eventstore.Tx, a eventstore.Aggregate, value string) (eventstore.Details, error) {
 		return EmailChanged.Emit(tx, a, emailChanged{value})
@@ -113,7 +113,7 @@ var Email = &Contact{
 
 // Phone is where text messages reach a human.
 var Phone = &Contact{
-	title: "phone number", purpose: ToVerifyPhone, code: policy.SecretVerifyPhoneCode, message: message.VerifyPhone, channel: message.SMS,
+	title: fault.Say("phone number"), purpose: ToVerifyPhone, code: policy.SecretVerifyPhoneCode, message: message.VerifyPhone, channel: message.SMS,
 	clean: cleanPhone, of: func(p person) (string, bool) { return p.Phone, p.phoneVerified },
 	change: func(tx *eventstore.Tx, a eventstore.Aggregate, value string) (eventstore.Details, error) {
 		return PhoneChanged.Emit(tx, a, phoneChanged{value})
@@ -199,13 +199,13 @@ func (c *Contact) Resend(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope,
 	case value == "":
 		return "", d, c.missing()
 	case verified:
-		return "", d, fault.Precondition("USER-verified", "The "+c.title+" is verified already.")
+		return "", d, fault.Precondition("USER-verified", "The %s is verified already.", c.title)
 	}
 	return c.prove(tx, v, s, id, p, how)
 }
 
 func (c *Contact) missing() error {
-	return fault.Precondition("USER-no-contact", "The user has no "+c.title+".")
+	return fault.Precondition("USER-no-contact", "The user has no %s.", c.title)
 }
 
 func (c *Contact) prove(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id string, p person, how Verification) (code string, d eventstore.Details, err error) {

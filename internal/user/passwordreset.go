@@ -121,7 +121,7 @@ func ResetPassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault
 		return err
 	}, nil)
 	if err != nil && !proven && fault.KindOf(err) == fault.KindFailedPrecondition && !mayKnow(ctx, ref) {
-		err = errCodeWrong
+		err = ErrCode
 	}
 	return d, err
 }

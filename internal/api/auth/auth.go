@@ -3,6 +3,7 @@ package auth
 
 import (
 	"context"
+	"net/url"
 	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
@@ -17,14 +18,16 @@ import (
 
 // Handlers answers the service from a store, whose secrets are in a vault.
 type Handlers struct {
-	store *eventstore.Store
-	vault *crypto.Vault
+	store    *eventstore.Store
+	vault    *crypto.Vault
+	external *url.URL
 }
 
-// Service lists what is built of the service. The vault seals codes.
-func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
-	h := &Handlers{store: store, vault: vault}
-	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), []api.RPC{
+// Service lists what is built of the service. The vault seals codes and secrets;
+// external is the URL of the installation, for links.
+func Service(store *eventstore.Store, vault *crypto.Vault, external *url.URL) api.Service {
+	h := &Handlers{store: store, vault: vault, external: external}
+	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), h.factors(), []api.RPC{
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
 		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),

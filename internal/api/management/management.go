@@ -4,6 +4,7 @@ package management
 
 import (
 	"context"
+	"net/url"
 	"slices"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
@@ -16,17 +17,19 @@ import (
 
 // Handlers answers the service from a store.
 type Handlers struct {
-	store   *eventstore.Store
-	vault   *crypto.Vault
-	outside flow.Outside
+	store    *eventstore.Store
+	vault    *crypto.Vault
+	outside  flow.Outside
+	external *url.URL
 }
 
-// Service lists what is built of the service. The vault seals codes; outside is where
-// domains are proved.
-func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside) api.Service {
-	h := &Handlers{store: store, vault: vault, outside: outside}
+// Service lists what is built of the service. The vault seals codes and secrets;
+// outside is where domains are proved, external the URL of the installation, for
+// links.
+func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside, external *url.URL) api.Service {
+	h := &Handlers{store: store, vault: vault, outside: outside, external: external}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
-		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.humans(), h.passwords(), h.loginPolicy(), h.policies(), h.messageTexts(),
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.humans(), h.passwords(), h.factors(), h.loginPolicy(), h.policies(), h.messageTexts(),
 	)}
 }
 

@@ -23,11 +23,11 @@ type Handlers struct {
 	vault *crypto.Vault
 }
 
-// Service lists what is built of the service. The vault seals codes.
+// Service lists what is built of the service. The vault seals codes and secrets.
 func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
 	h := &Handlers{store: store, vault: vault}
 	return api.Service{Name: "zitadel.user.v2.UserService", RPCs: slices.Concat(
-		h.users(), h.humans(), h.contacts(), h.metadata(), h.credentials(), h.passwords(),
+		h.users(), h.humans(), h.contacts(), h.metadata(), h.credentials(), h.passwords(), h.factors(), h.keys(),
 	)}
 }
 

@@ -2925,6 +2925,7 @@ func (x *RemoveMyLinkedIDPResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyAuthFactors.
 type ListMyAuthFactorsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2961,9 +2962,11 @@ func (*ListMyAuthFactorsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{64}
 }
 
+// The answer to ListMyAuthFactors.
 type ListMyAuthFactorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v1.AuthFactor       `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factors, in the order of their addition.
+	Result        []*v1.AuthFactor `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3005,6 +3008,7 @@ func (x *ListMyAuthFactorsResponse) GetResult() []*v1.AuthFactor {
 	return nil
 }
 
+// The request of AddMyAuthFactorU2F.
 type AddMyAuthFactorU2FRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3041,10 +3045,13 @@ func (*AddMyAuthFactorU2FRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{66}
 }
 
+// The answer to AddMyAuthFactorU2F.
 type AddMyAuthFactorU2FResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           *v1.WebAuthNKey        `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the browser needs.
+	Key *v1.WebAuthNKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3093,6 +3100,7 @@ func (x *AddMyAuthFactorU2FResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of AddMyAuthFactorOTP.
 type AddMyAuthFactorOTPRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3129,11 +3137,16 @@ func (*AddMyAuthFactorOTPRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{68}
 }
 
+// The answer to AddMyAuthFactorOTP.
 type AddMyAuthFactorOTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Url           string                 `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
-	Secret        string                 `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the app reads from a QR code: otpauth://totp/ with the host of the request as issuer and
+	// the login name.
+	Url string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
+	// The shared secret in base32, to type it in. It cannot be read again.
+	Secret string `protobuf:"bytes,2,opt,name=secret,proto3" json:"secret,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,3,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3189,9 +3202,11 @@ func (x *AddMyAuthFactorOTPResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of VerifyMyAuthFactorOTP.
 type VerifyMyAuthFactorOTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Code          string                 `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The six digits that the app shows now.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3233,9 +3248,11 @@ func (x *VerifyMyAuthFactorOTPRequest) GetCode() string {
 	return ""
 }
 
+// The answer to VerifyMyAuthFactorOTP.
 type VerifyMyAuthFactorOTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3277,8 +3294,10 @@ func (x *VerifyMyAuthFactorOTPResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of VerifyMyAuthFactorU2F.
 type VerifyMyAuthFactorU2FRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the browser gave, and a name.
 	Verification  *v1.WebAuthNVerification `protobuf:"bytes,1,opt,name=verification,proto3" json:"verification,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3321,9 +3340,11 @@ func (x *VerifyMyAuthFactorU2FRequest) GetVerification() *v1.WebAuthNVerificatio
 	return nil
 }
 
+// The answer to VerifyMyAuthFactorU2F.
 type VerifyMyAuthFactorU2FResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3365,6 +3386,7 @@ func (x *VerifyMyAuthFactorU2FResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyAuthFactorOTP.
 type RemoveMyAuthFactorOTPRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3401,9 +3423,11 @@ func (*RemoveMyAuthFactorOTPRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{74}
 }
 
+// The answer to RemoveMyAuthFactorOTP.
 type RemoveMyAuthFactorOTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3445,6 +3469,7 @@ func (x *RemoveMyAuthFactorOTPResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of AddMyAuthFactorOTPSMS.
 type AddMyAuthFactorOTPSMSRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3481,9 +3506,11 @@ func (*AddMyAuthFactorOTPSMSRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{76}
 }
 
+// The answer to AddMyAuthFactorOTPSMS.
 type AddMyAuthFactorOTPSMSResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3525,6 +3552,7 @@ func (x *AddMyAuthFactorOTPSMSResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyAuthFactorOTPSMS.
 type RemoveMyAuthFactorOTPSMSRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3561,9 +3589,11 @@ func (*RemoveMyAuthFactorOTPSMSRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{78}
 }
 
+// The answer to RemoveMyAuthFactorOTPSMS.
 type RemoveMyAuthFactorOTPSMSResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3605,6 +3635,7 @@ func (x *RemoveMyAuthFactorOTPSMSResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of AddMyAuthFactorOTPEmail.
 type AddMyAuthFactorOTPEmailRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3641,9 +3672,11 @@ func (*AddMyAuthFactorOTPEmailRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{80}
 }
 
+// The answer to AddMyAuthFactorOTPEmail.
 type AddMyAuthFactorOTPEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3685,6 +3718,7 @@ func (x *AddMyAuthFactorOTPEmailResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyAuthFactorOTPEmail.
 type RemoveMyAuthFactorOTPEmailRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3721,9 +3755,11 @@ func (*RemoveMyAuthFactorOTPEmailRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{82}
 }
 
+// The answer to RemoveMyAuthFactorOTPEmail.
 type RemoveMyAuthFactorOTPEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3765,9 +3801,11 @@ func (x *RemoveMyAuthFactorOTPEmailResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyAuthFactorU2F.
 type RemoveMyAuthFactorU2FRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenId       string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the security key, 1 to 200 characters.
+	TokenId       string `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3809,9 +3847,11 @@ func (x *RemoveMyAuthFactorU2FRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to RemoveMyAuthFactorU2F.
 type RemoveMyAuthFactorU2FResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3853,6 +3893,7 @@ func (x *RemoveMyAuthFactorU2FResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyPasswordless.
 type ListMyPasswordlessRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3889,9 +3930,11 @@ func (*ListMyPasswordlessRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{86}
 }
 
+// The answer to ListMyPasswordless.
 type ListMyPasswordlessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v1.WebAuthNToken    `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The passkeys, in the order of their addition.
+	Result        []*v1.WebAuthNToken `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3933,6 +3976,7 @@ func (x *ListMyPasswordlessResponse) GetResult() []*v1.WebAuthNToken {
 	return nil
 }
 
+// The request of AddMyPasswordless.
 type AddMyPasswordlessRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -3969,10 +4013,13 @@ func (*AddMyPasswordlessRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{88}
 }
 
+// The answer to AddMyPasswordless.
 type AddMyPasswordlessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           *v1.WebAuthNKey        `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the browser needs.
+	Key *v1.WebAuthNKey `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4021,6 +4068,7 @@ func (x *AddMyPasswordlessResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of AddMyPasswordlessLink.
 type AddMyPasswordlessLinkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4057,11 +4105,15 @@ func (*AddMyPasswordlessLinkRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{90}
 }
 
+// The answer to AddMyPasswordlessLink.
 type AddMyPasswordlessLinkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Link          string                 `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`
-	Expiration    *durationpb.Duration   `protobuf:"bytes,3,opt,name=expiration,proto3" json:"expiration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Address of the page on which the passkey is registered. It cannot be read again.
+	Link string `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`
+	// For how long the link is valid.
+	Expiration    *durationpb.Duration `protobuf:"bytes,3,opt,name=expiration,proto3" json:"expiration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4117,6 +4169,7 @@ func (x *AddMyPasswordlessLinkResponse) GetExpiration() *durationpb.Duration {
 	return nil
 }
 
+// The request of SendMyPasswordlessLink.
 type SendMyPasswordlessLinkRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4153,9 +4206,11 @@ func (*SendMyPasswordlessLinkRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{92}
 }
 
+// The answer to SendMyPasswordlessLink.
 type SendMyPasswordlessLinkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4197,8 +4252,10 @@ func (x *SendMyPasswordlessLinkResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of VerifyMyPasswordless.
 type VerifyMyPasswordlessRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the browser gave, and a name.
 	Verification  *v1.WebAuthNVerification `protobuf:"bytes,1,opt,name=verification,proto3" json:"verification,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4241,9 +4298,11 @@ func (x *VerifyMyPasswordlessRequest) GetVerification() *v1.WebAuthNVerification
 	return nil
 }
 
+// The answer to VerifyMyPasswordless.
 type VerifyMyPasswordlessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4285,9 +4344,11 @@ func (x *VerifyMyPasswordlessResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyPasswordless.
 type RemoveMyPasswordlessRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TokenId       string                 `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the passkey, 1 to 200 characters.
+	TokenId       string `protobuf:"bytes,1,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4329,9 +4390,11 @@ func (x *RemoveMyPasswordlessRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to RemoveMyPasswordless.
 type RemoveMyPasswordlessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

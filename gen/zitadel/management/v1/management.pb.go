@@ -4078,9 +4078,11 @@ func (x *SendHumanResetPasswordNotificationResponse) GetDetails() *v11.ObjectDet
 	return nil
 }
 
+// The request of ListHumanAuthFactors.
 type ListHumanAuthFactorsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4122,9 +4124,11 @@ func (x *ListHumanAuthFactorsRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ListHumanAuthFactors.
 type ListHumanAuthFactorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v1.AuthFactor       `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factors, in the order of their addition.
+	Result        []*v1.AuthFactor `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4166,9 +4170,11 @@ func (x *ListHumanAuthFactorsResponse) GetResult() []*v1.AuthFactor {
 	return nil
 }
 
+// The request of RemoveHumanAuthFactorOTP.
 type RemoveHumanAuthFactorOTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4210,9 +4216,11 @@ func (x *RemoveHumanAuthFactorOTPRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanAuthFactorOTP.
 type RemoveHumanAuthFactorOTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4254,10 +4262,13 @@ func (x *RemoveHumanAuthFactorOTPResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveHumanAuthFactorU2F.
 type RemoveHumanAuthFactorU2FRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	TokenId       string                 `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the key, 1 to 200 characters.
+	TokenId       string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4306,9 +4317,11 @@ func (x *RemoveHumanAuthFactorU2FRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to RemoveHumanAuthFactorU2F.
 type RemoveHumanAuthFactorU2FResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4350,9 +4363,11 @@ func (x *RemoveHumanAuthFactorU2FResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveHumanAuthFactorOTPSMS.
 type RemoveHumanAuthFactorOTPSMSRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4394,9 +4409,11 @@ func (x *RemoveHumanAuthFactorOTPSMSRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanAuthFactorOTPSMS.
 type RemoveHumanAuthFactorOTPSMSResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4438,9 +4455,11 @@ func (x *RemoveHumanAuthFactorOTPSMSResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveHumanAuthFactorOTPEmail.
 type RemoveHumanAuthFactorOTPEmailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4482,9 +4501,11 @@ func (x *RemoveHumanAuthFactorOTPEmailRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanAuthFactorOTPEmail.
 type RemoveHumanAuthFactorOTPEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4526,9 +4547,11 @@ func (x *RemoveHumanAuthFactorOTPEmailResponse) GetDetails() *v11.ObjectDetails 
 	return nil
 }
 
+// The request of ListHumanPasswordless.
 type ListHumanPasswordlessRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4570,9 +4593,11 @@ func (x *ListHumanPasswordlessRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ListHumanPasswordless.
 type ListHumanPasswordlessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v1.WebAuthNToken    `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The passkeys, in the order of their addition.
+	Result        []*v1.WebAuthNToken `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4614,9 +4639,11 @@ func (x *ListHumanPasswordlessResponse) GetResult() []*v1.WebAuthNToken {
 	return nil
 }
 
+// The request of AddPasswordlessRegistration.
 type AddPasswordlessRegistrationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4658,11 +4685,15 @@ func (x *AddPasswordlessRegistrationRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to AddPasswordlessRegistration.
 type AddPasswordlessRegistrationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Link          string                 `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`
-	Expiration    *durationpb.Duration   `protobuf:"bytes,3,opt,name=expiration,proto3" json:"expiration,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Address of the page on which the passkey is registered. It cannot be read again.
+	Link string `protobuf:"bytes,2,opt,name=link,proto3" json:"link,omitempty"`
+	// For how long the link is valid.
+	Expiration    *durationpb.Duration `protobuf:"bytes,3,opt,name=expiration,proto3" json:"expiration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4718,9 +4749,11 @@ func (x *AddPasswordlessRegistrationResponse) GetExpiration() *durationpb.Durati
 	return nil
 }
 
+// The request of SendPasswordlessRegistration.
 type SendPasswordlessRegistrationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4762,9 +4795,11 @@ func (x *SendPasswordlessRegistrationRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to SendPasswordlessRegistration.
 type SendPasswordlessRegistrationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4806,10 +4841,13 @@ func (x *SendPasswordlessRegistrationResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveHumanPasswordless.
 type RemoveHumanPasswordlessRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	TokenId       string                 `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the passkey, 1 to 200 characters.
+	TokenId       string `protobuf:"bytes,2,opt,name=token_id,json=tokenId,proto3" json:"token_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4858,9 +4896,11 @@ func (x *RemoveHumanPasswordlessRequest) GetTokenId() string {
 	return ""
 }
 
+// The answer to RemoveHumanPasswordless.
 type RemoveHumanPasswordlessResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -334,13 +334,18 @@ func (UserFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{4}
 }
 
+// Whether a factor can be used.
 type AuthFactorState int32
 
 const (
+	// Not a valid choice.
 	AuthFactorState_AUTH_FACTOR_STATE_UNSPECIFIED AuthFactorState = 0
-	AuthFactorState_AUTH_FACTOR_STATE_NOT_READY   AuthFactorState = 1
-	AuthFactorState_AUTH_FACTOR_STATE_READY       AuthFactorState = 2
-	AuthFactorState_AUTH_FACTOR_STATE_REMOVED     AuthFactorState = 3
+	// Its registration has begun and is not finished.
+	AuthFactorState_AUTH_FACTOR_STATE_NOT_READY AuthFactorState = 1
+	// It is set up.
+	AuthFactorState_AUTH_FACTOR_STATE_READY AuthFactorState = 2
+	// It was removed. Kept for clients; removed factors are not shown.
+	AuthFactorState_AUTH_FACTOR_STATE_REMOVED AuthFactorState = 3
 )
 
 // Enum value maps for AuthFactorState.
@@ -1977,9 +1982,11 @@ func (x *TypeQuery) GetType() Type {
 	return Type_TYPE_UNSPECIFIED
 }
 
+// A second factor of a user.
 type AuthFactor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	State AuthFactorState        `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v1.AuthFactorState" json:"state,omitempty"`
+	// Whether it can be used.
+	State AuthFactorState `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v1.AuthFactorState" json:"state,omitempty"`
 	// Types that are valid to be assigned to Type:
 	//
 	//	*AuthFactor_Otp
@@ -2076,18 +2083,22 @@ type isAuthFactor_Type interface {
 }
 
 type AuthFactor_Otp struct {
+	// An authenticator app.
 	Otp *AuthFactorOTP `protobuf:"bytes,2,opt,name=otp,proto3,oneof"`
 }
 
 type AuthFactor_U2F struct {
+	// A security key.
 	U2F *AuthFactorU2F `protobuf:"bytes,3,opt,name=u2f,proto3,oneof"`
 }
 
 type AuthFactor_OtpSms struct {
+	// One-time codes by SMS.
 	OtpSms *AuthFactorOTPSMS `protobuf:"bytes,4,opt,name=otp_sms,json=otpSms,proto3,oneof"`
 }
 
 type AuthFactor_OtpEmail struct {
+	// One-time codes by mail.
 	OtpEmail *AuthFactorOTPEmail `protobuf:"bytes,5,opt,name=otp_email,json=otpEmail,proto3,oneof"`
 }
 
@@ -2099,6 +2110,7 @@ func (*AuthFactor_OtpSms) isAuthFactor_Type() {}
 
 func (*AuthFactor_OtpEmail) isAuthFactor_Type() {}
 
+// An authenticator app.
 type AuthFactorOTP struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2135,6 +2147,7 @@ func (*AuthFactorOTP) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{22}
 }
 
+// One-time codes by SMS.
 type AuthFactorOTPSMS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2171,6 +2184,7 @@ func (*AuthFactorOTPSMS) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{23}
 }
 
+// One-time codes by mail.
 type AuthFactorOTPEmail struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2207,10 +2221,13 @@ func (*AuthFactorOTPEmail) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{24}
 }
 
+// A security key.
 type AuthFactorU2F struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How the user calls it.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2259,9 +2276,12 @@ func (x *AuthFactorU2F) GetName() string {
 	return ""
 }
 
+// What a browser needs to make a key.
 type WebAuthNKey struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	PublicKey     []byte                 `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// JSON for the browser's navigator.credentials.create, with binary values in base64url; base64
+	// in JSON.
+	PublicKey     []byte `protobuf:"bytes,1,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2303,12 +2323,16 @@ func (x *WebAuthNKey) GetPublicKey() []byte {
 	return nil
 }
 
+// What a browser gave for a new key.
 type WebAuthNVerification struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	PublicKeyCredential []byte                 `protobuf:"bytes,1,opt,name=public_key_credential,json=publicKeyCredential,proto3" json:"public_key_credential,omitempty"`
-	TokenName           string                 `protobuf:"bytes,2,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The PublicKeyCredential of navigator.credentials.create as JSON, 55 bytes to 64 KiB; base64 in
+	// JSON.
+	PublicKeyCredential []byte `protobuf:"bytes,1,opt,name=public_key_credential,json=publicKeyCredential,proto3" json:"public_key_credential,omitempty"`
+	// How the user calls the key, 1 to 200 characters.
+	TokenName     string `protobuf:"bytes,2,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *WebAuthNVerification) Reset() {
@@ -2355,11 +2379,15 @@ func (x *WebAuthNVerification) GetTokenName() string {
 	return ""
 }
 
+// A passkey of a user.
 type WebAuthNToken struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	State         AuthFactorState        `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v1.AuthFactorState" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the passkey.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it can be used.
+	State AuthFactorState `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v1.AuthFactorState" json:"state,omitempty"`
+	// How the user calls it.
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

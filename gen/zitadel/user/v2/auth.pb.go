@@ -22,11 +22,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Where a passkey may live.
 type PasskeyAuthenticator int32
 
 const (
-	PasskeyAuthenticator_PASSKEY_AUTHENTICATOR_UNSPECIFIED    PasskeyAuthenticator = 0
-	PasskeyAuthenticator_PASSKEY_AUTHENTICATOR_PLATFORM       PasskeyAuthenticator = 1
+	// Anywhere.
+	PasskeyAuthenticator_PASSKEY_AUTHENTICATOR_UNSPECIFIED PasskeyAuthenticator = 0
+	// In the device on which it is made.
+	PasskeyAuthenticator_PASSKEY_AUTHENTICATOR_PLATFORM PasskeyAuthenticator = 1
+	// Outside of it, such as in a security key or a phone.
 	PasskeyAuthenticator_PASSKEY_AUTHENTICATOR_CROSS_PLATFORM PasskeyAuthenticator = 2
 )
 
@@ -71,9 +75,12 @@ func (PasskeyAuthenticator) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_auth_proto_rawDescGZIP(), []int{0}
 }
 
+// How to mail the link.
 type SendPasskeyRegistrationLink struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UrlTemplate   *string                `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An http or https URL that replaces the link to our own page, 1 to 200 characters. {{.UserID}},
+	// {{.OrgID}}, {{.CodeID}} and {{.Code}} in it stand for values.
+	UrlTemplate   *string `protobuf:"bytes,1,opt,name=url_template,json=urlTemplate,proto3,oneof" json:"url_template,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -115,6 +122,7 @@ func (x *SendPasskeyRegistrationLink) GetUrlTemplate() string {
 	return ""
 }
 
+// Return the code in place of mailing it.
 type ReturnPasskeyRegistrationCode struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -151,10 +159,13 @@ func (*ReturnPasskeyRegistrationCode) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_auth_proto_rawDescGZIP(), []int{1}
 }
 
+// A code by which a passkey can be registered, once.
 type PasskeyRegistrationCode struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the code, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The code, 1 to 200 characters.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

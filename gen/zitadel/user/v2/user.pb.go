@@ -196,13 +196,18 @@ func (UserState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{2}
 }
 
+// Whether a factor can be used.
 type AuthFactorState int32
 
 const (
+	// Not a valid choice.
 	AuthFactorState_AUTH_FACTOR_STATE_UNSPECIFIED AuthFactorState = 0
-	AuthFactorState_AUTH_FACTOR_STATE_NOT_READY   AuthFactorState = 1
-	AuthFactorState_AUTH_FACTOR_STATE_READY       AuthFactorState = 2
-	AuthFactorState_AUTH_FACTOR_STATE_REMOVED     AuthFactorState = 3
+	// Its registration has begun and is not finished.
+	AuthFactorState_AUTH_FACTOR_STATE_NOT_READY AuthFactorState = 1
+	// It is set up.
+	AuthFactorState_AUTH_FACTOR_STATE_READY AuthFactorState = 2
+	// It was removed. Kept for clients; removed factors are not shown.
+	AuthFactorState_AUTH_FACTOR_STATE_REMOVED AuthFactorState = 3
 )
 
 // Enum value maps for AuthFactorState.
@@ -844,11 +849,15 @@ func (x *MachineUser) GetAccessTokenType() AccessTokenType {
 	return AccessTokenType_ACCESS_TOKEN_TYPE_BEARER
 }
 
+// A passkey of a user.
 type Passkey struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	State         AuthFactorState        `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v2.AuthFactorState" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the passkey.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether it can be used.
+	State AuthFactorState `protobuf:"varint,2,opt,name=state,proto3,enum=zitadel.user.v2.AuthFactorState" json:"state,omitempty"`
+	// How the user calls it.
+	Name          string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -904,9 +913,11 @@ func (x *Passkey) GetName() string {
 	return ""
 }
 
+// A second factor of a user.
 type AuthFactor struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	State AuthFactorState        `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v2.AuthFactorState" json:"state,omitempty"`
+	// Whether it can be used.
+	State AuthFactorState `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.user.v2.AuthFactorState" json:"state,omitempty"`
 	// Types that are valid to be assigned to Type:
 	//
 	//	*AuthFactor_Otp
@@ -1003,18 +1014,22 @@ type isAuthFactor_Type interface {
 }
 
 type AuthFactor_Otp struct {
+	// An authenticator app.
 	Otp *AuthFactorOTP `protobuf:"bytes,2,opt,name=otp,proto3,oneof"`
 }
 
 type AuthFactor_U2F struct {
+	// A security key.
 	U2F *AuthFactorU2F `protobuf:"bytes,3,opt,name=u2f,proto3,oneof"`
 }
 
 type AuthFactor_OtpSms struct {
+	// One-time codes by SMS.
 	OtpSms *AuthFactorOTPSMS `protobuf:"bytes,4,opt,name=otp_sms,json=otpSms,proto3,oneof"`
 }
 
 type AuthFactor_OtpEmail struct {
+	// One-time codes by mail.
 	OtpEmail *AuthFactorOTPEmail `protobuf:"bytes,5,opt,name=otp_email,json=otpEmail,proto3,oneof"`
 }
 
@@ -1026,6 +1041,7 @@ func (*AuthFactor_OtpSms) isAuthFactor_Type() {}
 
 func (*AuthFactor_OtpEmail) isAuthFactor_Type() {}
 
+// An authenticator app.
 type AuthFactorOTP struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1062,6 +1078,7 @@ func (*AuthFactorOTP) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{8}
 }
 
+// One-time codes by SMS.
 type AuthFactorOTPSMS struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1098,6 +1115,7 @@ func (*AuthFactorOTPSMS) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{9}
 }
 
+// One-time codes by mail.
 type AuthFactorOTPEmail struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1134,10 +1152,13 @@ func (*AuthFactorOTPEmail) Descriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_proto_rawDescGZIP(), []int{10}
 }
 
+// A security key.
 type AuthFactorU2F struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// How the user calls it.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

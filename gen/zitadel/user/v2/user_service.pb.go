@@ -29,17 +29,27 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// A way in which a user can authenticate.
 type AuthenticationMethodType int32
 
 const (
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_UNSPECIFIED   AuthenticationMethodType = 0
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_PASSWORD      AuthenticationMethodType = 1
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_PASSKEY       AuthenticationMethodType = 2
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_IDP           AuthenticationMethodType = 3
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_TOTP          AuthenticationMethodType = 4
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_U2F           AuthenticationMethodType = 5
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_OTP_SMS       AuthenticationMethodType = 6
-	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_OTP_EMAIL     AuthenticationMethodType = 7
+	// Not a valid choice.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_UNSPECIFIED AuthenticationMethodType = 0
+	// A password.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_PASSWORD AuthenticationMethodType = 1
+	// A passkey, which verifies its user.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_PASSKEY AuthenticationMethodType = 2
+	// An identity provider.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_IDP AuthenticationMethodType = 3
+	// An authenticator app.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_TOTP AuthenticationMethodType = 4
+	// A security key as a second factor.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_U2F AuthenticationMethodType = 5
+	// One-time codes by SMS.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_OTP_SMS AuthenticationMethodType = 6
+	// One-time codes by mail.
+	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_OTP_EMAIL AuthenticationMethodType = 7
+	// Recovery codes.
 	AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_RECOVERY_CODE AuthenticationMethodType = 8
 )
 
@@ -96,13 +106,18 @@ func (AuthenticationMethodType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v2_user_service_proto_rawDescGZIP(), []int{0}
 }
 
+// A kind of second factor, to list it.
 type AuthFactors int32
 
 const (
-	AuthFactors_OTP       AuthFactors = 0
-	AuthFactors_OTP_SMS   AuthFactors = 1
+	// An authenticator app.
+	AuthFactors_OTP AuthFactors = 0
+	// One-time codes by SMS.
+	AuthFactors_OTP_SMS AuthFactors = 1
+	// One-time codes by mail.
 	AuthFactors_OTP_EMAIL AuthFactors = 2
-	AuthFactors_U2F       AuthFactors = 3
+	// A security key.
+	AuthFactors_U2F AuthFactors = 3
 )
 
 // Enum value maps for AuthFactors.
@@ -2694,12 +2709,19 @@ func (x *UnlockUserResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RegisterPasskey.
 type RegisterPasskeyRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	UserId        string                   `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Code          *PasskeyRegistrationCode `protobuf:"bytes,2,opt,name=code,proto3,oneof" json:"code,omitempty"`
-	Authenticator PasskeyAuthenticator     `protobuf:"varint,3,opt,name=authenticator,proto3,enum=zitadel.user.v2.PasskeyAuthenticator" json:"authenticator,omitempty"`
-	Domain        string                   `protobuf:"bytes,4,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// A code that was sent or returned by CreatePasskeyRegistrationLink, in place of a permission.
+	// It is used up.
+	Code *PasskeyRegistrationCode `protobuf:"bytes,2,opt,name=code,proto3,oneof" json:"code,omitempty"`
+	// Where the passkey may live. Absent: anywhere.
+	Authenticator PasskeyAuthenticator `protobuf:"varint,3,opt,name=authenticator,proto3,enum=zitadel.user.v2.PasskeyAuthenticator" json:"authenticator,omitempty"`
+	// The domain that the key is for (WebAuthn's rpId): one at which the instance is reached or that
+	// it trusts, or one above it that can be registered. Absent: the host of the request.
+	Domain        string `protobuf:"bytes,4,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2762,11 +2784,16 @@ func (x *RegisterPasskeyRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to RegisterPasskey.
 type RegisterPasskeyResponse struct {
-	state                              protoimpl.MessageState `protogen:"open.v1"`
-	Details                            *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	PasskeyId                          string                 `protobuf:"bytes,2,opt,name=passkey_id,json=passkeyId,proto3" json:"passkey_id,omitempty"`
-	PublicKeyCredentialCreationOptions *structpb.Struct       `protobuf:"bytes,3,opt,name=public_key_credential_creation_options,json=publicKeyCredentialCreationOptions,proto3" json:"public_key_credential_creation_options,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Id of the new passkey, for VerifyPasskeyRegistration.
+	PasskeyId string `protobuf:"bytes,2,opt,name=passkey_id,json=passkeyId,proto3" json:"passkey_id,omitempty"`
+	// An object with publicKey, for the browser's navigator.credentials.create. Binary values are in
+	// base64url.
+	PublicKeyCredentialCreationOptions *structpb.Struct `protobuf:"bytes,3,opt,name=public_key_credential_creation_options,json=publicKeyCredentialCreationOptions,proto3" json:"public_key_credential_creation_options,omitempty"`
 	unknownFields                      protoimpl.UnknownFields
 	sizeCache                          protoimpl.SizeCache
 }
@@ -2822,14 +2849,20 @@ func (x *RegisterPasskeyResponse) GetPublicKeyCredentialCreationOptions() *struc
 	return nil
 }
 
+// The request of VerifyPasskeyRegistration.
 type VerifyPasskeyRegistrationRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	UserId              string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	PasskeyId           string                 `protobuf:"bytes,2,opt,name=passkey_id,json=passkeyId,proto3" json:"passkey_id,omitempty"`
-	PublicKeyCredential *structpb.Struct       `protobuf:"bytes,3,opt,name=public_key_credential,json=publicKeyCredential,proto3" json:"public_key_credential,omitempty"`
-	PasskeyName         string                 `protobuf:"bytes,4,opt,name=passkey_name,json=passkeyName,proto3" json:"passkey_name,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id that RegisterPasskey gave, 1 to 200 characters.
+	PasskeyId string `protobuf:"bytes,2,opt,name=passkey_id,json=passkeyId,proto3" json:"passkey_id,omitempty"`
+	// The PublicKeyCredential that navigator.credentials.create gave, as its toJSON writes it, of 64
+	// KiB at most.
+	PublicKeyCredential *structpb.Struct `protobuf:"bytes,3,opt,name=public_key_credential,json=publicKeyCredential,proto3" json:"public_key_credential,omitempty"`
+	// How the user calls the passkey, 1 to 200 characters.
+	PasskeyName   string `protobuf:"bytes,4,opt,name=passkey_name,json=passkeyName,proto3" json:"passkey_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyPasskeyRegistrationRequest) Reset() {
@@ -2890,9 +2923,11 @@ func (x *VerifyPasskeyRegistrationRequest) GetPasskeyName() string {
 	return ""
 }
 
+// The answer to VerifyPasskeyRegistration.
 type VerifyPasskeyRegistrationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2934,10 +2969,14 @@ func (x *VerifyPasskeyRegistrationResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RegisterU2F.
 type RegisterU2FRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Domain        string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The domain that the key is for (WebAuthn's rpId): one at which the instance is reached or that
+	// it trusts, or one above it that can be registered. Absent: the host of the request.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2986,11 +3025,16 @@ func (x *RegisterU2FRequest) GetDomain() string {
 	return ""
 }
 
+// The answer to RegisterU2F.
 type RegisterU2FResponse struct {
-	state                              protoimpl.MessageState `protogen:"open.v1"`
-	Details                            *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	U2FId                              string                 `protobuf:"bytes,2,opt,name=u2f_id,json=u2fId,proto3" json:"u2f_id,omitempty"`
-	PublicKeyCredentialCreationOptions *structpb.Struct       `protobuf:"bytes,3,opt,name=public_key_credential_creation_options,json=publicKeyCredentialCreationOptions,proto3" json:"public_key_credential_creation_options,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// Id of the new key, for VerifyU2FRegistration.
+	U2FId string `protobuf:"bytes,2,opt,name=u2f_id,json=u2fId,proto3" json:"u2f_id,omitempty"`
+	// An object with publicKey, for the browser's navigator.credentials.create. Binary values are in
+	// base64url.
+	PublicKeyCredentialCreationOptions *structpb.Struct `protobuf:"bytes,3,opt,name=public_key_credential_creation_options,json=publicKeyCredentialCreationOptions,proto3" json:"public_key_credential_creation_options,omitempty"`
 	unknownFields                      protoimpl.UnknownFields
 	sizeCache                          protoimpl.SizeCache
 }
@@ -3046,14 +3090,20 @@ func (x *RegisterU2FResponse) GetPublicKeyCredentialCreationOptions() *structpb.
 	return nil
 }
 
+// The request of VerifyU2FRegistration.
 type VerifyU2FRegistrationRequest struct {
-	state               protoimpl.MessageState `protogen:"open.v1"`
-	UserId              string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	U2FId               string                 `protobuf:"bytes,2,opt,name=u2f_id,json=u2fId,proto3" json:"u2f_id,omitempty"`
-	PublicKeyCredential *structpb.Struct       `protobuf:"bytes,3,opt,name=public_key_credential,json=publicKeyCredential,proto3" json:"public_key_credential,omitempty"`
-	TokenName           string                 `protobuf:"bytes,4,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id that RegisterU2F gave, 1 to 200 characters.
+	U2FId string `protobuf:"bytes,2,opt,name=u2f_id,json=u2fId,proto3" json:"u2f_id,omitempty"`
+	// The PublicKeyCredential that navigator.credentials.create gave, as its toJSON writes it, of 64
+	// KiB at most.
+	PublicKeyCredential *structpb.Struct `protobuf:"bytes,3,opt,name=public_key_credential,json=publicKeyCredential,proto3" json:"public_key_credential,omitempty"`
+	// How the user calls the key, 1 to 200 characters.
+	TokenName     string `protobuf:"bytes,4,opt,name=token_name,json=tokenName,proto3" json:"token_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyU2FRegistrationRequest) Reset() {
@@ -3114,9 +3164,11 @@ func (x *VerifyU2FRegistrationRequest) GetTokenName() string {
 	return ""
 }
 
+// The answer to VerifyU2FRegistration.
 type VerifyU2FRegistrationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3158,10 +3210,13 @@ func (x *VerifyU2FRegistrationResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RemoveU2F.
 type RemoveU2FRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	U2FId         string                 `protobuf:"bytes,2,opt,name=u2f_id,json=u2fId,proto3" json:"u2f_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the key, 1 to 200 characters.
+	U2FId         string `protobuf:"bytes,2,opt,name=u2f_id,json=u2fId,proto3" json:"u2f_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3210,9 +3265,11 @@ func (x *RemoveU2FRequest) GetU2FId() string {
 	return ""
 }
 
+// The answer to RemoveU2F.
 type RemoveU2FResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3254,9 +3311,11 @@ func (x *RemoveU2FResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RegisterTOTP.
 type RegisterTOTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3298,11 +3357,16 @@ func (x *RegisterTOTPRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RegisterTOTP.
 type RegisterTOTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Uri           string                 `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
-	Secret        string                 `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// What the app reads from a QR code: otpauth://totp/ with the host of the request as issuer and
+	// the login name.
+	Uri string `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
+	// The shared secret in base32, to type it in. It cannot be read again.
+	Secret        string `protobuf:"bytes,3,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3358,10 +3422,13 @@ func (x *RegisterTOTPResponse) GetSecret() string {
 	return ""
 }
 
+// The request of VerifyTOTPRegistration.
 type VerifyTOTPRegistrationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Code          string                 `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The six digits that the app shows now.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3410,9 +3477,11 @@ func (x *VerifyTOTPRegistrationRequest) GetCode() string {
 	return ""
 }
 
+// The answer to VerifyTOTPRegistration.
 type VerifyTOTPRegistrationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3454,9 +3523,11 @@ func (x *VerifyTOTPRegistrationResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RemoveTOTP.
 type RemoveTOTPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3498,9 +3569,11 @@ func (x *RemoveTOTPRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveTOTP.
 type RemoveTOTPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3542,10 +3615,13 @@ func (x *RemoveTOTPResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of GenerateRecoveryCodes.
 type GenerateRecoveryCodesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Count         int32                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// How many, 1 to 50.
+	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3594,10 +3670,14 @@ func (x *GenerateRecoveryCodesRequest) GetCount() int32 {
 	return 0
 }
 
+// The answer to GenerateRecoveryCodes.
 type GenerateRecoveryCodesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	RecoveryCodes []string               `protobuf:"bytes,2,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The codes, four groups of four letters and digits. Case, spaces and dashes do not matter. They
+	// cannot be read again.
+	RecoveryCodes []string `protobuf:"bytes,2,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3646,9 +3726,11 @@ func (x *GenerateRecoveryCodesResponse) GetRecoveryCodes() []string {
 	return nil
 }
 
+// The request of RemoveRecoveryCodes.
 type RemoveRecoveryCodesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3690,9 +3772,11 @@ func (x *RemoveRecoveryCodesRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveRecoveryCodes.
 type RemoveRecoveryCodesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3734,9 +3818,11 @@ func (x *RemoveRecoveryCodesResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of AddOTPSMS.
 type AddOTPSMSRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3778,9 +3864,11 @@ func (x *AddOTPSMSRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to AddOTPSMS.
 type AddOTPSMSResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3822,9 +3910,11 @@ func (x *AddOTPSMSResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RemoveOTPSMS.
 type RemoveOTPSMSRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3866,9 +3956,11 @@ func (x *RemoveOTPSMSRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveOTPSMS.
 type RemoveOTPSMSResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3910,9 +4002,11 @@ func (x *RemoveOTPSMSResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of AddOTPEmail.
 type AddOTPEmailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3954,9 +4048,11 @@ func (x *AddOTPEmailRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to AddOTPEmail.
 type AddOTPEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3998,9 +4094,11 @@ func (x *AddOTPEmailResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of RemoveOTPEmail.
 type RemoveOTPEmailRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4042,9 +4140,11 @@ func (x *RemoveOTPEmailRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveOTPEmail.
 type RemoveOTPEmailResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4086,9 +4186,11 @@ func (x *RemoveOTPEmailResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of CreatePasskeyRegistrationLink.
 type CreatePasskeyRegistrationLinkRequest struct {
-	state  protoimpl.MessageState `protogen:"open.v1"`
-	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Types that are valid to be assigned to Medium:
 	//
 	//	*CreatePasskeyRegistrationLinkRequest_SendLink
@@ -4165,10 +4267,12 @@ type isCreatePasskeyRegistrationLinkRequest_Medium interface {
 }
 
 type CreatePasskeyRegistrationLinkRequest_SendLink struct {
+	// Mail a link to the user. This is the default.
 	SendLink *SendPasskeyRegistrationLink `protobuf:"bytes,2,opt,name=send_link,json=sendLink,proto3,oneof"`
 }
 
 type CreatePasskeyRegistrationLinkRequest_ReturnCode struct {
+	// Return the code, for the caller to hand it over.
 	ReturnCode *ReturnPasskeyRegistrationCode `protobuf:"bytes,3,opt,name=return_code,json=returnCode,proto3,oneof"`
 }
 
@@ -4178,9 +4282,12 @@ func (*CreatePasskeyRegistrationLinkRequest_SendLink) isCreatePasskeyRegistratio
 func (*CreatePasskeyRegistrationLinkRequest_ReturnCode) isCreatePasskeyRegistrationLinkRequest_Medium() {
 }
 
+// The answer to CreatePasskeyRegistrationLink.
 type CreatePasskeyRegistrationLinkResponse struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	Details       *v2.Details              `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The code, where it was to be returned. It cannot be read again.
 	Code          *PasskeyRegistrationCode `protobuf:"bytes,2,opt,name=code,proto3,oneof" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4230,9 +4337,11 @@ func (x *CreatePasskeyRegistrationLinkResponse) GetCode() *PasskeyRegistrationCo
 	return nil
 }
 
+// The request of ListPasskeys.
 type ListPasskeysRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4274,10 +4383,13 @@ func (x *ListPasskeysRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to ListPasskeys.
 type ListPasskeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*Passkey             `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the passkeys and the time of the read.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The passkeys.
+	Result        []*Passkey `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4326,10 +4438,13 @@ func (x *ListPasskeysResponse) GetResult() []*Passkey {
 	return nil
 }
 
+// The request of RemovePasskey.
 type RemovePasskeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	PasskeyId     string                 `protobuf:"bytes,2,opt,name=passkey_id,json=passkeyId,proto3" json:"passkey_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the passkey, 1 to 200 characters.
+	PasskeyId     string `protobuf:"bytes,2,opt,name=passkey_id,json=passkeyId,proto3" json:"passkey_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4378,9 +4493,11 @@ func (x *RemovePasskeyRequest) GetPasskeyId() string {
 	return ""
 }
 
+// The answer to RemovePasskey.
 type RemovePasskeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see Details.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5420,10 +5537,13 @@ func (x *SetPasswordResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ListAuthenticationMethodTypes.
 type ListAuthenticationMethodTypesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	DomainQuery   *DomainQuery           `protobuf:"bytes,2,opt,name=domain_query,json=domainQuery,proto3,oneof" json:"domain_query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Count only keys for a domain.
+	DomainQuery   *DomainQuery `protobuf:"bytes,2,opt,name=domain_query,json=domainQuery,proto3,oneof" json:"domain_query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5472,12 +5592,15 @@ func (x *ListAuthenticationMethodTypesRequest) GetDomainQuery() *DomainQuery {
 	return nil
 }
 
+// Chooses keys by the domain that they are for.
 type DomainQuery struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	IncludeWithoutDomain bool                   `protobuf:"varint,1,opt,name=include_without_domain,json=includeWithoutDomain,proto3" json:"include_without_domain,omitempty"`
-	Domain               string                 `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Count keys without a domain too. Every key that Gatehouse registers has one.
+	IncludeWithoutDomain bool `protobuf:"varint,1,opt,name=include_without_domain,json=includeWithoutDomain,proto3" json:"include_without_domain,omitempty"`
+	// The domain, 1 to 200 characters.
+	Domain        string `protobuf:"bytes,2,opt,name=domain,proto3" json:"domain,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DomainQuery) Reset() {
@@ -5524,9 +5647,12 @@ func (x *DomainQuery) GetDomain() string {
 	return ""
 }
 
+// The answer to ListAuthenticationMethodTypes.
 type ListAuthenticationMethodTypesResponse struct {
-	state           protoimpl.MessageState     `protogen:"open.v1"`
-	Details         *v2.ListDetails            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the methods and the time of the read.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The methods, each once.
 	AuthMethodTypes []AuthenticationMethodType `protobuf:"varint,2,rep,packed,name=auth_method_types,json=authMethodTypes,proto3,enum=zitadel.user.v2.AuthenticationMethodType" json:"auth_method_types,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -5576,11 +5702,15 @@ func (x *ListAuthenticationMethodTypesResponse) GetAuthMethodTypes() []Authentic
 	return nil
 }
 
+// The request of ListAuthenticationFactors.
 type ListAuthenticationFactorsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	AuthFactors   []AuthFactors          `protobuf:"varint,2,rep,packed,name=auth_factors,json=authFactors,proto3,enum=zitadel.user.v2.AuthFactors" json:"auth_factors,omitempty"`
-	States        []AuthFactorState      `protobuf:"varint,3,rep,packed,name=states,proto3,enum=zitadel.user.v2.AuthFactorState" json:"states,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the human user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Only factors of these kinds. Absent: all.
+	AuthFactors []AuthFactors `protobuf:"varint,2,rep,packed,name=auth_factors,json=authFactors,proto3,enum=zitadel.user.v2.AuthFactors" json:"auth_factors,omitempty"`
+	// Only factors in these states. Absent: those that are ready.
+	States        []AuthFactorState `protobuf:"varint,3,rep,packed,name=states,proto3,enum=zitadel.user.v2.AuthFactorState" json:"states,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5636,9 +5766,11 @@ func (x *ListAuthenticationFactorsRequest) GetStates() []AuthFactorState {
 	return nil
 }
 
+// The answer to ListAuthenticationFactors.
 type ListAuthenticationFactorsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*AuthFactor          `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factors.
+	Result        []*AuthFactor `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
