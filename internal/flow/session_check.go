@@ -102,7 +102,7 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 // discover finds the organization whose domain an unknown login name ends in,
 // where the instance lets it decide: its policy says what may be told.
 func (p *proving) discover(ctx context.Context, instance, loginName string) (orgID string, err error) {
-	_, domain, _ := cutLast(strings.ToLower(loginName), "@")
+	_, domain := cutLast(strings.ToLower(loginName), "@")
 	var found bool
 	var dflt rules
 	err = p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &dflt),

@@ -93,7 +93,7 @@ func UserByLogin(m database.TextMethod, value string) database.Filter {
 	return func(s *database.Select) {
 		if m|1 == database.EqualsFold { // The name alone decides about most rows, by an index.
 			whole := strings.ToLower(value)
-			name, _, _ := cutLast(whole, "@")
+			name, _ := cutLast(whole, "@")
 			s.Where("u.user_name_lower IN (?, ?)", whole, name)
 		}
 		completed := func(s *database.Select) {
@@ -107,11 +107,11 @@ func UserByLogin(m database.TextMethod, value string) database.Filter {
 }
 
 // cutLast cuts s around the last separator; without one, before is all of s.
-func cutLast(s, separator string) (before, after string, found bool) {
+func cutLast(s, separator string) (before, after string) {
 	if i := strings.LastIndex(s, separator); i >= 0 {
-		return s[:i], s[i+len(separator):], true
+		return s[:i], s[i+len(separator):]
 	}
-	return s, "", false
+	return s, ""
 }
 
 // VisibleUsers is the filter for the users that the caller may read: themselves,

@@ -18,7 +18,7 @@ type EnforcementPolicy struct {
 }
 
 // Strict reports whether only listed factors count.
-func (p EnforcementPolicy) Strict() bool { return p.Mode != Lenient }
+func (p *EnforcementPolicy) Strict() bool { return p.Mode != Lenient }
 
 // Enforcement is the enforcement of an instance.
 var Enforcement = DeclareSetting("instance.policy.enforcement.set", "instance", "policy.enforcement", fault.Say("enforcement"),

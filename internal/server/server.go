@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -136,14 +137,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.edge.Serv
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	worked := make(chan struct{})
-	go func() {
-		s.jobs.Run(ctx)
-		close(worked)
-	}()
+	var workers sync.WaitGroup
+	workers.Go(func() { s.jobs.Run(ctx) })
+	workers.Go(func() { s.Store.Expire(ctx) })
 	defer func() {
 		stop()
-		<-worked
+		workers.Wait()
 	}()
 	srv := newHTTP(s, s.limits)
 	failed := make(chan error, 1)

@@ -74,7 +74,7 @@ func at(micros int64) time.Time {
 // Column is what a list of sessions can be sorted by.
 type Column string
 
-// The columns.
+// SortCreated sorts by the time of creation.
 const SortCreated Column = "s.created"
 
 // never is after every time: when a session ends that does not.

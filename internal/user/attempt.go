@@ -15,7 +15,7 @@ import (
 )
 
 // attempts are rows and no events: what is audited is what came of each try.
-var attempts = eventstore.DeclareEphemeral("user_attempts", "instance_id, user_id, counter", "counters of tries, which end with a success")
+var attempts = eventstore.DeclareEphemeral("user_attempts", "instance_id, user_id, counter", "counters of tries, which end with a success").Kept()
 
 // Ref names a user. The id may be of nobody, or empty, and the organization is empty
 // where it does not matter.

@@ -50,7 +50,7 @@ const maxTries = 5
 var ErrCode = fault.Invalid("USER-code", "The code is not the one that was sent.")
 
 var (
-	errCodeGone  = fault.Precondition("USER-code-gone", "There is no such code, or no longer: ask for a new one.")
+	errCodeGone = fault.Precondition("USER-code-gone", "There is no such code, or no longer: ask for a new one.")
 )
 
 // KeepCode makes code the one of the key, for as long as lifetime.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
@@ -134,4 +135,25 @@ func TestFailureKeepsTheCode(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.expect("after that", "123456", "")
+}
+
+// TestRowsThatEndedGo: what nobody can use any more takes no room.
+func TestRowsThatEndedGo(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.keep("123456")
+	rows := func() (n uint64) {
+		d.store.ExpireNow(t.Context())
+		if err := d.store.Read(t.Context(), database.From("*", "user_codes").Count(&n)); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := rows(); n != 1 {
+		t.Errorf("%d codes while one is good", n)
+	}
+	d.now.Store(int64(time.Hour + time.Second))
+	if n := rows(); n != 0 {
+		t.Errorf("%d codes after it ended", n)
+	}
 }
