@@ -28,7 +28,7 @@ func TestPolicyService(t *testing.T) {
 		testkit.Call{Name: "of an organization", As: "acme", Do: preview, Body: `{"organizationId":"$acme","change":{"removeMultiFactors":[1]},"limit":10}`, Want: `{"demanded":null}`},
 		testkit.Call{Name: "of another", As: "acme", Do: preview, Body: `{"organizationId":"$org"}`, Status: 404},
 		testkit.Call{Name: "of the instance", As: "acme", Do: preview, Body: `{}`, Status: 403},
-		testkit.Call{Name: "of none", Do: preview, Body: `{"organizationId":"1"}`, Status: 404},
+		testkit.Call{Name: "of none", Do: preview, Body: `{"organizationId":"1","change":{"forceMfa":true}}`, Status: 404},
 		testkit.Call{Name: "both ways", Do: preview, Body: `{"change":{"removeSecondFactors":[1],"addSecondFactors":[1]}}`, Status: 400, Want: `{"details":[{"id":"PREVIEW-twice"}]}`},
 		testkit.Call{Name: "no factor", Do: preview, Body: `{"change":{"removeSecondFactors":[0]}}`, Status: 400},
 		testkit.Call{Name: "too many", Do: preview, Body: `{"limit":1001}`, Status: 400},

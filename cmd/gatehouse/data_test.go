@@ -259,3 +259,21 @@ func TestRekey(t *testing.T) {
 		t.Errorf("with the old one: %d %s", code, problems)
 	}
 }
+
+// TestPolicyPreview: the command counts who is affected and changes nothing.
+func TestPolicyPreview(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	must(t, dir, "setup")
+	if out := must(t, dir, "policy", "preview", "--remove-second-factor", "otp,u2f"); !strings.HasPrefix(out, "0 people have set up what would be taken away; 0 of them") {
+		t.Errorf("preview prints %q", out)
+	}
+	for want, args := range map[string]string{
+		"there is no factor": "policy preview --remove-second-factor sms", "name what would be taken away": "policy preview",
+		"There is no such organization": "policy preview --organization 1 --remove-passkeys",
+	} {
+		if out, problems, code := run(t, dir, strings.Fields(args)...); code != 1 || !strings.Contains(problems, want) {
+			t.Errorf("%s: %d %q %q", args, code, out, problems)
+		}
+	}
+}

@@ -33,7 +33,7 @@ func root() *cobra.Command {
 	f.String("data", "", "folder for the embedded database and the first token (default gatehouse-data)")
 	f.String("database", "", "postgres://… URL; without it the embedded database")
 	c.AddCommand(startCommand(), setupCommand(), migrateCommand(), verifyCommand(), configCommand(), doctorCommand(),
-		backupCommand(), restoreCommand(), adminCommand(), vaultCommand(), versionCommand())
+		backupCommand(), restoreCommand(), adminCommand(), vaultCommand(), policyCommand(), versionCommand())
 	return c
 }
 

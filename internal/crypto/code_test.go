@@ -64,7 +64,7 @@ func TestTOTPURI(t *testing.T) {
 	}
 	u, err := url.Parse(crypto.TOTPURI("Acme & Söhne", "ann@acme.example", secret))
 	if err != nil || u.Scheme != "otpauth" || u.Host != "totp" || u.Path != "/Acme & Söhne:ann@acme.example" ||
-		u.Query().Get("issuer") != "Acme & Söhne" || u.Query().Get("secret") != secret || strings.Contains(u.RawQuery, "+") {
+		u.Query().Get("issuer") != "Acme & Söhne" || u.Query().Get("secret") != secret || u.Query().Get("period") != "30" || u.Query().Get("digits") != "6" || strings.Contains(u.RawQuery, "+") {
 		t.Errorf("%s, %v", u, err)
 	}
 }

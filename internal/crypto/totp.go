@@ -38,7 +38,7 @@ func NewTOTPSecret() (string, error) {
 func TOTPURI(issuer, account, secret string) string {
 	q := url.Values{
 		"secret": {secret}, "issuer": {issuer}, "algorithm": {"SHA1"},
-		"digits": {fmt.Sprint(TOTPDigits)}, "period": {fmt.Sprint(TOTPPeriod / time.Second)},
+		"digits": {fmt.Sprint(TOTPDigits)}, "period": {fmt.Sprint(int(TOTPPeriod.Seconds()))},
 	}
 	label := url.PathEscape(issuer) + ":" + url.PathEscape(account)
 	// Apps take a plus sign for what it is.

@@ -35,6 +35,7 @@ type Affected struct {
 }
 
 var (
+	errPreviewEmpty = fault.Invalid("PREVIEW-empty", "Name what would change: factors to add or remove, or whether a second factor is demanded.")
 	errPreviewTwice = fault.Invalid("PREVIEW-twice", "A factor cannot be added and removed in one change.")
 	errOrgMissing   = fault.NotFound("ORG-missing", "There is no such organization.")
 )
@@ -44,10 +45,10 @@ var (
 // that have no login policy of their own.
 func PreviewLogin(ctx context.Context, r database.Reader, s eventstore.Scope, c LoginChange, p database.Page) (Impact, error) {
 	var out Impact
-	if err := c.check(); err != nil {
+	if err := requirePreview(ctx, s); err != nil {
 		return out, err
 	}
-	if err := requirePreview(ctx, s); err != nil {
+	if err := c.check(); err != nil {
 		return out, err
 	}
 	now, after := LoginChange{}.lists(), c.lists()
@@ -96,6 +97,9 @@ func requirePreview(ctx context.Context, s eventstore.Scope) error {
 }
 
 func (c LoginChange) check() error {
+	if len(c.AddSecond)+len(c.RemoveSecond)+len(c.AddMulti)+len(c.RemoveMulti) == 0 && c.ForceMFA == nil && c.ForceMFALocalOnly == nil {
+		return errPreviewEmpty
+	}
 	if slices.ContainsFunc(c.AddSecond, func(f policy.SecondFactor) bool { return slices.Contains(c.RemoveSecond, f) }) ||
 		slices.ContainsFunc(c.AddMulti, func(f policy.MultiFactor) bool { return slices.Contains(c.RemoveMulti, f) }) {
 		return errPreviewTwice

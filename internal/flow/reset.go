@@ -37,7 +37,7 @@ type Reset struct {
 // one. What others hold stays as it is.
 func ResetAdmin(ctx context.Context, store *eventstore.Store, r Reset) (Created, error) {
 	ctx = eventstore.WithOrigin(authz.AsSystem(ctx, ""), eventstore.Origin{Creator: ResetCreator})
-	id, err := theInstance(ctx, store, r.Instance)
+	id, err := InstanceNamed(ctx, store, r.Instance)
 	if err != nil {
 		return Created{}, err
 	}
@@ -73,8 +73,8 @@ func ResetAdmin(ctx context.Context, store *eventstore.Store, r Reset) (Created,
 	})
 }
 
-// theInstance finds the instance that name stands for, or the only one.
-func theInstance(ctx context.Context, store *eventstore.Store, name string) (string, error) {
+// InstanceNamed finds the instance that name stands for, or the only one.
+func InstanceNamed(ctx context.Context, store *eventstore.Store, name string) (string, error) {
 	hosts, err := instance.Hosts(ctx, store)
 	if err != nil {
 		return "", err

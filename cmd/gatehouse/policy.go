@@ -1,0 +1,99 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+func policyCommand() *cobra.Command {
+	c := &cobra.Command{Use: "policy", Short: "What policies mean for people"}
+	o := &previewOptions{}
+	preview := command("preview", "Show who would lose their factors by a change of a login policy", func(s *session) error { return policyPreview(s, o) })
+	f := preview.Flags()
+	f.StringVar(&o.instance, "instance", "", "id or domain of the instance; needed where there are several")
+	f.StringVar(&o.org, "organization", "", "id of the organization; without it the instance's default policy is meant")
+	f.StringSliceVar(&o.second, "remove-second-factor", nil, "second factors to take away: "+strings.Join(secondFactorNames, ", "))
+	f.BoolVar(&o.passkeys, "remove-passkeys", false, "take the multi factor away")
+	c.AddCommand(preview)
+	return c
+}
+
+type previewOptions struct {
+	instance, org string
+	second        []string
+	passkeys      bool
+}
+
+// secondFactorNames are the names of the factors, in the order of their numbers,
+// which begin at 1.
+var secondFactorNames = []string{"otp", "u2f", "otp-email", "otp-sms", "recovery-codes"}
+
+// shownUsers is how many of those who are affected are named.
+const shownUsers = 20
+
+func (o *previewOptions) change() (c flow.LoginChange, err error) {
+	for _, name := range o.second {
+		i := slices.Index(secondFactorNames, name)
+		if i < 0 {
+			return c, fmt.Errorf("--remove-second-factor: there is no factor %q, but %s", name, strings.Join(secondFactorNames, ", "))
+		}
+		c.RemoveSecond = append(c.RemoveSecond, policy.SecondFactor(i+1)) //nolint:gosec // a few
+	}
+	if o.passkeys {
+		c.RemoveMulti = []policy.MultiFactor{policy.U2FWithVerification}
+	}
+	if len(c.RemoveSecond)+len(c.RemoveMulti) == 0 {
+		err = errors.New("name what would be taken away: --remove-second-factor or --remove-passkeys")
+	}
+	return c, err
+}
+
+// policyPreview may run beside a server. It changes nothing.
+func policyPreview(s *session, o *previewOptions) error {
+	change, err := o.change()
+	if err != nil {
+		return err
+	}
+	db, err := s.openExisting()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	store := eventstore.New(db, nil)
+	instance, err := flow.InstanceNamed(s.ctx, store, o.instance)
+	if err != nil {
+		return err
+	}
+	impact, err := flow.PreviewLogin(authz.AsSystem(s.ctx, instance), store, eventstore.Scope{Instance: instance, Org: o.org}, change,
+		database.Page{Limit: shownUsers, Asc: true})
+	if err != nil {
+		return err
+	}
+	left := impact.LeftWithout
+	fmt.Fprintf(s.out, "%d people have set up what would be taken away; %d of them would keep no listed factor, %d of these administrators.\n",
+		impact.Enrolled, left.Total, impact.Administrators)
+	if impact.Demanded && left.Total > 0 {
+		fmt.Fprintln(s.out, "A second factor is demanded: they would have to set up another one before they get in.")
+	}
+	for _, a := range left.Rows {
+		note := ""
+		if a.Administrator {
+			note = "  administrator"
+		}
+		fmt.Fprintf(s.out, "  %s  %s%s\n", a.LoginName, a.ID, note)
+	}
+	if more := left.Total - uint64(len(left.Rows)); more > 0 {
+		fmt.Fprintf(s.out, "  and %d more\n", more)
+	}
+	return nil
+}
