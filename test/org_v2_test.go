@@ -1,6 +1,7 @@
 package test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
@@ -25,8 +26,17 @@ func TestOrganizationsV2(t *testing.T) {
 		testkit.Call{Name: "no such admin", Do: "POST " + path, Body: `{"name":"New","admins":[{"userId":"1"}]}`, Status: 400},
 		testkit.Call{Name: "no such role", Do: "POST " + path, Body: `{"name":"New","admins":[{"userId":"$boss","roles":["ORG_KING"]}]}`, Status: 400},
 		testkit.Call{Name: "an admin twice", Do: "POST " + path, Body: `{"name":"New","admins":[{"userId":"$boss"},{"userId":"$boss"}]}`, Status: 409},
-		testkit.Call{Name: "a person comes later", Do: "POST " + path, Status: 501,
-			Body: `{"name":"New","admins":[{"human":{"profile":{"givenName":"A","familyName":"B"},"email":{"email":"a@example.com"}}}]}`},
+		testkit.Call{
+			Name: "with a new person", Do: "POST " + path, Status: 201,
+			Body: `{"name":"Family","admins":[{"human":{"userId":"ann","profile":{"givenName":"Ann","familyName":"B"},"email":{"email":"ann@example.com","returnCode":{}},"password":{"password":"Correct-Horse-7"}}}]}`,
+			Want: `{"createdAdmins":[{"userId":"ann","emailCode":"*"}]}`, Keep: map[string]string{"family": "organizationId"},
+			Events: append(slices.Clone(orgAdded[:4]), "user.human.added", "user.human.email.code.added", "org.member.added"),
+		},
+		testkit.Call{Name: "who owns it", In: "$family", Do: "POST /management/v1/orgs/me/members/_search", Want: `{"result":[{"userId":"ann","roles":["ORG_OWNER"],"displayName":"Ann B"}]}`},
+		testkit.Call{
+			Name: "not by who may make no users", As: "creator", Do: "POST " + path, Status: 403,
+			Body: `{"name":"New","admins":[{"human":{"profile":{"givenName":"A","familyName":"B"},"email":{"email":"a@example.com"},"password":{"password":"Correct-Horse-7"}}}]}`,
+		},
 		testkit.Call{Name: "who may not", As: "boss", Do: "POST " + path, Body: `{"name":"Mine"}`, Status: 404},
 		testkit.Call{Name: "who may create", As: "creator", Do: "POST " + path, Body: `{"name":"Mine","orgId":"mine"}`, Status: 201, Want: `{"organizationId":"mine"}`, Events: orgAdded},
 		testkit.Call{Name: "owns it", As: "creator", In: "mine", Do: "PUT /management/v1/orgs/me", Body: `{"name":"All mine"}`, Events: []string{"org.changed"}},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -20,7 +21,10 @@ import (
 // Admin is a user who administers a new organization. Without roles they own it.
 type Admin struct {
 	UserID string
+	Human  *NewHuman // who is made together with the organization; nil: the user exists
 	Roles  []string
+	// Codes are filled in for a new human.
+	Codes Codes
 }
 
 // NewOrg is what an organization starts with. An empty ID stands for a new one;
@@ -34,7 +38,8 @@ type NewOrg struct {
 const maxAdmins = 100
 
 // AddOrg makes an organization with its generated domain and its first admins.
-func AddOrg(tx *eventstore.Tx, instance string, n NewOrg) (id string, d eventstore.Details, err error) {
+// It fills in the ids of admins who are made.
+func AddOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n NewOrg) (id string, d eventstore.Details, err error) {
 	if len(n.Admins) > maxAdmins {
 		return "", d, fault.Invalid("ORG-admins", "An organization can start with %d admins at most.", maxAdmins)
 	}
@@ -48,14 +53,21 @@ func AddOrg(tx *eventstore.Tx, instance string, n NewOrg) (id string, d eventsto
 	if c := authz.From(tx.Context()); len(n.Admins) == 0 && !c.System && !c.SystemUser {
 		n.Admins = []Admin{{UserID: c.UserID}}
 	}
-	for _, a := range n.Admins {
-		if len(a.Roles) == 0 {
-			a.Roles = []string{authz.OrgOwner}
+	for i := range n.Admins {
+		a := &n.Admins[i]
+		if a.Human != nil {
+			a.UserID, a.Codes, _, err = AddHuman(tx, v, s, *a.Human)
+		} else {
+			err = userExists(tx, instance, a.UserID)
 		}
-		if err := userExists(tx, instance, a.UserID); err != nil {
+		if err != nil {
 			return id, d, err
 		}
-		if d, err = member.AddFirst(tx, s, a.UserID, a.Roles); err != nil {
+		roles := a.Roles
+		if len(roles) == 0 {
+			roles = []string{authz.OrgOwner}
+		}
+		if d, err = member.AddFirst(tx, s, a.UserID, roles); err != nil {
 			return id, d, err
 		}
 	}

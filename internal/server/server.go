@@ -102,7 +102,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), instance.Service(store),
-		management.Service(store, o.Vault, outside, external), org.Service(store, outside), permission.Service(store), policy.Service(store),
+		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, external.Hostname()), user.Service(store, o.Vault))
 	if err != nil {

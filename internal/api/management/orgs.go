@@ -28,7 +28,7 @@ func (h *Handlers) orgs() []api.RPC {
 func (h *Handlers) addOrg(ctx context.Context, r *pb.AddOrgRequest) (*pb.AddOrgResponse, error) {
 	var id string
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, d, err = flow.AddOrg(tx, s.Instance, flow.NewOrg{Name: r.GetName()})
+		id, d, err = flow.AddOrg(tx, h.vault, s.Instance, flow.NewOrg{Name: r.GetName()})
 		return d, err
 	})
 	return &pb.AddOrgResponse{Id: id, Details: api.Added(d)}, err

@@ -12,9 +12,9 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/org/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/org"
 )
@@ -22,12 +22,14 @@ import (
 // Handlers answers the service from a store.
 type Handlers struct {
 	store   *eventstore.Store
+	vault   *crypto.Vault
 	outside flow.Outside
 }
 
-// Service lists what is built of the service. outside is where domains are proved.
-func Service(store *eventstore.Store, outside flow.Outside) api.Service {
-	h := &Handlers{store: store, outside: outside}
+// Service lists what is built of the service. The vault seals codes; outside is where
+// domains are proved.
+func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside) api.Service {
+	h := &Handlers{store: store, vault: vault, outside: outside}
 	return api.Service{Name: "zitadel.org.v2.OrganizationService", RPCs: slices.Concat(h.orgs(), h.domains(), h.metadata())}
 }
 
@@ -67,23 +69,39 @@ func (h *Handlers) addOrganization(ctx context.Context, r *pb.AddOrganizationReq
 	if n.ID == "" {
 		n.ID = r.GetOrgId() //nolint:staticcheck // the older name of the field
 	}
-	res := &pb.AddOrganizationResponse{}
+	instance := authz.From(ctx).Instance
 	for _, a := range r.GetAdmins() {
-		if a.GetHuman() != nil {
-			return nil, fault.Unimplemented("Creating a person as the first admin is not built yet. Name an existing user by userId.")
+		admin := flow.Admin{UserID: a.GetUserId(), Roles: a.GetRoles()}
+		if in := a.GetHuman(); in != nil {
+			human, err := api.HumanV2(ctx, h.store, eventstore.Scope{Instance: instance}, in, in.GetUserId(), in.GetUsername())
+			if err != nil {
+				return nil, err
+			}
+			admin.Human = &human
 		}
-		n.Admins = append(n.Admins, flow.Admin{UserID: a.GetUserId(), Roles: a.GetRoles()})
-		res.CreatedAdmins = append(res.CreatedAdmins, &pb.AddOrganizationResponse_CreatedAdmin{UserId: a.GetUserId()})
+		n.Admins = append(n.Admins, admin)
 	}
+	res := &pb.AddOrganizationResponse{}
 	err := h.store.Write(ctx, func(tx *eventstore.Tx) error {
-		id, d, err := flow.AddOrg(tx, authz.From(ctx).Instance, n)
-		res.OrganizationId = id
+		id, d, err := flow.AddOrg(tx, h.vault, instance, n)
+		res.OrganizationId, res.CreatedAdmins = id, api.Each(n.Admins, createdAdmin)
 		res.Details = &objectpb.Details{
 			Sequence: d.Sequence, CreationDate: timestamppb.New(d.Created), ChangeDate: timestamppb.New(d.Changed), ResourceOwner: id,
 		}
 		return err
 	})
 	return res, err
+}
+
+func createdAdmin(a flow.Admin) *pb.AddOrganizationResponse_CreatedAdmin {
+	out := &pb.AddOrganizationResponse_CreatedAdmin{UserId: a.UserID}
+	if a.Codes.Email != "" {
+		out.EmailCode = &a.Codes.Email
+	}
+	if a.Codes.Phone != "" {
+		out.PhoneCode = &a.Codes.Phone
+	}
+	return out
 }
 
 func (h *Handlers) updateOrganization(ctx context.Context, r *pb.UpdateOrganizationRequest) (*pb.UpdateOrganizationResponse, error) {

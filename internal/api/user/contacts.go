@@ -38,7 +38,7 @@ func (h *Handlers) coded(ctx context.Context, r interface{ GetUserId() string },
 
 func (h *Handlers) setEmail(ctx context.Context, r *pb.SetEmailRequest) (*pb.SetEmailResponse, error) {
 	code, d, err := h.coded(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (string, eventstore.Details, error) {
-		return user.Email.Set(tx, h.vault, s, r.GetUserId(), r.GetEmail(), verifyEmail(r))
+		return user.Email.Set(tx, h.vault, s, r.GetUserId(), r.GetEmail(), api.VerifyEmailV2(r))
 	})
 	return &pb.SetEmailResponse{Details: api.ChangedV2(d), VerificationCode: code}, err
 }
@@ -89,7 +89,7 @@ func (h *Handlers) verifyEmail(ctx context.Context, r *pb.VerifyEmailRequest) (*
 
 func (h *Handlers) setPhone(ctx context.Context, r *pb.SetPhoneRequest) (*pb.SetPhoneResponse, error) {
 	code, d, err := h.coded(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (string, eventstore.Details, error) {
-		return user.Phone.Set(tx, h.vault, s, r.GetUserId(), r.GetPhone(), verifyPhone(r))
+		return user.Phone.Set(tx, h.vault, s, r.GetUserId(), r.GetPhone(), api.VerifyPhoneV2(r))
 	})
 	return &pb.SetPhoneResponse{Details: api.ChangedV2(d), VerificationCode: code}, err
 }

@@ -23,59 +23,7 @@ func (h *Handlers) humans() []api.RPC {
 	}
 }
 
-var (
-	errFactors  = fault.Unimplemented("Accounts of identity providers and authenticator apps cannot be given with a user yet. Leave them out.")
-	errPassword = fault.Unimplemented("The password cannot be changed together with a user yet. Leave it out.")
-)
-
-// newHuman is what the requests that make a human share.
-type newHuman interface {
-	GetProfile() *pb.SetHumanProfile
-	GetEmail() *pb.SetHumanEmail
-	GetPhone() *pb.SetHumanPhone
-	GetPassword() *pb.Password
-	GetHashedPassword() *pb.HashedPassword
-	GetIdpLinks() []*pb.IDPLink
-	GetTotpSecret() string
-}
-
-// human makes what is to be made of a request. It hashes the password.
-func (h *Handlers) human(ctx context.Context, s eventstore.Scope, r newHuman, id, userName string) (n flow.NewHuman, err error) {
-	if len(r.GetIdpLinks()) > 0 || r.GetTotpSecret() != "" {
-		return n, errFactors
-	}
-	n = flow.NewHuman{ID: id, VerifyEmail: verifyEmail(r.GetEmail()), VerifyPhone: verifyPhone(r.GetPhone())}
-	setProfile(&n.Human, r.GetProfile())
-	n.UserName = cmp.Or(userName, r.GetEmail().GetEmail())
-	n.Email, n.Phone = r.GetEmail().GetEmail(), r.GetPhone().GetPhone()
-	n.Password, err = flow.FirstPassword(ctx, h.store, s, r.GetPassword().GetPassword(), r.GetHashedPassword().GetHash(),
-		r.GetPassword().GetChangeRequired() || r.GetHashedPassword().GetChangeRequired())
-	return n, err
-}
-
-// setProfile writes all of a profile into a human.
-func setProfile(h *user.Human, p *pb.SetHumanProfile) {
-	h.FirstName, h.LastName, h.NickName, h.DisplayName = p.GetGivenName(), p.GetFamilyName(), p.GetNickName(), p.GetDisplayName()
-	h.PreferredLanguage, h.Gender = p.GetPreferredLanguage(), int32(p.GetGender())
-}
-
-// The ways in which a request wants an address or a number verified.
-func verifyEmail(r interface {
-	GetSendCode() *pb.SendEmailVerificationCode
-	GetReturnCode() *pb.ReturnEmailVerificationCode
-	GetIsVerified() bool
-},
-) user.Verification {
-	return user.Verification{Vouched: r.GetIsVerified(), Return: r.GetReturnCode() != nil, URLTemplate: r.GetSendCode().GetUrlTemplate()}
-}
-
-func verifyPhone(r interface {
-	GetReturnCode() *pb.ReturnPhoneVerificationCode
-	GetIsVerified() bool
-},
-) user.Verification {
-	return user.Verification{Vouched: r.GetIsVerified(), Return: r.GetReturnCode() != nil}
-}
+var errPassword = fault.Unimplemented("The password cannot be changed together with a user yet. Leave it out.")
 
 // given is a text of a reply that may be absent.
 func given(text string) *string {
@@ -87,7 +35,7 @@ func given(text string) *string {
 
 func (h *Handlers) createHuman(ctx context.Context, r *pb.CreateUserRequest) (*pb.CreateUserResponse, error) {
 	s := eventstore.Scope{Instance: authz.From(ctx).Instance, Org: r.GetOrganizationId()}
-	n, err := h.human(ctx, s, r.GetHuman(), r.GetUserId(), r.GetUsername())
+	n, err := api.HumanV2(ctx, h.store, s, r.GetHuman(), r.GetUserId(), r.GetUsername())
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +55,7 @@ func (h *Handlers) addHumanUser(ctx context.Context, r *pb.AddHumanUserRequest) 
 	if err != nil {
 		return nil, err
 	}
-	n, err := h.human(ctx, s, r, r.GetUserId(), r.GetUsername())
+	n, err := api.HumanV2(ctx, h.store, s, r, r.GetUserId(), r.GetUsername())
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +95,7 @@ func (h *Handlers) updateHumanUser(ctx context.Context, r *pb.UpdateHumanUserReq
 	}
 	e := flow.HumanEdit{UserName: r.Username, Email: email(r.GetEmail()), Phone: phone(r.GetPhone())}
 	if p := r.GetProfile(); p != nil {
-		e.Profile = func(h *user.Human) { setProfile(h, p) }
+		e.Profile = func(h *user.Human) { api.SetProfileV2(h, p) }
 	}
 	codes, d, err := h.editHuman(ctx, r, e)
 	return &pb.UpdateHumanUserResponse{Details: api.ChangedV2(d), EmailCode: given(codes.Email), PhoneCode: given(codes.Phone)}, err
@@ -186,14 +134,14 @@ func email(r *pb.SetHumanEmail) *flow.NewContact {
 	if r == nil {
 		return nil
 	}
-	return &flow.NewContact{Value: r.GetEmail(), Verification: verifyEmail(r)}
+	return &flow.NewContact{Value: r.GetEmail(), Verification: api.VerifyEmailV2(r)}
 }
 
 func phone(r *pb.SetHumanPhone) *flow.NewContact {
 	if r == nil {
 		return nil
 	}
-	return &flow.NewContact{Value: r.GetPhone(), Verification: verifyPhone(r)}
+	return &flow.NewContact{Value: r.GetPhone(), Verification: api.VerifyPhoneV2(r)}
 }
 
 func (h *Handlers) humanMFAInitSkipped(ctx context.Context, r *pb.HumanMFAInitSkippedRequest) (*pb.HumanMFAInitSkippedResponse, error) {
