@@ -1,6 +1,7 @@
 package test
 
 import (
+	"fmt"
 	"net/http"
 	"testing"
 
@@ -12,6 +13,24 @@ import (
 // a remote database fast is not to ask it often.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
+	undisturbed(t, roundTrips)
+}
+
+// undisturbed counts again, at most twice, where it was too much: jobs ask the
+// database too, now and then.
+func undisturbed(t *testing.T, count func(*testing.T) (tooMany []string)) {
+	t.Helper()
+	var tooMany []string
+	for range 3 {
+		if tooMany = count(t); len(tooMany) == 0 {
+			return
+		}
+	}
+	t.Errorf("%q", tooMany)
+}
+
+func roundTrips(t *testing.T) (tooMany []string) {
+	t.Helper()
 	s := testkit.Start(t)
 	s.Run(t, addPolicy(`"SECOND_FACTOR_TYPE_OTP","SECOND_FACTOR_TYPE_U2F"`))
 	for _, c := range []struct {
@@ -47,15 +66,21 @@ func TestRoundTrips(t *testing.T) {
 		trips := s.DB.RoundTrips() - before
 		t.Logf("%s: %d round trips (PostgreSQL: %v)", c.do, trips, testdb.Postgres())
 		if trips > c.most {
-			t.Errorf("%s: %d round trips, at most %d are allowed", c.do, trips, c.most)
+			tooMany = append(tooMany, fmt.Sprintf("%s: %d round trips, at most %d are allowed", c.do, trips, c.most))
 		}
 	}
+	return tooMany
 }
 
 // TestSessionRoundTrips is the same for sessions, and for calls with their tokens:
 // what a token is worth is found out together with whose it is.
 func TestSessionRoundTrips(t *testing.T) {
 	t.Parallel()
+	undisturbed(t, sessionRoundTrips)
+}
+
+func sessionRoundTrips(t *testing.T) (tooMany []string) {
+	t.Helper()
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
 	s.Run(t, newSession("s", with("ada"), checkedPassword...))
@@ -77,7 +102,8 @@ func TestSessionRoundTrips(t *testing.T) {
 			t.Fatalf("%s: %d %s", c.do, r.Status, r.Body)
 		}
 		if trips := s.DB.RoundTrips() - before; trips > c.most {
-			t.Errorf("%s: %d round trips, at most %d are allowed", c.do, trips, c.most)
+			tooMany = append(tooMany, fmt.Sprintf("%s: %d round trips, at most %d are allowed", c.do, trips, c.most))
 		}
 	}
+	return tooMany
 }

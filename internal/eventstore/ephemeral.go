@@ -41,11 +41,11 @@ func (s *Store) Expire(ctx context.Context) {
 	ticker := time.NewTicker(expireInterval)
 	defer ticker.Stop()
 	for {
-		s.ExpireNow(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			s.ExpireNow(ctx)
 		}
 	}
 }
