@@ -68,20 +68,26 @@ var (
 )
 
 // One row per role of the caller; a single row with empty columns where there is
-// no valid token or no role.
-const enterSQL = `SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''),
-	COALESCE(t.user_id, s.user_id, ''), COALESCE(t.expires, 0), COALESCE(s.session_id, ''), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
+// no valid token or no role. What a token is, is seen by its form, so that only one
+// table of them is asked.
+const (
+	enterTokenSQL   = enterColumns + "COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''" + enterRest + "access_tokens" + enterJoins
+	enterSessionSQL = enterColumns + "COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')" + enterRest + "sessions" + enterJoins
+
+	enterColumns = "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), "
+	enterRest    = `, COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
 	COALESCE(a.id, ''), COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
 	FROM instance_domains d
 	JOIN instances i ON i.instance_id = d.instance_id
 	LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
-	LEFT JOIN access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?
-	LEFT JOIN sessions s ON s.instance_id = d.instance_id AND s.token_hash = ?
-	LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = COALESCE(t.user_id, s.user_id)
+	LEFT JOIN `
+	enterJoins = ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
+	LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
 	LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?
 	LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
 	WHERE d.domain = ?`
+)
 
 // Enter finds the instance and, unless the call may be anonymous, the caller. It
 // reads both anew for every request: what was revoked a moment ago is refused.
@@ -108,7 +114,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	var limits []byte
 	roles := map[string][]string{}
 	queries := []database.Query{{
-		SQL: enterSQL, Args: []any{hash, hash, c.Org, hostname.Canonical(c.Host)},
+		SQL: enterTokenSQL, Args: []any{hash, c.Org, hostname.Canonical(c.Host)},
 		Row: func(scan database.Scan) error {
 			var kind, object, role string
 			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires, &caller.SessionID,
@@ -123,6 +129,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		},
 	}}
 	if user.LooksLikeSessionToken(token) {
+		queries[0].SQL = enterSessionSQL
 		queries = append(queries, assured.queries("s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?",
 			hostname.Canonical(c.Host), hash)...)
 	}

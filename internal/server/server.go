@@ -12,8 +12,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -49,6 +51,7 @@ type Server struct {
 	Outbound *outbound.Client
 	edge     http.Handler
 	jobs     *job.Runner
+	requests atomic.Int64
 	limits   Limits
 	tls      *tls.Config
 }
@@ -130,7 +133,33 @@ func New(db *database.DB, o Options) (*Server, error) {
 }
 
 // ServeHTTP answers one request.
-func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.edge.ServeHTTP(w, r) }
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	s.edge.ServeHTTP(w, r)
+}
+
+// restAfter is how long nobody must have called before memory is given back.
+const restAfter = 20 * time.Second
+
+// rest gives the memory that calls needed back to the machine, once nobody calls.
+func (s *Server) rest(ctx context.Context) {
+	ticker := time.NewTicker(restAfter)
+	defer ticker.Stop()
+	var before, rested int64
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now := s.requests.Load()
+		if now == before && now != rested {
+			debug.FreeOSMemory()
+			rested = now
+		}
+		before = now
+	}
+}
 
 // Serve answers on the listener, with TLS where it is configured, and does the
 // jobs that calls leave behind, until ctx ends; then it finishes what is running.
@@ -140,6 +169,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var workers sync.WaitGroup
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })
+	workers.Go(func() { s.rest(ctx) })
 	defer func() {
 		stop()
 		workers.Wait()

@@ -228,7 +228,7 @@ func idleMemory(l *lab) (float64, error) {
 	if _, err := rate(1, time.Second, n.read); err != nil {
 		return 0, err
 	}
-	time.Sleep(5 * time.Second)
+	time.Sleep(45 * time.Second) // Until the server has seen that nobody calls.
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.Process.Pid))
 	if err != nil {
 		return 0, fmt.Errorf("%w: %w", errSkip, err)
