@@ -67,27 +67,36 @@ var (
 	errNoSuchOrg = fault.Denied("AUTH-Bs7Ds", "There is no such organization.")
 )
 
-// One row per role of the caller; a single row with empty columns where there is
-// no valid token or no role. What a token is, is seen by its form, so that only one
-// table of them is asked.
-const (
-	enterTokenSQL   = enterColumns + "COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''" + enterRest + "access_tokens" + enterJoins
-	enterSessionSQL = enterColumns + "COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')" + enterRest + "sessions" + enterJoins
+// enterSQL gives one row per role of the caller; a single row with empty columns
+// where there is no valid token or no role. What a token is, is seen by its form,
+// and most calls name no organization: only those tables are asked that are needed.
+func enterSQL(isSession, namesOrg bool) string {
+	token, tokens := "COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens"
+	if isSession {
+		token, tokens = "COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions"
+	}
+	org, orgs := "''", ""
+	if namesOrg {
+		org, orgs = "COALESCE(a.id, '')", " LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?"
+	}
+	return "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), " + token + `,
+		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
+		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
+		FROM instance_domains d
+		JOIN instances i ON i.instance_id = d.instance_id
+		LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
+		LEFT JOIN ` + tokens + ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
+		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
+		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
+		LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
+		WHERE d.domain = ?`
+}
 
-	enterColumns = "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), "
-	enterRest    = `, COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
-	COALESCE(a.id, ''), COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
-	FROM instance_domains d
-	JOIN instances i ON i.instance_id = d.instance_id
-	LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
-	LEFT JOIN `
-	enterJoins = ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
-	LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
-	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
-	LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?
-	LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
-	WHERE d.domain = ?`
-)
+// enterTexts are the texts of enterSQL, by its arguments.
+var enterTexts = map[[2]bool]string{
+	{false, false}: enterSQL(false, false), {false, true}: enterSQL(false, true),
+	{true, false}: enterSQL(true, false), {true, true}: enterSQL(true, true),
+}
 
 // Enter finds the instance and, unless the call may be anonymous, the caller. It
 // reads both anew for every request: what was revoked a moment ago is refused.
@@ -113,8 +122,13 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	var namedOrg string
 	var limits []byte
 	roles := map[string][]string{}
+	isSession, host := user.LooksLikeSessionToken(token), hostname.Canonical(c.Host)
+	args := []any{hash, host}
+	if c.Org != "" {
+		args = []any{hash, c.Org, host}
+	}
 	queries := []database.Query{{
-		SQL: enterTokenSQL, Args: []any{hash, c.Org, hostname.Canonical(c.Host)},
+		SQL: enterTexts[[2]bool{isSession, c.Org != ""}], Args: args,
 		Row: func(scan database.Scan) error {
 			var kind, object, role string
 			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires, &caller.SessionID,
@@ -128,10 +142,9 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 			return err
 		},
 	}}
-	if user.LooksLikeSessionToken(token) {
-		queries[0].SQL = enterSessionSQL
+	if isSession {
 		queries = append(queries, assured.queries("s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?",
-			hostname.Canonical(c.Host), hash)...)
+			host, hash)...)
 	}
 	err := g.store.Read(ctx, queries...)
 	if err == nil {
