@@ -71,21 +71,21 @@ var (
 // where there is no valid token or no role. What a token is, is seen by its form,
 // and most calls name no organization: only those tables are asked that are needed.
 func enterSQL(isSession, namesOrg bool) string {
-	token, tokens := "COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens"
+	bearer, from := "COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens" //nolint:gosec // names of columns
 	if isSession {
-		token, tokens = "COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions"
+		bearer, from = "COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions" //nolint:gosec // names of columns
 	}
 	org, orgs := "''", ""
 	if namesOrg {
 		org, orgs = "COALESCE(a.id, '')", " LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?"
 	}
-	return "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), " + token + `,
+	return "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), " + bearer + `,
 		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
 		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
 		FROM instance_domains d
 		JOIN instances i ON i.instance_id = d.instance_id
 		LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
-		LEFT JOIN ` + tokens + ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
+		LEFT JOIN ` + from + ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
 		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
 		LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
