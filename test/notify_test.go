@@ -261,7 +261,7 @@ func TestMessageEndpoints(t *testing.T) {
 		if way == "sms" {
 			m, to, text = message.Message{Kind: message.VerifyPhone, Channel: message.SMS, Recipient: "+15550100"}, "recipientPhoneNumber", "CODE42 is the code"
 		}
-		m.Code, m.URLTemplate = "CODE42", "https://app.example.com/verify?u={{.UserID}}&c={{.Code}}"
+		m.Code, m.URLTemplate = "CODE42", "https://app.example.com/verify?u={{.UserID}}&c={{.Code}}&n={{.DisplayName}}&l={{.PreferredLanguage}}"
 		p.queue(t, m)
 		p.Settle(t)
 		body := e.bodies[len(e.bodies)-1]
@@ -274,7 +274,7 @@ func TestMessageEndpoints(t *testing.T) {
 			t.Fatal(err)
 		}
 		if told.ContextInfo[to] != m.Recipient || !strings.Contains(told.TemplateData["text"], text) || told.Args["code"] != "CODE42" ||
-			told.TemplateData["url"] != "https://app.example.com/verify?u="+p.OwnerID+"&c=CODE42" {
+			told.TemplateData["url"] != "https://app.example.com/verify?u="+p.OwnerID+"&c=CODE42&n=admin&l=en" {
 			t.Errorf("told: %s", body)
 		}
 		at, signature, _ := strings.Cut(strings.TrimPrefix(e.header.Get("ZITADEL-Signature"), "t="), ",v1=")

@@ -92,10 +92,12 @@ func span(d time.Duration) string {
 func link(f facts, m message.Message) string {
 	given := map[string]string{
 		"UserID": m.UserID, "OrgID": m.Org, "Code": m.Code, "CodeID": m.CodeID, "SessionID": m.SessionID,
-		"LoginName": f.user.LoginName, "PreferredLoginName": f.user.LoginName,
+		"LoginName": f.user.LoginName, "DisplayName": f.user.DisplayName(), "PreferredLanguage": f.language,
 	}
-	if filled, err := message.FillURL(m.URLTemplate, given); err == nil && m.URLTemplate != "" {
-		return filled
+	if m.URLTemplate != "" {
+		if filled, err := message.FillURL(m.URLTemplate, given); err == nil {
+			return filled
+		}
 	}
 	path, ok := pages[m.Kind]
 	if !ok {
