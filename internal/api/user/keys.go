@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -51,16 +52,25 @@ func (h *Handlers) registerPasskey(ctx context.Context, r *pb.RegisterPasskeyReq
 }
 
 func (h *Handlers) verifyPasskeyRegistration(ctx context.Context, r *pb.VerifyPasskeyRegistrationRequest) (*pb.VerifyPasskeyRegistrationResponse, error) {
+	d, err := h.verifyKey(ctx, r, user.Passkey, r.GetPasskeyId(), r.GetPasskeyName())
+	return &pb.VerifyPasskeyRegistrationResponse{Details: api.ChangedV2(d)}, err
+}
+
+// verifyKey ends the registration of a key with what the browser gave.
+func (h *Handlers) verifyKey(ctx context.Context, r interface {
+	GetUserId() string
+	GetPublicKeyCredential() *structpb.Struct
+}, kind user.FactorKind, id, name string,
+) (d eventstore.Details, err error) {
 	ref, err := h.ref(ctx, r)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	answer, err := protojson.Marshal(r.GetPublicKeyCredential())
 	if err != nil {
-		return nil, err
+		return d, err
 	}
-	d, err := user.VerifyKey(ctx, h.store, ref, user.Passkey, r.GetPasskeyId(), r.GetPasskeyName(), answer)
-	return &pb.VerifyPasskeyRegistrationResponse{Details: api.ChangedV2(d)}, err
+	return user.VerifyKey(ctx, h.store, ref, kind, id, name, answer)
 }
 
 func (h *Handlers) createPasskeyRegistrationLink(ctx context.Context, r *pb.CreatePasskeyRegistrationLinkRequest) (*pb.CreatePasskeyRegistrationLinkResponse, error) {
@@ -114,15 +124,7 @@ func (h *Handlers) registerU2F(ctx context.Context, r *pb.RegisterU2FRequest) (*
 }
 
 func (h *Handlers) verifyU2FRegistration(ctx context.Context, r *pb.VerifyU2FRegistrationRequest) (*pb.VerifyU2FRegistrationResponse, error) {
-	ref, err := h.ref(ctx, r)
-	if err != nil {
-		return nil, err
-	}
-	answer, err := protojson.Marshal(r.GetPublicKeyCredential())
-	if err != nil {
-		return nil, err
-	}
-	d, err := user.VerifyKey(ctx, h.store, ref, user.U2F, r.GetU2FId(), r.GetTokenName(), answer)
+	d, err := h.verifyKey(ctx, r, user.U2F, r.GetU2FId(), r.GetTokenName())
 	return &pb.VerifyU2FRegistrationResponse{Details: api.ChangedV2(d)}, err
 }
 
