@@ -8,6 +8,7 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/system/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/instance"
@@ -16,13 +17,14 @@ import (
 // Handlers answers the service from a store.
 type Handlers struct {
 	store *eventstore.Store
+	vault *crypto.Vault
 	host  string
 }
 
 // Service lists what is built of the service. Below host new instances get their
 // domains.
-func Service(store *eventstore.Store, host string) api.Service {
-	h := &Handlers{store: store, host: host}
+func Service(store *eventstore.Store, v *crypto.Vault, host string) api.Service {
+	h := &Handlers{store: store, vault: v, host: host}
 	return api.Service{Name: "zitadel.system.v1.SystemService", RPCs: slices.Concat(h.instances(), h.domains(), h.limits(), h.debug())}
 }
 
