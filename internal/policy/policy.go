@@ -332,7 +332,7 @@ func (k *Kind[D]) Ask(s Scope, out *State[D]) database.Query {
 	*out = State[D]{IsDefault: true, Details: k.details(&row[D]{}, s.Default())}
 	return database.Query{
 		SQL: `SELECT org_id, document, created, changed, sequence FROM policies
-			WHERE instance_id = ? AND org_id IN (?, '') AND kind = ? ORDER BY org_id DESC LIMIT 1`,
+			WHERE instance_id = ? AND org_id IN (?, '') AND kind = ?`,
 		Args: []any{s.Instance, s.Org, k.name},
 		Row: func(scan database.Scan) error {
 			var r row[D]
@@ -340,6 +340,9 @@ func (k *Kind[D]) Ask(s Scope, out *State[D]) database.Query {
 			var doc []byte
 			if err := scan(&org, &doc, &r.created, &r.changed, &r.sequence); err != nil {
 				return err
+			}
+			if org == "" && !out.IsDefault { // The organization's own came first.
+				return nil
 			}
 			if err := json.Unmarshal(doc, &r.doc); err != nil {
 				return fmt.Errorf("%s of %+v: %w", k.name, s, err)
