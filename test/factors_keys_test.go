@@ -31,8 +31,19 @@ type device struct {
 func newDevice() *device {
 	return &device{
 		Authenticator: virtualwebauthn.NewAuthenticatorWithOptions(virtualwebauthn.AuthenticatorOptions{BackupEligible: true}),
-		key:           virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+		key:           newKey(),
 		page:          virtualwebauthn.RelyingParty{ID: "localhost", Name: "localhost", Origin: "http://localhost:8080"},
+	}
+}
+
+// newKey makes a key. The library writes coordinates without their leading zeros,
+// which RFC 9053, section 7.1.1, forbids: such keys are passed over.
+func newKey() virtualwebauthn.Credential {
+	const whole = 77 // bytes of a P-256 key in COSE
+	for {
+		if c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2); len(c.Key.AttestationData()) == whole {
+			return c
+		}
 	}
 }
 

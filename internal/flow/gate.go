@@ -5,6 +5,7 @@
 package flow
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -42,7 +43,7 @@ func NewGate(store *eventstore.Store, roles *authz.Roles, externalURL string, us
 
 // Instance is the instance that a request is for.
 type Instance struct {
-	ID, DefaultOrg, DefaultLanguage string
+	ID string
 	// logSince is the time before which no events are shown; zero: all are.
 	logSince time.Time
 	blocked  bool
@@ -79,12 +80,10 @@ func enterSQL(isSession, namesOrg bool) string {
 	if namesOrg {
 		org, orgs = "COALESCE(a.id, '')", " LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?"
 	}
-	return "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), " + bearer + `,
+	return "SELECT d.instance_id, d.limits, " + bearer + `,
 		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
 		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
 		FROM instance_domains d
-		JOIN instances i ON i.instance_id = d.instance_id
-		LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
 		LEFT JOIN ` + from + ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
 		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
@@ -98,96 +97,134 @@ var enterTexts = map[[2]bool]string{
 	{true, false}: enterSQL(true, false), {true, true}: enterSQL(true, true),
 }
 
-// Enter finds the instance and, unless the call may be anonymous, the caller. It
-// reads both anew for every request: what was revoked a moment ago is refused.
-func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Caller, error) {
-	var in Instance
-	token, tokenErr := bearer(c)
-	hash := ""
-	if tokenErr == nil && token != "" {
+// Of an instance at a host.
+const (
+	defaultOrgSQL   = "SELECT i.default_org FROM instance_domains d JOIN instances i ON i.instance_id = d.instance_id WHERE d.domain = ?"
+	sessionAtDomain = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?"
+)
+
+// entry is what the database knows about a request.
+type entry struct {
+	instance            Instance
+	user, session       string // whom the token stands for; empty: nobody
+	home                string // the caller's organization, or a system user's default
+	named               string // the organization that the request names, where it is there
+	userState, orgState int
+	expires             int64 // of the token; 0: never
+	limits              []byte
+	memberships         map[string][]string // roles by object; "" is the instance
+	assured             Assured             // of a session's token
+}
+
+// read asks for everything in one round trip.
+func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials, token string, operator bool) error {
+	hash, host, isSession := "", hostname.Canonical(c.Host), user.LooksLikeSessionToken(token)
+	if token != "" {
 		hash = user.HashToken(token)
 	}
-	var operator *SystemUser
-	if looksLikeJWT(token) && tokenErr == nil {
-		u, err := g.systemUser(token)
-		operator, tokenErr = &u, err
-	}
-	if operator != nil && tokenErr == nil && c.System {
-		return in, operator.caller(in, "", g.roles), nil
-	}
-	caller := &authz.Caller{Roles: g.roles}
-	var assured Assured
-	var expires int64
-	var userState, orgState int
-	var namedOrg string
-	var limits []byte
-	roles := map[string][]string{}
-	isSession, host := user.LooksLikeSessionToken(token), hostname.Canonical(c.Host)
 	args := []any{hash, host}
 	if c.Org != "" {
 		args = []any{hash, c.Org, host}
 	}
-	queries := []database.Query{{
-		SQL: enterTexts[[2]bool{isSession, c.Org != ""}], Args: args,
-		Row: func(scan database.Scan) error {
-			var kind, object, role string
-			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires, &caller.SessionID,
-				&caller.HomeOrg, &userState, &orgState, &namedOrg, &kind, &object, &role)
-			if kind == "instance" {
-				object = ""
-			}
-			if role != "" {
-				roles[object] = append(roles[object], role)
-			}
-			return err
-		},
-	}}
-	if isSession {
-		queries = append(queries, assured.queries("s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?",
-			host, hash)...)
+	queries := []database.Query{{SQL: enterTexts[[2]bool{isSession, c.Org != ""}], Args: args, Row: e.row}}
+	switch {
+	case operator:
+		queries = append(queries, database.One(new(bool), defaultOrgSQL, []any{host}, &e.home))
+	case isSession:
+		queries = append(queries, e.assured.queries(sessionAtDomain, host, hash)...)
 	}
-	err := g.store.Read(ctx, queries...)
+	err := store.Read(ctx, queries...)
 	if err == nil {
-		err = in.limit(limits, g.store.Now())
+		err = e.instance.limit(e.limits, store.Now())
+	}
+	return err
+}
+
+// row takes one of the caller's roles, and with it all that each row says.
+func (e *entry) row(scan database.Scan) error {
+	var kind, object, role string
+	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role)
+	if kind == "instance" {
+		object = ""
+	}
+	if role != "" {
+		if e.memberships == nil {
+			e.memberships = map[string][]string{}
+		}
+		e.memberships[object] = append(e.memberships[object], role)
+	}
+	return err
+}
+
+// judge reports whether the token counts now.
+func (e *entry) judge(now time.Time) error {
+	if e.user == "" || e.userState != user.Active || e.orgState != org.Active || e.expires != 0 && !now.Before(time.UnixMicro(e.expires)) {
+		return errToken
+	}
+	if e.session == "" {
+		return nil
+	}
+	if e.assured.judge(now); !e.assured.Enough {
+		return errAssurance
+	}
+	return nil
+}
+
+// caller is who the token stands for, in the organization that the request names
+// or else in their own.
+func (e *entry) caller(org string, roles *authz.Roles) *authz.Caller {
+	c := &authz.Caller{
+		Instance: e.instance.ID, LogSince: e.instance.logSince, UserID: e.user, SessionID: e.session,
+		HomeOrg: e.home, Org: cmp.Or(org, e.home), Roles: roles,
+	}
+	for object, names := range e.memberships {
+		c.Memberships = append(c.Memberships, authz.Membership{Org: object, Roles: names})
+	}
+	return c
+}
+
+// Enter finds the instance and, unless the call may be anonymous, the caller. It
+// reads both anew for every request: what was revoked a moment ago is refused.
+func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Caller, error) {
+	token, refused := bearer(c)
+	var operator *SystemUser
+	if refused == nil && looksLikeJWT(token) {
+		if u, err := g.systemUser(token); err == nil {
+			operator = &u
+		} else {
+			refused = err
+		}
+	}
+	if operator != nil && c.System {
+		return Instance{}, operator.caller(Instance{}, "", "", g.roles), nil
+	}
+	var e entry
+	if err := e.read(ctx, g.store, c, token, operator != nil); err != nil {
+		return e.instance, nil, err
 	}
 	switch {
-	case err != nil:
-		return in, nil, err
-	case in.blocked && (operator == nil || tokenErr != nil):
-		return in, nil, errBlocked
-	case in.ID == "" && (!c.System || !c.Anonymous):
-		return in, nil, errHost
+	case e.instance.blocked && operator == nil:
+		return e.instance, nil, errBlocked
+	case e.instance.ID == "" && (!c.System || !c.Anonymous):
+		return e.instance, nil, errHost
 	case c.Anonymous:
-		return in, nil, nil
-	case tokenErr != nil:
-		return in, nil, tokenErr
+		return e.instance, nil, nil
+	case refused == nil && operator == nil:
+		refused = e.judge(g.store.Now())
+	}
+	switch {
+	case refused != nil:
+		return e.instance, nil, refused
+	case c.Org != "" && e.named == "":
+		return e.instance, nil, errNoSuchOrg
 	case operator != nil:
-		if c.Org != "" && namedOrg == "" {
-			return in, nil, errNoSuchOrg
-		}
-		return in, operator.caller(in, c.Org, g.roles), nil
-	case caller.UserID == "" || userState != user.Active || orgState != org.Active,
-		expires != 0 && !g.store.Now().Before(time.UnixMicro(expires)):
-		return in, nil, errToken
-	case c.Org != "" && namedOrg == "":
-		return in, nil, errNoSuchOrg
-	}
-	if caller.SessionID != "" {
-		if assured.judge(g.store.Now()); !assured.Enough {
-			return in, nil, errAssurance
-		}
-		if err := assured.noteWeakened(ctx, g.store); err != nil {
-			return in, nil, err
+		return e.instance, operator.caller(e.instance, e.home, c.Org, g.roles), nil
+	case e.session != "":
+		if err := e.assured.noteWeakened(ctx, g.store); err != nil {
+			return e.instance, nil, err
 		}
 	}
-	caller.Instance, caller.LogSince = in.ID, in.logSince
-	if caller.Org = c.Org; c.Org == "" {
-		caller.Org = caller.HomeOrg
-	}
-	for object, names := range roles {
-		caller.Memberships = append(caller.Memberships, authz.Membership{Org: object, Roles: names})
-	}
-	return in, caller, nil
+	return e.instance, e.caller(c.Org, g.roles), nil
 }
 
 // limit fills in what the document of the instance's limits says; it may be empty.

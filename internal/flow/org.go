@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/group"
 	"github.com/gatehouse/gatehouse/internal/instance"
 	"github.com/gatehouse/gatehouse/internal/job"
 	"github.com/gatehouse/gatehouse/internal/member"
@@ -119,6 +120,9 @@ func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, erro
 		}
 		if isDefault {
 			return d, fault.Precondition("ORG-default", "This is the default organization. Make another one the default first.")
+		}
+		if err := group.RemoveOf(tx, instance, id); err != nil {
+			return d, err
 		}
 		more, err := removeUsers(tx, instance, id)
 		if err == nil && more {

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"cmp"
 	"crypto"
 	"slices"
 	"strings"
@@ -100,16 +101,13 @@ func (g *Gate) isAudience(aud string) bool {
 }
 
 // caller is the system user in an instance or, where that has no id, in the
-// installation.
-func (u SystemUser) caller(in Instance, org string, roles *authz.Roles) *authz.Caller {
-	c := &authz.Caller{
-		Instance: in.ID, UserID: u.Name, HomeOrg: in.DefaultOrg, Org: org, Roles: roles, SystemUser: true,
+// installation: at home in the instance's default organization, unless the request
+// names another one.
+func (u SystemUser) caller(in Instance, home, org string, roles *authz.Roles) *authz.Caller {
+	return &authz.Caller{
+		Instance: in.ID, UserID: u.Name, HomeOrg: home, Org: cmp.Or(org, home), Roles: roles, SystemUser: true,
 		Memberships: u.memberships(in.ID), Elsewhere: u.memberships, LogSince: in.logSince,
 	}
-	if c.Org == "" {
-		c.Org = c.HomeOrg
-	}
-	return c
 }
 
 // memberships are those that hold in the instance or, where it is empty, in the

@@ -8,6 +8,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 // maxDomains is the most domains, and the most trusted domains, of an instance.
@@ -38,6 +39,7 @@ var (
 		}
 		f.ExecUnique(errDomainTaken, `INSERT INTO instance_domains (domain, instance_id, is_primary, generated, created, changed, sequence)
 			VALUES (?, ?, 0, ?, ?, ?, ?)`, e.Domain, f.Instance, generated, f.Micros(), f.Micros(), f.Sequence)
+		policy.CopyLimits(f)
 		return nil
 	})
 	PrimaryDomainSet = eventstore.Declare("instance.domain.primary.set", func(f *eventstore.Fold, e domainNamed) error {

@@ -16,7 +16,7 @@ import (
 
 func init() {
 	eventstore.DeclareTable("instances", "instance_id", "name, name_lower, state, default_org, default_language, created, changed, sequence")
-	eventstore.DeclareTable("instance_domains", "domain", "instance_id, is_primary, generated, created, changed, sequence")
+	eventstore.DeclareTable("instance_domains", "domain", "instance_id, is_primary, generated, limits, created, changed, sequence")
 	eventstore.DeclareTable("trusted_domains", "instance_id, domain", "created, sequence")
 }
 

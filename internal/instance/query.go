@@ -52,10 +52,10 @@ func Count(ctx context.Context, r database.Reader) (n uint64, err error) {
 	return n, err
 }
 
-// ByID gives an instance.
-func ByID(ctx context.Context, r database.Reader, id string) (i Instance, err error) {
+// ByID gives an instance; what else there is to ask goes with it.
+func ByID(ctx context.Context, r database.Reader, id string, also ...database.Query) (i Instance, err error) {
 	found := false
-	err = r.Read(ctx, byID(id, &found, &i))
+	err = r.Read(ctx, append(also, byID(id, &found, &i))...)
 	if err == nil && !found {
 		err = ErrMissing
 	}

@@ -16,8 +16,7 @@ type LimitsDoc struct {
 	Block *bool `json:"block,omitempty"`
 }
 
-// Limits are an instance's limits. The gate reads their row, of the kind "limits",
-// with every request.
+// Limits are an instance's limits.
 var Limits = declareLimits()
 
 var limitsReset = eventstore.Declare("limits.reset", func(f *eventstore.Fold, _ eventstore.None) error {
@@ -26,8 +25,15 @@ var limitsReset = eventstore.Declare("limits.reset", func(f *eventstore.Fold, _ 
 
 func declareLimits() *Setting[LimitsDoc] {
 	s := DeclareSetting("limits.set", "limits", "limits", fault.Say("set of limits"), "system.limits.", (*LimitsDoc).validate)
-	s.kind.elsewhere = "system.limits."
+	s.kind.elsewhere, s.kind.also = "system.limits.", CopyLimits
 	return s
+}
+
+// CopyLimits writes the limits of an instance beside each of its domains, where
+// every request looks anyway.
+func CopyLimits(f *eventstore.Fold) {
+	f.Exec(`UPDATE instance_domains SET limits = COALESCE((SELECT p.document FROM policies p
+		WHERE p.instance_id = ? AND p.org_id = '' AND p.kind = 'limits'), '') WHERE instance_id = ?`, f.Instance, f.Instance)
 }
 
 func (l *LimitsDoc) validate() error {

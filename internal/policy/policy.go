@@ -63,6 +63,7 @@ type Kind[D any] struct {
 	stream    func(Scope) eventstore.Aggregate                    // the aggregate of its events
 	keep      string                                              // a key that every changed event holds
 	shadow    *Kind[D]                                            // a second row that goes when the policy is reset
+	also      func(*eventstore.Fold)                              // writes what follows from the policy's row
 }
 
 type events[D any] struct {
@@ -320,12 +321,18 @@ func (k *Kind[D]) Reset(tx *eventstore.Tx, s Scope) (Details, error) {
 }
 
 // Resolve gives the policy that holds in the scope: its own, else the instance's.
-func (k *Kind[D]) Resolve(ctx context.Context, store database.Reader, s Scope) (State[D], error) {
-	var out State[D]
-	var found bool
-	err := store.Read(ctx, database.Query{
+func (k *Kind[D]) Resolve(ctx context.Context, store database.Reader, s Scope) (out State[D], err error) {
+	err = store.Read(ctx, k.Ask(s, &out))
+	return out, err
+}
+
+// Ask is the query of Resolve, for who has more to ask. Kinds that a newer version
+// brings have no document in older instances: their zero value holds.
+func (k *Kind[D]) Ask(s Scope, out *State[D]) database.Query {
+	*out = State[D]{IsDefault: true, Details: k.details(&row[D]{}, s.Default())}
+	return database.Query{
 		SQL: `SELECT org_id, document, created, changed, sequence FROM policies
-			WHERE instance_id = ? AND org_id IN (?, '') AND kind = ? ORDER BY org_id DESC LIMIT 1`,
+			WHERE instance_id = ? AND org_id IN (?, '') AND kind = ?`,
 		Args: []any{s.Instance, s.Org, k.name},
 		Row: func(scan database.Scan) error {
 			var r row[D]
@@ -334,19 +341,16 @@ func (k *Kind[D]) Resolve(ctx context.Context, store database.Reader, s Scope) (
 			if err := scan(&org, &doc, &r.created, &r.changed, &r.sequence); err != nil {
 				return err
 			}
-			found = true
+			if org == "" && !out.IsDefault { // The organization's own came first.
+				return nil
+			}
 			if err := json.Unmarshal(doc, &r.doc); err != nil {
 				return fmt.Errorf("%s of %+v: %w", k.name, s, err)
 			}
-			out = State[D]{Doc: r.doc, IsDefault: org == "", Details: k.details(&r, Scope{Instance: s.Instance, Org: org})}
+			*out = State[D]{Doc: r.doc, IsDefault: org == "", Details: k.details(&r, Scope{Instance: s.Instance, Org: org})}
 			return nil
 		},
-	})
-	if err == nil && !found {
-		// Kinds that a newer version brings have no document in older instances.
-		out = State[D]{IsDefault: true, Details: k.details(&row[D]{}, s.Default())}
 	}
-	return out, err
 }
 
 func (k *Kind[D]) check(doc *D) error {
@@ -437,10 +441,17 @@ func (k *Kind[D]) foldRemoved(f *eventstore.Fold, _ eventstore.None) error {
 	}
 	*r = row[D]{}
 	f.Exec("DELETE FROM policies WHERE instance_id = ? AND org_id = ? AND kind = ?", s.Instance, s.Org, k.name)
+	k.follow(f)
 	if k.shadow != nil {
 		return k.shadow.foldRemoved(f, eventstore.None{})
 	}
 	return nil
+}
+
+func (k *Kind[D]) follow(f *eventstore.Fold) {
+	if k.also != nil {
+		k.also(f)
+	}
 }
 
 // alter changes the stored document; an event on a policy that is not there has
@@ -478,6 +489,7 @@ func (k *Kind[D]) write(f *eventstore.Fold, s Scope, r *row[D]) error {
 		ON CONFLICT (instance_id, org_id, kind) DO UPDATE SET document = excluded.document,
 		created = excluded.created, changed = excluded.changed, sequence = excluded.sequence`,
 		s.Instance, s.Org, k.name, string(doc), r.created, r.changed, r.sequence)
+	k.follow(f)
 	return nil
 }
 

@@ -84,6 +84,11 @@ func (s *Setting[D]) Resolve(ctx context.Context, store database.Reader, instanc
 	return s.ResolveIn(ctx, store, Scope{Instance: instance})
 }
 
+// Ask is the query of Resolve, for who has more to ask.
+func (s *Setting[D]) Ask(instance string, out *State[D]) database.Query {
+	return s.kind.Ask(Scope{Instance: instance}, out)
+}
+
 // ResolveIn gives the setting that holds in a scope: its own, else the instance's.
 // Where nobody has set it, the details hold no sequence.
 func (s *Setting[D]) ResolveIn(ctx context.Context, store database.Reader, at Scope) (State[D], error) {

@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/admin"
 	"github.com/gatehouse/gatehouse/internal/api/auth"
 	"github.com/gatehouse/gatehouse/internal/api/feature"
+	"github.com/gatehouse/gatehouse/internal/api/group"
 	"github.com/gatehouse/gatehouse/internal/api/instance"
 	"github.com/gatehouse/gatehouse/internal/api/management"
 	"github.com/gatehouse/gatehouse/internal/api/org"
@@ -105,7 +106,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
-		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), instance.Service(store),
+		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
 		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),

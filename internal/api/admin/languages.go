@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/instance"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -29,7 +30,8 @@ func (h *Handlers) allowedLanguages(ctx context.Context, _ *pb.GetAllowedLanguag
 }
 
 func (h *Handlers) defaultLanguage(ctx context.Context, _ *pb.GetDefaultLanguageRequest) (*pb.GetDefaultLanguageResponse, error) {
-	return &pb.GetDefaultLanguageResponse{Language: api.CallOf(ctx).Instance.DefaultLanguage}, nil
+	in, err := instance.ByID(ctx, h.store, scope(ctx).Instance)
+	return &pb.GetDefaultLanguageResponse{Language: in.DefaultLanguage}, err
 }
 
 func (h *Handlers) setDefaultLanguage(ctx context.Context, r *pb.SetDefaultLanguageRequest) (*pb.SetDefaultLanguageResponse, error) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/instance"
 )
 
 // Handlers answers the service from a store.
@@ -48,11 +49,10 @@ func (h *Handlers) write(ctx context.Context, verb func(*eventstore.Tx, eventsto
 	return d, err
 }
 
-// getIAM answers from what the authentication has read. No project holds
-// applications of Gatehouse itself.
-func getIAM(ctx context.Context, _ *pb.GetIAMRequest) (*pb.GetIAMResponse, error) {
-	id := api.CallOf(ctx).Instance.DefaultOrg
-	return &pb.GetIAMResponse{GlobalOrgId: id, DefaultOrgId: id}, nil
+// getIAM names no project: none holds applications of Gatehouse itself.
+func (h *Handlers) getIAM(ctx context.Context, _ *pb.GetIAMRequest) (*pb.GetIAMResponse, error) {
+	in, err := instance.ByID(ctx, h.store, scope(ctx).Instance)
+	return &pb.GetIAMResponse{GlobalOrgId: in.DefaultOrg, DefaultOrgId: in.DefaultOrg}, err
 }
 
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {

@@ -14,7 +14,7 @@ import (
 func (h *Handlers) orgs() []api.RPC {
 	return []api.RPC{
 		api.Unary("Healthz", healthz),
-		api.Unary("GetIAM", getIAM),
+		api.Unary("GetIAM", h.getIAM),
 		api.Unary("AddOrg", h.addOrg),
 		api.Unary("GetMyOrg", h.getMyOrg),
 		api.Unary("GetOrgByDomainGlobal", h.getOrgByDomain),

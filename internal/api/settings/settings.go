@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/instance"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -86,10 +87,11 @@ func owner(isDefault bool) pb.ResourceOwnerType {
 }
 
 func (h *Handlers) general(ctx context.Context, _ *pb.GetGeneralSettingsRequest) (*pb.GetGeneralSettingsResponse, error) {
-	instance := api.CallOf(ctx).Instance
-	s, err := policy.Restrictions.Resolve(ctx, h.store, instance.ID)
+	var s policy.State[policy.RestrictionsDoc]
+	id := authz.From(ctx).Instance
+	in, err := instance.ByID(ctx, h.store, id, policy.Restrictions.Ask(id, &s))
 	return &pb.GetGeneralSettingsResponse{
-		DefaultOrgId: instance.DefaultOrg, DefaultOrganizationId: instance.DefaultOrg, DefaultLanguage: instance.DefaultLanguage,
+		DefaultOrgId: in.DefaultOrg, DefaultOrganizationId: in.DefaultOrg, DefaultLanguage: in.DefaultLanguage,
 		SupportedLanguages: api.SupportedLanguages(), AllowedLanguages: api.AllowedLanguages(s.Doc),
 	}, err
 }

@@ -25,14 +25,20 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a list of groups is sorted by.
 type FieldName int32
 
 const (
-	FieldName_FIELD_NAME_UNSPECIFIED   FieldName = 0
-	FieldName_FIELD_NAME_ID            FieldName = 1
-	FieldName_FIELD_NAME_NAME          FieldName = 2
+	// By the date of creation.
+	FieldName_FIELD_NAME_UNSPECIFIED FieldName = 0
+	// By id.
+	FieldName_FIELD_NAME_ID FieldName = 1
+	// By name, in any case.
+	FieldName_FIELD_NAME_NAME FieldName = 2
+	// By the date of creation.
 	FieldName_FIELD_NAME_CREATION_DATE FieldName = 3
-	FieldName_FIELD_NAME_CHANGE_DATE   FieldName = 4
+	// By the date of the last change.
+	FieldName_FIELD_NAME_CHANGE_DATE FieldName = 4
 )
 
 // Enum value maps for FieldName.
@@ -80,12 +86,17 @@ func (FieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_group_v2_group_proto_rawDescGZIP(), []int{0}
 }
 
+// What a list of users of groups is sorted by.
 type GroupUserFieldName int32
 
 const (
-	GroupUserFieldName_GROUP_USER_FIELD_NAME_UNSPECIFIED   GroupUserFieldName = 0
-	GroupUserFieldName_GROUP_USER_FIELD_NAME_USER_ID       GroupUserFieldName = 1
-	GroupUserFieldName_GROUP_USER_FIELD_NAME_GROUP_ID      GroupUserFieldName = 2
+	// By the date on which the user came into the group.
+	GroupUserFieldName_GROUP_USER_FIELD_NAME_UNSPECIFIED GroupUserFieldName = 0
+	// By the id of the user.
+	GroupUserFieldName_GROUP_USER_FIELD_NAME_USER_ID GroupUserFieldName = 1
+	// By the id of the group.
+	GroupUserFieldName_GROUP_USER_FIELD_NAME_GROUP_ID GroupUserFieldName = 2
+	// By the date on which the user came into the group.
 	GroupUserFieldName_GROUP_USER_FIELD_NAME_CREATION_DATE GroupUserFieldName = 3
 )
 
@@ -132,16 +143,23 @@ func (GroupUserFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_group_v2_group_proto_rawDescGZIP(), []int{1}
 }
 
+// A group of an organization's users.
 type Group struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Description    string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	ChangeDate     *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the group.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The name, which no other group of the organization has, in any case.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What the group is for.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// The id of the organization whose group it is.
+	OrganizationId string `protobuf:"bytes,4,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// When the group or its users changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// When the group was made.
+	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Group) Reset() {
@@ -216,14 +234,19 @@ func (x *Group) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// A user who is in a group.
 type GroupUser struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	GroupId        string                 `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	User           *v2beta.User           `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the group.
+	GroupId string `protobuf:"bytes,1,opt,name=group_id,json=groupId,proto3" json:"group_id,omitempty"`
+	// The id of the organization of group and user.
+	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The user.
+	User *v2beta.User `protobuf:"bytes,3,opt,name=user,proto3" json:"user,omitempty"`
+	// When the user came into the group.
+	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GroupUser) Reset() {
@@ -284,8 +307,11 @@ func (x *GroupUser) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// One condition on groups.
 type GroupsSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// The condition.
+	//
 	// Types that are valid to be assigned to Filter:
 	//
 	//	*GroupsSearchFilter_GroupIds
@@ -365,14 +391,17 @@ type isGroupsSearchFilter_Filter interface {
 }
 
 type GroupsSearchFilter_GroupIds struct {
+	// Groups with one of these ids.
 	GroupIds *v2.InIDsFilter `protobuf:"bytes,1,opt,name=group_ids,json=groupIds,proto3,oneof"`
 }
 
 type GroupsSearchFilter_NameFilter struct {
+	// Groups with such a name.
 	NameFilter *GroupNameFilter `protobuf:"bytes,2,opt,name=name_filter,json=nameFilter,proto3,oneof"`
 }
 
 type GroupsSearchFilter_OrganizationId struct {
+	// Groups of an organization.
 	OrganizationId *v2.IDFilter `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3,oneof"`
 }
 
@@ -382,10 +411,13 @@ func (*GroupsSearchFilter_NameFilter) isGroupsSearchFilter_Filter() {}
 
 func (*GroupsSearchFilter_OrganizationId) isGroupsSearchFilter_Filter() {}
 
+// A condition on the name of a group.
 type GroupNameFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How the name and the text compare.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -434,8 +466,11 @@ func (x *GroupNameFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// One condition on who is in which group.
 type GroupUsersSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// The condition.
+	//
 	// Types that are valid to be assigned to Filter:
 	//
 	//	*GroupUsersSearchFilter_UserIds
@@ -505,10 +540,12 @@ type isGroupUsersSearchFilter_Filter interface {
 }
 
 type GroupUsersSearchFilter_UserIds struct {
+	// These users.
 	UserIds *v2.InIDsFilter `protobuf:"bytes,1,opt,name=user_ids,json=userIds,proto3,oneof"`
 }
 
 type GroupUsersSearchFilter_GroupIds struct {
+	// Users of these groups.
 	GroupIds *v2.InIDsFilter `protobuf:"bytes,2,opt,name=group_ids,json=groupIds,proto3,oneof"`
 }
 

@@ -25,14 +25,19 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The group to make.
 type CreateGroupRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	Description    string                 `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
-	Id             *string                `protobuf:"bytes,4,opt,name=id,proto3,oneof" json:"id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The name.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// What the group is for.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// The id that the group shall have; without one, it gets one.
+	Id            *string `protobuf:"bytes,4,opt,name=id,proto3,oneof" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateGroupRequest) Reset() {
@@ -93,9 +98,12 @@ func (x *CreateGroupRequest) GetId() string {
 	return ""
 }
 
+// The group that was made.
 type CreateGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was made.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -145,11 +153,15 @@ func (x *CreateGroupResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// What groups to list.
 type ListGroupsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Filters       []*GroupsSearchFilter  `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
-	Pagination    *v2.PaginationRequest  `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	SortingColumn *FieldName             `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.group.v2.FieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Conditions that all have to hold, 50 at most.
+	Filters []*GroupsSearchFilter `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
+	// The page. Without a limit, it has 100 groups; 1000 is the most.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// What the groups are sorted by.
+	SortingColumn *FieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.group.v2.FieldName,oneof" json:"sorting_column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,9 +217,12 @@ func (x *ListGroupsRequest) GetSortingColumn() FieldName {
 	return FieldName_FIELD_NAME_UNSPECIFIED
 }
 
+// A page of groups.
 type ListGroupsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Groups        []*Group               `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The groups.
+	Groups []*Group `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
+	// How many groups there are on all pages, and the limit that was applied.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -257,9 +272,11 @@ func (x *ListGroupsResponse) GetPagination() *v2.PaginationResponse {
 	return nil
 }
 
+// Which group to return.
 type GetGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -301,9 +318,11 @@ func (x *GetGroupRequest) GetId() string {
 	return ""
 }
 
+// A group.
 type GetGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Group         *Group                 `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The group.
+	Group         *Group `protobuf:"bytes,1,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -345,11 +364,15 @@ func (x *GetGroupResponse) GetGroup() *Group {
 	return nil
 }
 
+// What to change of a group.
 type UpdateGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          *string                `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	Description   *string                `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The new name.
+	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// The new description.
+	Description   *string `protobuf:"bytes,3,opt,name=description,proto3,oneof" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -405,8 +428,10 @@ func (x *UpdateGroupRequest) GetDescription() string {
 	return ""
 }
 
+// The change.
 type UpdateGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the group changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -449,9 +474,11 @@ func (x *UpdateGroupResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Which group to end.
 type DeleteGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -493,8 +520,10 @@ func (x *DeleteGroupRequest) GetId() string {
 	return ""
 }
 
+// The end of a group.
 type DeleteGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it ended.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -537,10 +566,13 @@ func (x *DeleteGroupResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Who comes into a group.
 type AddUsersToGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	UserIds       []string               `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the group.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The ids of the users.
+	UserIds       []string `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -589,8 +621,10 @@ func (x *AddUsersToGroupRequest) GetUserIds() []string {
 	return nil
 }
 
+// The change.
 type AddUsersToGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the group changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -633,10 +667,13 @@ func (x *AddUsersToGroupResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Who leaves a group.
 type RemoveUsersFromGroupRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	UserIds       []string               `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the group.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The ids of the users.
+	UserIds       []string `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -685,8 +722,10 @@ func (x *RemoveUsersFromGroupRequest) GetUserIds() []string {
 	return nil
 }
 
+// The change.
 type RemoveUsersFromGroupResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the group changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -729,11 +768,15 @@ func (x *RemoveUsersFromGroupResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Who to list.
 type ListGroupUsersRequest struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	Filters       []*GroupUsersSearchFilter `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
-	Pagination    *v2.PaginationRequest     `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	SortingColumn *GroupUserFieldName       `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.group.v2.GroupUserFieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Conditions that all have to hold, 50 at most.
+	Filters []*GroupUsersSearchFilter `protobuf:"bytes,1,rep,name=filters,proto3" json:"filters,omitempty"`
+	// The page. Without a limit, it has 100 users; 1000 is the most.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// What the users are sorted by.
+	SortingColumn *GroupUserFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.group.v2.GroupUserFieldName,oneof" json:"sorting_column,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -789,9 +832,12 @@ func (x *ListGroupUsersRequest) GetSortingColumn() GroupUserFieldName {
 	return GroupUserFieldName_GROUP_USER_FIELD_NAME_UNSPECIFIED
 }
 
+// A page of users of groups.
 type ListGroupUsersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GroupUsers    []*GroupUser           `protobuf:"bytes,1,rep,name=group_users,json=groupUsers,proto3" json:"group_users,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who is in which group: a user of several groups comes several times.
+	GroupUsers []*GroupUser `protobuf:"bytes,1,rep,name=group_users,json=groupUsers,proto3" json:"group_users,omitempty"`
+	// How many there are on all pages, and the limit that was applied.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
