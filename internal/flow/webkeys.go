@@ -76,9 +76,10 @@ func rotation(ctx context.Context, store *eventstore.Store, instance string, set
 	if err != nil || !s.Doc.Enabled || s.Details.Sequence != setting {
 		return r, false, err
 	}
-	lifetimes, err := policy.OIDC.Resolve(ctx, store, eventstore.Scope{Instance: instance})
+	settings, err := policy.OIDC.Resolve(ctx, store, eventstore.Scope{Instance: instance})
+	lifetimes := settings.Doc.Lifetimes()
 	return webkey.Rotation{
 		Every: s.Doc.Interval,
-		Keep:  max(s.Doc.Retention, lifetimes.Doc.AccessTokenLifetime, lifetimes.Doc.IDTokenLifetime),
+		Keep:  max(s.Doc.Retention, lifetimes.AccessTokenLifetime, lifetimes.IDTokenLifetime),
 	}, true, err
 }
