@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -81,7 +82,7 @@ func enterSQL(isSession, namesOrg bool) string {
 	}
 	return "SELECT i.instance_id, i.default_org, i.default_language, COALESCE(l.document, ''), " + bearer + `,
 		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
-		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
+		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, ''), COALESCE(p.org_id, g.granted_org_id, '')
 		FROM instance_domains d
 		JOIN instances i ON i.instance_id = d.instance_id
 		LEFT JOIN policies l ON l.instance_id = d.instance_id AND l.org_id = '' AND l.kind = 'limits'
@@ -89,6 +90,8 @@ func enterSQL(isSession, namesOrg bool) string {
 		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
 		LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
+		LEFT JOIN projects p ON r.kind = 'project' AND p.instance_id = r.instance_id AND p.project_id = r.object_id
+		LEFT JOIN project_grants g ON r.kind = 'project_grant' AND g.instance_id = r.instance_id AND g.grant_id = r.object_id
 		WHERE d.domain = ?`
 }
 
@@ -121,7 +124,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	var userState, orgState int
 	var namedOrg string
 	var limits []byte
-	roles := map[string][]string{}
+	roles := map[authz.Object][]string{}
 	isSession, host := user.LooksLikeSessionToken(token), hostname.Canonical(c.Host)
 	args := []any{hash, host}
 	if c.Org != "" {
@@ -130,14 +133,12 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	queries := []database.Query{{
 		SQL: enterTexts[[2]bool{isSession, c.Org != ""}], Args: args,
 		Row: func(scan database.Scan) error {
-			var kind, object, role string
+			var kind, object, role, owner string
 			err := scan(&in.ID, &in.DefaultOrg, &in.DefaultLanguage, &limits, &caller.UserID, &expires, &caller.SessionID,
-				&caller.HomeOrg, &userState, &orgState, &namedOrg, &kind, &object, &role)
-			if kind == "instance" {
-				object = ""
-			}
+				&caller.HomeOrg, &userState, &orgState, &namedOrg, &kind, &object, &role, &owner)
 			if role != "" {
-				roles[object] = append(roles[object], role)
+				on := administered(kind, object, owner)
+				roles[on] = append(roles[on], role)
 			}
 			return err
 		},
@@ -184,10 +185,24 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	if caller.Org = c.Org; c.Org == "" {
 		caller.Org = caller.HomeOrg
 	}
-	for object, names := range roles {
-		caller.Memberships = append(caller.Memberships, authz.Membership{Org: object, Roles: names})
+	for on, names := range roles {
+		caller.Memberships = append(caller.Memberships, authz.Membership{Org: on.Org, Project: on.Project, Grant: on.Grant, Roles: names})
 	}
 	return in, caller, nil
+}
+
+// administered is what a membership is of: an object of a kind and the organization
+// that has it, where that is not the object.
+func administered(kind, object, owner string) authz.Object {
+	switch kind {
+	case member.OfInstance:
+		return authz.Object{}
+	case member.OfProject:
+		return authz.Object{Org: owner, Project: object}
+	case member.OfGrant:
+		return authz.Object{Org: owner, Grant: object}
+	}
+	return authz.Object{Org: object}
 }
 
 // limit fills in what the document of the instance's limits says; it may be empty.
