@@ -60,7 +60,7 @@ func machine(t *testing.T, s *testkit.Server, orgID, name string, roles ...strin
 		if strings.HasPrefix(roles[0], "IAM_") {
 			scope = scope.Default()
 		}
-		_, err := member.Add(tx, scope, id, roles)
+		_, err := member.Add(tx, member.Of(scope), id, roles)
 		return err
 	})
 	if err != nil {

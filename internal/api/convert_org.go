@@ -12,6 +12,7 @@ import (
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/metadata"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -120,10 +121,15 @@ func MemberFilter(q *memberpb.SearchQuery) (database.Filter, error) {
 // Membership is a membership as v1 shows it to its user.
 func Membership(m flow.Membership) *userpb.Membership {
 	out := &userpb.Membership{UserId: m.UserID, Roles: m.Roles, DisplayName: m.Title, Details: View(m.Details)}
-	if m.OrgID == "" {
+	switch m.Kind() {
+	case member.OfInstance:
 		out.Type = &userpb.Membership_Iam{Iam: true}
-	} else {
-		out.Type = &userpb.Membership_OrgId{OrgId: m.OrgID}
+	case member.OfOrg:
+		out.Type = &userpb.Membership_OrgId{OrgId: m.Org}
+	case member.OfProject:
+		out.Type = &userpb.Membership_ProjectId{ProjectId: m.Project}
+	case member.OfGrant:
+		out.Type = &userpb.Membership_ProjectGrantId{ProjectGrantId: m.Grant}
 	}
 	return out
 }

@@ -141,7 +141,7 @@ func create(ctx context.Context, store *eventstore.Store, v *crypto.Vault, n New
 		if err := n.Owner.add(tx, &out, s, cmp.Or(n.Language, "en")); err != nil {
 			return err
 		}
-		out.Details, err = member.Add(tx, eventstore.Scope{Instance: out.InstanceID}, out.OwnerID, []string{authz.InstanceOwner})
+		out.Details, err = member.Add(tx, member.Of(eventstore.Scope{Instance: out.InstanceID}), out.OwnerID, []string{authz.InstanceOwner})
 		return err
 	})
 	return out, err

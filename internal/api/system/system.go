@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/member"
 )
 
 // Handlers answers the service from a store.
@@ -80,6 +81,6 @@ func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersReque
 	if err != nil {
 		return nil, err
 	}
-	l, err := flow.Members(ctx, h.store, eventstore.Scope{Instance: r.GetInstanceId()}, p, by, filters...)
+	l, err := flow.Members(ctx, h.store, member.Of(eventstore.Scope{Instance: r.GetInstanceId()}), p, by, filters...)
 	return &pb.ListIAMMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
 }
