@@ -83,15 +83,11 @@ func Entries[E interface {
 
 // Member is a member as v1 shows it.
 func Member(m flow.Member) *memberpb.Member {
-	out := &memberpb.Member{
+	return &memberpb.Member{
 		UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.DisplayName(),
-		UserType: userpb.Type_TYPE_MACHINE, UserResourceOwner: m.OrgID, Details: View(m.Details),
+		UserType: UserType(m.Kind), UserResourceOwner: m.OrgID, Details: View(m.Details),
 		Email: m.Human.Email, FirstName: m.Human.FirstName, LastName: m.Human.LastName,
 	}
-	if m.IsHuman() {
-		out.UserType = userpb.Type_TYPE_HUMAN
-	}
-	return out
 }
 
 // MemberColumns are what v1 sorts members by.

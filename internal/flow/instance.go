@@ -39,7 +39,7 @@ func RemoveInstance(tx *eventstore.Tx, id string) (eventstore.Details, error) {
 
 // Work is the work for each kind of job that the verbs of this package record.
 func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
-	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v)}
+	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store)}
 }
 
 // purgeInstance is the work of jobPurge.

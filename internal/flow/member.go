@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -82,16 +83,19 @@ func owned(tx *eventstore.Tx, o member.Object) (found bool, err error) {
 	return found, err
 }
 
-// RemoveUser ends a user with all memberships.
+// RemoveUser ends a user with all memberships and grants.
 func RemoveUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
 	return removeUser(tx, s.Instance, id, func() (eventstore.Details, error) { return user.Remove(tx, s.Instance, s.Org, id) })
 }
 
-// removeUser runs the verb that ends a user and ends the memberships with them.
+// removeUser runs the verb that ends a user, and ends what they were given with them.
 func removeUser(tx *eventstore.Tx, instance, id string, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
 	return keepInstanceOwner(tx, instance, id, func() (eventstore.Details, error) {
 		d, err := verb()
 		if err != nil {
+			return d, err
+		}
+		if err := followLost(tx, instance, authorization.Lost{UserID: id}); err != nil {
 			return d, err
 		}
 		return d, member.RemoveEverywhere(tx, instance, id)

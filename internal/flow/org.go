@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -136,6 +137,14 @@ func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, erro
 // removeContents ends some of what an organization had that is gone. It reports
 // whether there may be more.
 func removeContents(tx *eventstore.Tx, instance, id string) (more bool, err error) {
+	// Grants of users end first: they cannot be found once nobody knows whose the
+	// projects and the users were that they rest on.
+	for _, l := range []authorization.Lost{{Org: id}, {ProjectsOf: id}, {UsersOf: id}} {
+		l.At = tx.Now()
+		if more, err = authorization.Follow(tx, instance, l, removeBatch); err != nil || more {
+			return more, err
+		}
+	}
 	if more, err = removeProjects(tx, instance, id); err != nil {
 		return more, err
 	}

@@ -2,7 +2,9 @@ package flow
 
 import (
 	"context"
+	"slices"
 
+	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -26,12 +28,20 @@ func AddProject(tx *eventstore.Tx, s eventstore.Scope, id string, p project.Sett
 
 // RemoveProject ends a project with all that hangs on it.
 func RemoveProject(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
-	return project.Remove(tx, s, id)
+	d, err := project.Remove(tx, s, id)
+	if err == nil {
+		err = followLost(tx, s.Instance, authorization.Lost{ProjectID: id})
+	}
+	return d, err
 }
 
 // RemoveProjectRole ends a role of a project wherever it was given.
 func RemoveProjectRole(tx *eventstore.Tx, s eventstore.Scope, id, key string) (eventstore.Details, error) {
-	return project.RemoveRole(tx, s, id, key)
+	d, err := project.RemoveRole(tx, s, id, key)
+	if err == nil {
+		err = followLost(tx, s.Instance, authorization.Lost{ProjectID: id, Roles: []string{key}})
+	}
+	return d, err
 }
 
 // AddProjectGrant grants a project to another organization of the instance.
@@ -50,12 +60,30 @@ func AddProjectGrant(tx *eventstore.Tx, s eventstore.Scope, projectID, grantID, 
 
 // RemoveProjectGrant ends a grant with all that hangs on it.
 func RemoveProjectGrant(tx *eventstore.Tx, s eventstore.Scope, projectID string, w project.Which) (eventstore.Details, error) {
-	return project.RemoveGrant(tx, s, projectID, w)
+	g, err := project.HoldGrant(tx, s, projectID, w)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	d, err := project.RemoveGrant(tx, s, projectID, w)
+	if err == nil {
+		err = followLost(tx, s.Instance, authorization.Lost{ProjectID: projectID, ProjectGrantID: g.ID})
+	}
+	return d, err
 }
 
-// ChangeProjectGrant gives a grant other roles instead.
+// ChangeProjectGrant gives a grant other roles instead. Users who had those that are
+// gone have them no more.
 func ChangeProjectGrant(tx *eventstore.Tx, s eventstore.Scope, projectID string, w project.Which, roles []string) (eventstore.Details, error) {
-	return project.ChangeGrant(tx, s, projectID, w, roles)
+	g, err := project.HoldGrant(tx, s, projectID, w)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	d, err := project.ChangeGrant(tx, s, projectID, w, roles)
+	gone := slices.DeleteFunc(g.Roles, func(key string) bool { return slices.Contains(roles, key) })
+	if err == nil && len(gone) > 0 {
+		err = followLost(tx, s.Instance, authorization.Lost{ProjectID: projectID, ProjectGrantID: g.ID, Roles: gone})
+	}
+	return d, err
 }
 
 // OnProject holds a project and gives it as what has members.

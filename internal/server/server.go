@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
 	"github.com/gatehouse/gatehouse/internal/api/auth"
+	"github.com/gatehouse/gatehouse/internal/api/authorization"
 	"github.com/gatehouse/gatehouse/internal/api/feature"
 	"github.com/gatehouse/gatehouse/internal/api/group"
 	"github.com/gatehouse/gatehouse/internal/api/instance"
@@ -110,7 +111,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
-		webkey.Rotation(store))
+		webkey.Rotation(store), authorization.Service(store))
 	if err != nil {
 		return nil, err
 	}

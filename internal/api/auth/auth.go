@@ -40,6 +40,8 @@ func Service(store *eventstore.Store, vault *crypto.Vault, external *url.URL) ap
 		api.Unary("GetMyMetadata", h.getMyMetadata),
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
 		api.Unary("ListMyMemberships", h.listMyMemberships),
+		api.Unary("ListMyUserGrants", h.listMyUserGrants),
+		api.Unary("ListMyProjectPermissions", h.listMyProjectPermissions),
 		api.Unary("ListMyUserChanges", h.listMyChanges),
 	})}
 }

@@ -14864,10 +14864,13 @@ func (x *RemoveProjectGrantMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to return.
 type GetUserGrantByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14916,9 +14919,11 @@ func (x *GetUserGrantByIDRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to GetUserGrantByID.
 type GetUserGrantByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserGrant     *v1.UserGrant          `protobuf:"bytes,1,opt,name=user_grant,json=userGrant,proto3" json:"user_grant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant.
+	UserGrant     *v1.UserGrant `protobuf:"bytes,1,opt,name=user_grant,json=userGrant,proto3" json:"user_grant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14960,10 +14965,13 @@ func (x *GetUserGrantByIDResponse) GetUserGrant() *v1.UserGrant {
 	return nil
 }
 
+// The request of ListUserGrants.
 type ListUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v1.UserGrantQuery   `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; a grant must meet all of them.
+	Queries       []*v1.UserGrantQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15012,10 +15020,13 @@ func (x *ListUserGrantRequest) GetQueries() []*v1.UserGrantQuery {
 	return nil
 }
 
+// The answer to ListUserGrants.
 type ListUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v1.UserGrant        `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The grants.
+	Result        []*v1.UserGrant `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15064,14 +15075,20 @@ func (x *ListUserGrantResponse) GetResult() []*v1.UserGrant {
 	return nil
 }
 
+// A new grant.
 type AddUserGrantRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ProjectGrantId string                 `protobuf:"bytes,3,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
-	RoleKeys       []string               `protobuf:"bytes,4,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the project grant by which the organization has the project; empty for its own projects, and
+	// to have it found.
+	ProjectGrantId string `protobuf:"bytes,3,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
+	// Keys of the roles, each once, 1000 at most.
+	RoleKeys      []string `protobuf:"bytes,4,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddUserGrantRequest) Reset() {
@@ -15132,10 +15149,13 @@ func (x *AddUserGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to AddUserGrant.
 type AddUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserGrantId   string                 `protobuf:"bytes,1,opt,name=user_grant_id,json=userGrantId,proto3" json:"user_grant_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new grant.
+	UserGrantId string `protobuf:"bytes,1,opt,name=user_grant_id,json=userGrantId,proto3" json:"user_grant_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15184,11 +15204,15 @@ func (x *AddUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// A grant with its new roles.
 type UpdateUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	RoleKeys      []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Keys of the roles as a whole, each once, 1000 at most.
+	RoleKeys      []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15244,9 +15268,11 @@ func (x *UpdateUserGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to UpdateUserGrant.
 type UpdateUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15288,10 +15314,13 @@ func (x *UpdateUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to deactivate.
 type DeactivateUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15340,9 +15369,11 @@ func (x *DeactivateUserGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to DeactivateUserGrant.
 type DeactivateUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15384,10 +15415,13 @@ func (x *DeactivateUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to reactivate.
 type ReactivateUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15436,9 +15470,11 @@ func (x *ReactivateUserGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to ReactivateUserGrant.
 type ReactivateUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15480,10 +15516,13 @@ func (x *ReactivateUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to end.
 type RemoveUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15532,9 +15571,11 @@ func (x *RemoveUserGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to RemoveUserGrant.
 type RemoveUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15576,9 +15617,11 @@ func (x *RemoveUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grants to end.
 type BulkRemoveUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GrantId       []string               `protobuf:"bytes,1,rep,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their ids, 1 to 1000.
+	GrantId       []string `protobuf:"bytes,1,rep,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15620,6 +15663,7 @@ func (x *BulkRemoveUserGrantRequest) GetGrantId() []string {
 	return nil
 }
 
+// The answer to BulkRemoveUserGrant has no fields.
 type BulkRemoveUserGrantResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
