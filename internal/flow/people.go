@@ -129,26 +129,35 @@ const (
 	SortMemberOrg     = "u.org_id"
 )
 
-// Members lists the members of an object. Those of another instance than the one
+// Members lists the members of an instance or an organization. Those of another instance than the one
 // that the call came to are for who runs the installation.
 func Members(ctx context.Context, r database.Reader, o member.Object, p database.Page, by string, filters ...database.Filter) (database.Listing[Member], error) {
-	var err error
-	switch o.Kind() {
-	case member.OfInstance:
+	err := authz.Require(ctx, o.Permission("read"), o.Org)
+	if o.Kind() == member.OfInstance {
 		err = authz.RequireAt(ctx, o.Instance, o.Permission("read"), "system.iam.member.read")
-	case member.OfOrg:
-		err = authz.Require(ctx, o.Permission("read"), o.Org)
-	default:
-		err = authz.RequireOn(ctx, o.Permission("read"), o.On()...)
 	}
 	if err != nil {
 		return database.Listing[Member]{}, err
 	}
 	exists := false
-	q := database.From(personColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
-		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins).
-		Where("mb.instance_id = ? AND mb.kind = ? AND mb.object_id = ?", o.Instance, o.Kind(), o.ID()).Filter(filters...)
-	l, err := database.List(ctx, r, q, p, []string{by, "mb.user_id"}, func(scan database.Scan, m *Member) error {
+	q := memberList(o.Instance, "").Where("mb.kind = ? AND mb.object_id = ?", o.Kind(), o.ID()).Filter(filters...)
+	l, err := database.List(ctx, r, q, p, []string{by, SortMemberUser}, scanMember(o.Aggregate().Owner),
+		func(*database.Select) database.Query { return instance.Known(o.Instance, &exists) })
+	if err == nil && !exists {
+		err = instance.ErrMissing
+	}
+	return l, err
+}
+
+// memberList begins a list of members in an instance.
+func memberList(instance, joins string) *database.Select {
+	return database.From(personColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
+		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins+joins).Where("mb.instance_id = ?", instance)
+}
+
+// scanMember reads a row of memberList.
+func scanMember(owner string) func(database.Scan, *Member) error {
+	return func(scan database.Scan, m *Member) error {
 		var roles string
 		var created, changed int64
 		dest, done := personDest(&m.Person)
@@ -156,14 +165,10 @@ func Members(ctx context.Context, r database.Reader, o member.Object, p database
 			return err
 		}
 		m.Roles = strings.Fields(roles)
-		m.Details.Owner, m.Details.Created, m.Details.Changed = o.Aggregate().Owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		m.Details.Owner, m.Details.Created, m.Details.Changed = owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		_, err := done()
 		return err
-	}, func(*database.Select) database.Query { return instance.Known(o.Instance, &exists) })
-	if err == nil && !exists {
-		err = instance.ErrMissing
 	}
-	return l, err
 }
 
 // MemberWithID is the filter of a list of members for one user.

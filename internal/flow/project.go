@@ -109,7 +109,15 @@ func removeProjects(tx *eventstore.Tx, instance, org string) (more bool, err err
 	return n == removeBatch, err
 }
 
-// ProjectMembers lists the members of a project.
-func ProjectMembers(ctx context.Context, r database.Reader, s eventstore.Scope, id string, p database.Page, filters ...database.Filter) (database.Listing[Member], error) {
-	return Members(ctx, r, member.Object{Scope: s, Project: id}, p, SortMemberCreated, filters...)
+// ProjectMembers lists the members of a project of the organization s or, where that is
+// named, of a grant that s gave or got: those that the caller may read.
+func ProjectMembers(ctx context.Context, r database.Reader, s eventstore.Scope, projectID, grantID string, p database.Page, filters ...database.Filter) (database.Listing[Member], error) {
+	visible, args := objectVisible(ctx, func(kind string) string { return member.Permission(kind, "read") })
+	q := memberList(s.Instance, objectJoins).Where(visible, args...).Filter(filters...)
+	if grantID == "" {
+		q.Where("mb.kind = 'project' AND mb.object_id = ? AND pj.org_id = ?", projectID, s.Org)
+	} else {
+		q.Where("mb.kind = 'project_grant' AND mb.object_id = ? AND gr.project_id = ? AND ? IN (pj.org_id, gr.granted_org_id)", grantID, projectID, s.Org)
+	}
+	return database.List(ctx, r, q, p, []string{SortMemberCreated, SortMemberUser}, scanMember(s.Org))
 }

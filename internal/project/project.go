@@ -246,7 +246,7 @@ func Change(tx *eventstore.Tx, s eventstore.Scope, id string, edit func(*Setting
 		return eventstore.Details{}, err
 	}
 	if n == p.Settings {
-		return eventstore.Details{}, errSame
+		return p.Details, errSame
 	}
 	return Changed.Emit(tx, p.aggregate(s), changed{
 		diff(p.Name, n.Name), diff(p.RoleAssertion, n.RoleAssertion), diff(p.RoleCheck, n.RoleCheck),
@@ -269,7 +269,7 @@ func Deactivate(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.De
 		err = errInactive
 	}
 	if err != nil {
-		return eventstore.Details{}, err
+		return p.Details, err
 	}
 	return Deactivated.Emit(tx, p.aggregate(s), eventstore.None{})
 }
@@ -281,7 +281,7 @@ func Reactivate(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.De
 		err = errActive
 	}
 	if err != nil {
-		return eventstore.Details{}, err
+		return p.Details, err
 	}
 	return Reactivated.Emit(tx, p.aggregate(s), eventstore.None{})
 }

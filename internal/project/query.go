@@ -82,3 +82,143 @@ func ByID(ctx context.Context, r database.Reader, s eventstore.Scope, id string)
 	}
 	return p, authz.RequireOn(ctx, "project.read", p.on())
 }
+
+// Listed is a project as one side sees it: its own organization or, where GrantedOrg is
+// named, one that it is granted to.
+type Listed struct {
+	Project
+	GrantedOrg, GrantedName string
+	GrantState              int
+}
+
+// sides has a row for each project, and one for each grant of one.
+const sides = `(SELECT p.instance_id, ` + columns + `, p.name_lower, '' AS grant_id, '' AS granted_org_id, '' AS granted_name, 0 AS grant_state
+	FROM ` + tables + `
+	UNION ALL
+	SELECT p.instance_id, p.project_id, p.org_id, p.state, p.name, p.role_assertion, p.role_check, p.org_check, p.private_labeling,
+		g.created, g.changed, g.sequence, p.name_lower, g.grant_id, g.granted_org_id, go.name, g.state
+	FROM ` + grantTables + `) p`
+
+// The columns that projects are sorted by.
+const (
+	SortID      = "p.project_id"
+	SortCreated = "p.created"
+	SortChanged = "p.changed"
+	SortName    = "p.name_lower"
+)
+
+// The filters of lists of projects and, ByName and WithID, also of grants.
+var (
+	ByName = database.Text{Exact: "p.name", Lower: "p.name_lower"}.Match
+	WithID = func(ids ...string) database.Filter { return database.OneOf("p.project_id", ids) }
+	OfOrg  = func(id string) database.Filter { return database.Is("p.org_id", id) }
+)
+
+// Owned is the filter of All for the projects of an organization.
+func Owned(org string) database.Filter {
+	return func(s *database.Select) { s.Where("p.grant_id = '' AND p.org_id = ?", org) }
+}
+
+// Granted is the filter of All for the projects that an organization was granted.
+func Granted(org string) database.Filter { return database.Is("p.granted_org_id", org) }
+
+// List gives the projects of an organization that the caller may read.
+func List(ctx context.Context, r database.Reader, s eventstore.Scope, p database.Page, filters ...database.Filter) (database.Listing[Project], error) {
+	visible, args := authz.WhereOn(ctx, "project.read", authz.Object{Org: "p.org_id", Project: "p.project_id"})
+	q := database.From(columns, tables).Where("p.instance_id = ? AND p.org_id = ?", s.Instance, s.Org).Where(visible, args...).Filter(filters...)
+	return database.List(ctx, r, q, p, []string{SortCreated, SortID}, scanProject)
+}
+
+// All gives the projects of the instance that the caller may read, and a row more for
+// each organization that one is granted to, to those who may read it there.
+func All(ctx context.Context, r database.Reader, instance string, p database.Page, by string, filters ...database.Filter) (database.Listing[Listed], error) {
+	own, args := authz.WhereOn(ctx, "project.read", authz.Object{Org: "p.org_id", Project: "p.project_id"})
+	granted, more := authz.WhereOn(ctx, "project.read", authz.Object{Org: "p.granted_org_id", Grant: "p.grant_id"})
+	q := database.From(columns+", p.granted_org_id, p.granted_name, p.grant_state", sides).Where("p.instance_id = ?", instance).
+		Where("(p.grant_id = '' AND "+own+" OR p.grant_id <> '' AND "+granted+")", append(args, more...)...).Filter(filters...)
+	return database.List(ctx, r, q, p, []string{by, SortID, "p.granted_org_id"}, func(scan database.Scan, l *Listed) error {
+		return scanProject(func(dest ...any) error { return scan(append(dest, &l.GrantedOrg, &l.GrantedName, &l.GrantState)...) }, &l.Project)
+	})
+}
+
+// The columns that roles are sorted by.
+const (
+	SortRoleKey     = "r.role_key"
+	SortRoleCreated = "r.created"
+	SortRoleChanged = "r.changed"
+)
+
+// The filters of lists of roles.
+var (
+	RoleByKey  = database.Text{Exact: "r.role_key", Lower: "r.role_key_lower"}.Match
+	RoleByName = database.Text{Exact: "r.display_name", Lower: "r.display_name_lower"}.Match
+)
+
+// RoleInGrant is the filter for the roles that a grant gives to an organization.
+func RoleInGrant(grantID, grantedOrg string) database.Filter {
+	return func(s *database.Select) {
+		s.Where(`EXISTS (SELECT 1 FROM project_grant_roles x JOIN project_grants g ON g.instance_id = x.instance_id AND g.grant_id = x.grant_id
+			WHERE x.instance_id = r.instance_id AND x.role_key = r.role_key AND g.project_id = r.project_id
+			AND g.grant_id = ? AND g.granted_org_id = ?)`, grantID, grantedOrg)
+	}
+}
+
+// Roles lists the roles of a project that the caller may read: on its side all, on that
+// of a grant those that the grant has.
+func Roles(ctx context.Context, r database.Reader, instance, projectID string, p database.Page, by string, filters ...database.Filter) (database.Listing[Role], error) {
+	own, args := authz.WhereOn(ctx, "project.role.read", authz.Object{Org: "p.org_id", Project: "p.project_id"})
+	granted, more := authz.WhereOn(ctx, "project.role.read", authz.Object{Org: "g.granted_org_id", Grant: "g.grant_id"})
+	q := database.From(roleColumns, roleTables).Where("r.instance_id = ? AND r.project_id = ?", instance, projectID).
+		Where("("+own+` OR EXISTS (SELECT 1 FROM project_grant_roles x JOIN project_grants g ON g.instance_id = x.instance_id AND g.grant_id = x.grant_id
+			WHERE x.instance_id = r.instance_id AND x.role_key = r.role_key AND g.project_id = r.project_id AND `+granted+"))", append(args, more...)...).
+		Filter(filters...)
+	columns := []string{by, SortRoleKey}
+	if by == SortRoleKey {
+		columns = columns[1:]
+	}
+	return database.List(ctx, r, q, p, columns, scanRole)
+}
+
+// The columns that grants are sorted by.
+const (
+	SortGrantProject = "g.project_id"
+	SortGrantCreated = "g.created"
+	SortGrantChanged = "g.changed"
+)
+
+// The filters of lists of grants.
+var (
+	GrantOfOrg   = func(id string) database.Filter { return database.Is("g.org_id", id) }
+	GrantTo      = func(id string) database.Filter { return database.Is("g.granted_org_id", id) }
+	GrantWithID  = func(id string) database.Filter { return database.Is("g.grant_id", id) }
+	GrantProject = func(id string) database.Filter { return database.Is("g.project_id", id) }
+)
+
+// GrantWithRole is the filter for grants with a role whose key matches.
+func GrantWithRole(m database.TextMethod, key string) database.Filter {
+	return func(s *database.Select) {
+		s.InSelect("g.grant_id", database.From("x.grant_id", "project_grant_roles x JOIN project_roles r ON r.instance_id = x.instance_id AND r.role_key = x.role_key").
+			Where("x.instance_id = g.instance_id AND r.project_id = g.project_id").Filter(RoleByKey(m, key)))
+	}
+}
+
+// Grants lists the grants of the instance that the caller has the permission on, on
+// either side.
+func Grants(ctx context.Context, r database.Reader, instance, permission string, p database.Page, by string, filters ...database.Filter) (database.Listing[Grant], error) {
+	visible, args := authz.WhereOn(ctx, permission,
+		authz.Object{Org: "g.org_id", Project: "g.project_id"}, authz.Object{Org: "g.granted_org_id", Grant: "g.grant_id"})
+	q := database.From(grantColumns, grantTables).Where("g.instance_id = ?", instance).Where(visible, args...).Filter(filters...)
+	return database.List(ctx, r, q, p, []string{by, "g.grant_id"}, scanGrant)
+}
+
+// OneGrant gives the grant that the filters leave.
+func OneGrant(ctx context.Context, r database.Reader, instance, permission string, filters ...database.Filter) (Grant, error) {
+	l, err := Grants(ctx, r, instance, permission, database.Page{Limit: 1}, SortGrantCreated, filters...)
+	if err == nil && len(l.Rows) == 0 {
+		err = errGrantMissing
+	}
+	if err != nil {
+		return Grant{}, err
+	}
+	return l.Rows[0], nil
+}

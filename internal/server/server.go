@@ -29,6 +29,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/api/permission"
 	"github.com/gatehouse/gatehouse/internal/api/policy"
+	"github.com/gatehouse/gatehouse/internal/api/project"
 	"github.com/gatehouse/gatehouse/internal/api/session"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
 	"github.com/gatehouse/gatehouse/internal/api/system"
@@ -108,7 +109,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
-		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store),
+		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
 		webkey.Rotation(store), authorization.Service(store))
