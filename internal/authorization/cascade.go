@@ -27,9 +27,11 @@ type Lost struct {
 // may remove with all that rests on it.
 func Follow(tx *eventstore.Tx, instance string, l Lost, most uint64) (more bool, err error) {
 	q := database.From("g.grant_id, g.org_id", "user_grants g").Where("g.instance_id = ? AND g.changed <= ?", instance, l.At.UnixMicro())
-	for column, value := range map[string]string{"g.user_id": l.UserID, "g.org_id": l.Org, "g.project_id": l.ProjectID, "g.project_grant_id": l.ProjectGrantID} {
-		if value != "" {
-			q.Where(column+" = ?", value)
+	for _, c := range []struct{ column, value string }{
+		{"g.user_id", l.UserID}, {"g.org_id", l.Org}, {"g.project_id", l.ProjectID}, {"g.project_grant_id", l.ProjectGrantID},
+	} {
+		if c.value != "" {
+			q.Where(c.column+" = ?", c.value)
 		}
 	}
 	if l.ProjectsOf != "" {

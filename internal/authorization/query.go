@@ -10,9 +10,9 @@ import (
 // Columns are what Scan reads of the grant g.
 const Columns = "g.grant_id, g.org_id, g.user_id, g.project_id, g.project_grant_id, g.state, g.created, g.changed, g.sequence"
 
-// Dest gives the destinations of Columns and a function to call once they are
+// Into gives the destinations of Columns in a grant and a function to call once they are
 // filled in.
-func (g *Grant) Dest() (dest []any, done func()) {
+func Into(g *Grant) (dest []any, done func()) {
 	var created, changed int64
 	return []any{&g.ID, &g.Org, &g.UserID, &g.ProjectID, &g.ProjectGrantID, &g.State, &created, &changed, &g.Details.Sequence}, func() {
 		g.Details = eventstore.Details{
@@ -24,7 +24,7 @@ func (g *Grant) Dest() (dest []any, done func()) {
 func byID(instance, id string, found *bool, g *Grant) database.Query {
 	return database.From(Columns, "user_grants g").Where("g.instance_id = ? AND g.grant_id = ?", instance, id).Rows(func(scan database.Scan) error {
 		*found = true
-		dest, done := g.Dest()
+		dest, done := Into(g)
 		err := scan(dest...)
 		done()
 		return err

@@ -87,7 +87,7 @@ func UserGrants(ctx context.Context, r database.Reader, p database.Page, by stri
 		Where("g.instance_id = ?", authz.From(ctx).Instance).Filter(filters...)
 	roles := map[string][]GrantedRole{}
 	l, err := database.List(ctx, r, q, p, []string{by, SortUserGrantID}, func(scan database.Scan, g *UserGrant) error {
-		dest, done := g.Dest()
+		dest, done := authorization.Into(&g.Grant)
 		person, named := personDest(&g.User)
 		dest = append(dest, &g.OrgName, &g.OrgDomain, &g.ProjectName, &g.ProjectOrg)
 		if err := scan(append(dest, person...)...); err != nil {

@@ -27,7 +27,7 @@ func DefaultOIDC() OIDCSettings {
 
 // Lifetimes are the settings with the defaults of a new instance for what nobody has
 // set: an instance can be older than the settings.
-func (s OIDCSettings) Lifetimes() OIDCSettings {
+func (s *OIDCSettings) Lifetimes() OIDCSettings {
 	d := DefaultOIDC()
 	return OIDCSettings{
 		AccessTokenLifetime: cmp.Or(s.AccessTokenLifetime, d.AccessTokenLifetime), IDTokenLifetime: cmp.Or(s.IDTokenLifetime, d.IDTokenLifetime),
