@@ -120,8 +120,10 @@ const claimGrant = "user.grant"
 
 func grantClaim(org, userID, projectID string) string { return org + " " + userID + " " + projectID }
 
+// ErrMissing says that there is no such grant, or none that the caller may know of.
+var ErrMissing = fault.NotFound("USERGRANT-missing", "There is no such user grant.")
+
 var (
-	errMissing     = fault.NotFound("USERGRANT-missing", "There is no such user grant.")
 	errExists      = fault.AlreadyExists("USERGRANT-exists", "The user has a grant of this project in the organization already.")
 	errUser        = fault.Precondition("USERGRANT-user", "There is no such user.")
 	errProject     = fault.Precondition("USERGRANT-project", "The organization has no such project, neither its own nor one that was granted to it.")
@@ -134,11 +136,8 @@ var (
 
 // Unchanged reports whether err says that the grant is as wanted already.
 func Unchanged(err error) bool {
-	return errors.Is(err, errSame) || errors.Is(err, errInactive) // which has the id of errNotInactive
+	return errors.Is(err, errSame) || errors.Is(err, errInactive) || errors.Is(err, errNotInactive)
 }
-
-// Missing reports whether err says that there is no such grant.
-func Missing(err error) bool { return errors.Is(err, errMissing) }
 
 func (g Grant) aggregate(instance string) eventstore.Aggregate {
 	return eventstore.Aggregate{Instance: instance, Type: streamType, ID: g.ID, Owner: g.Org}
@@ -146,15 +145,15 @@ func (g Grant) aggregate(instance string) eventstore.Aggregate {
 
 // checkRoles refuses keys that no role can have, and those that are named twice.
 func checkRoles(keys []string) error {
+	if len(keys) > maxRoles {
+		return errRoles
+	}
 	seen := map[string]bool{}
 	for _, k := range keys {
 		if k == "" || utf8.RuneCountInString(k) > maxKey || seen[k] {
 			return errRoles
 		}
 		seen[k] = true
-	}
-	if len(keys) > maxRoles {
-		return errRoles
 	}
 	return nil
 }
@@ -257,7 +256,7 @@ func lock(tx *eventstore.Tx, at At, id, permission string) (Grant, error) {
 	case err != nil:
 		return g, err
 	case !found || at.Org != "" && at.Org != g.Org || at.UserID != "" && at.UserID != g.UserID || !authz.From(tx.Context()).Knows(g.on()):
-		return g, errMissing
+		return g, ErrMissing
 	}
 	return g, authz.RequireOn(tx.Context(), permission, g.on())
 }

@@ -119,13 +119,11 @@ func grantedRoles(instance string, page *database.Select, roles map[string][]Gra
 		})
 }
 
-var errNoUserGrant = fault.NotFound("USERGRANT-missing", "There is no such user grant.")
-
 // OneUserGrant gives the user grant that the filters leave.
 func OneUserGrant(ctx context.Context, r database.Reader, filters ...database.Filter) (UserGrant, error) {
 	l, err := UserGrants(ctx, r, database.Page{Limit: 1}, SortUserGrantID, filters...)
 	if err == nil && len(l.Rows) == 0 {
-		err = errNoUserGrant
+		err = authorization.ErrMissing
 	}
 	if err != nil {
 		return UserGrant{}, err

@@ -3,6 +3,7 @@ package authorization
 
 import (
 	"context"
+	"errors"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -66,7 +67,7 @@ func (h *Handlers) deleteAuthorization(ctx context.Context, r *pb.DeleteAuthoriz
 	at, err := h.change(ctx, func(tx *eventstore.Tx, at authorization.At) (eventstore.Details, error) {
 		return authorization.Remove(tx, at, r.GetId())
 	})
-	if authorization.Missing(err) {
+	if errors.Is(err, authorization.ErrMissing) {
 		err = nil
 	}
 	return &pb.DeleteAuthorizationResponse{DeletionDate: at}, err
