@@ -86,6 +86,8 @@ func TestProjectAdministrators(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	withProjects(t, s)
+	addMachine(t, s, "$acme", "client", "")
+	s.Run(t, testkit.Call{Name: "client", Do: "POST /admin/v1/members", Body: `{"userId":"$client","roles":["IAM_LOGIN_CLIENT"]}`, Events: []string{"instance.member.added"}})
 	rpc := func(name, as, method, body, want string, events ...string) testkit.Call {
 		c := projectCall(name, as, "", body, want, events...)
 		c.Do = "POST /zitadel.internal_permission.v2.InternalPermissionService/" + method
@@ -95,6 +97,10 @@ func TestProjectAdministrators(t *testing.T) {
 	s.Run(t,
 		projectCall("grant", "boss", "CreateProjectGrant", `{"projectId":"$portal","grantedOrganizationId":"$rival"}`, "", "project.grant.added"),
 		rpc("of a project", "lead", "CreateAdministrator", `{"userId":"$helper","roles":["PROJECT_OWNER_VIEWER"],`+onProject+`}`, `{"creationDate":"*"}`, "project.member.added"),
+		refusedCall(rpc("a viewer makes none", "helper", "CreateAdministrator", `{"userId":"$helper","roles":["PROJECT_OWNER"],`+onProject+`}`, `{"code":"permission_denied"}`), 403),
+		refusedCall(rpc("nor more of themselves", "helper", "UpdateAdministrator", `{"userId":"$helper","roles":["PROJECT_OWNER"],`+onProject+`}`, `{"code":"permission_denied"}`), 403),
+		refusedCall(rpc("nor ends others", "helper", "DeleteAdministrator", `{"userId":"$lead",`+onProject+`}`, `{"code":"permission_denied"}`), 403),
+		refusedCall(rpc("who gives members may give no more than they have", "client", "CreateAdministrator", `{"userId":"$client","roles":["PROJECT_OWNER"],`+onProject+`}`, `{"code":"permission_denied"}`), 403),
 		rpc("other roles", "lead", "UpdateAdministrator", `{"userId":"$helper","roles":["PROJECT_OWNER"],`+onProject+`}`, `{"changeDate":"*"}`, "project.member.changed"),
 		rpc("the same", "lead", "UpdateAdministrator", `{"userId":"$helper","roles":["PROJECT_OWNER"],`+onProject+`}`, `{"changeDate":"*"}`),
 		refusedCall(rpc("not from elsewhere", "foe", "CreateAdministrator", `{"userId":"$foe","roles":["PROJECT_OWNER"],`+onProject+`}`, `{"code":"not_found"}`), 404),

@@ -26,6 +26,12 @@ func Org(o org.Org) *orgpb.Org {
 	}
 }
 
+// OrgColumns are what v1 sorts organizations by.
+var OrgColumns = map[orgpb.OrgFieldName]org.Column{
+	orgpb.OrgFieldName_ORG_FIELD_NAME_UNSPECIFIED: org.SortCreated,
+	orgpb.OrgFieldName_ORG_FIELD_NAME_NAME:        org.SortName,
+}
+
 // OrgFilter is a filter of v1 for organizations.
 func OrgFilter(instance string) func(*orgpb.OrgQuery) (database.Filter, error) {
 	return func(q *orgpb.OrgQuery) (database.Filter, error) {

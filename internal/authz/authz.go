@@ -201,6 +201,16 @@ func (c *Caller) inside(org string) bool {
 	return slices.ContainsFunc(c.Memberships, func(m Membership) bool { return m.inside(org) })
 }
 
+// Orgs lists the organizations in which the caller is a member of anything; all where
+// that is the instance.
+func (c *Caller) Orgs() (ids []string, all bool) {
+	for _, m := range c.Memberships {
+		all = all || m.Org == ""
+		ids = append(ids, m.Org)
+	}
+	return ids, all || c.System
+}
+
 // Within reports whether the caller has any membership on org or on its instance,
 // and so may know of it.
 func (c *Caller) Within(org string) bool { return c.Knows(Object{Org: org}) }

@@ -50,7 +50,7 @@ func Administrators(ctx context.Context, r database.Reader, p database.Page, by 
 	q := database.From(personColumns+", "+objectColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
 		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins+objectJoins).
 		Where("mb.instance_id = ?", c.Instance).Where(visible, args...).Filter(filters...)
-	return database.List(ctx, r, q, p, []string{by, "mb.kind", "mb.object_id", "mb.user_id"}, func(scan database.Scan, a *Administrator) error {
+	return database.List(ctx, r, q, p, []string{by, "mb.kind", memberObject, "mb.user_id"}, func(scan database.Scan, a *Administrator) error {
 		var roles string
 		var created, changed int64
 		a.Of.Instance = c.Instance

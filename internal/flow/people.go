@@ -127,6 +127,7 @@ const (
 	SortMemberChanged = "mb.changed"
 	SortMemberUser    = "mb.user_id"
 	SortMemberOrg     = "u.org_id"
+	memberObject      = "mb.object_id"
 )
 
 // Members lists the members of an instance or an organization. Those of another instance than the one
@@ -223,11 +224,11 @@ func objectDest(o *member.Object, title *string) (dest []any, done func()) {
 // objectVisible is the condition that the caller has the permission on what the
 // membership mb is of.
 func objectVisible(ctx context.Context, permission func(kind string) string) (string, []any) {
-	org, args := authz.Where(ctx, permission(member.OfOrg), "mb.object_id")
-	inProject, more := authz.WhereOn(ctx, permission(member.OfProject), authz.Object{Org: "pj.org_id", Project: "mb.object_id"})
+	org, args := authz.Where(ctx, permission(member.OfOrg), memberObject)
+	inProject, more := authz.WhereOn(ctx, permission(member.OfProject), authz.Object{Org: "pj.org_id", Project: memberObject})
 	args = append(args, more...)
 	inGrant, more := authz.WhereOn(ctx, permission(member.OfGrant),
-		authz.Object{Org: "pj.org_id", Project: "pj.project_id"}, authz.Object{Org: "gr.granted_org_id", Grant: "mb.object_id"})
+		authz.Object{Org: "pj.org_id", Project: "pj.project_id"}, authz.Object{Org: "gr.granted_org_id", Grant: memberObject})
 	args = append(args, more...)
 	visible := "mb.kind = 'org' AND " + org + " OR mb.kind = 'project' AND " + inProject + " OR mb.kind = 'project_grant' AND " + inGrant
 	if authz.From(ctx).Can(permission(member.OfInstance), "") {
@@ -271,7 +272,7 @@ func Memberships(ctx context.Context, r database.Reader, userID string, p databa
 		visible, args := objectVisible(ctx, func(string) string { return "user.membership.read" })
 		q.Where(visible, args...)
 	}
-	return database.List(ctx, r, q, p, []string{"mb.created", "mb.kind", "mb.object_id"}, func(scan database.Scan, m *Membership) error {
+	return database.List(ctx, r, q, p, []string{"mb.created", "mb.kind", memberObject}, func(scan database.Scan, m *Membership) error {
 		var roles string
 		var created, changed int64
 		m.Instance = c.Instance

@@ -122,9 +122,18 @@ func Owned(org string) database.Filter {
 // Granted is the filter of All for the projects that an organization was granted.
 func Granted(org string) database.Filter { return database.Is("p.granted_org_id", org) }
 
+// The columns of a project p and of a grant g that permissions are asked on.
+var (
+	onOwner   = authz.Object{Org: "p.org_id", Project: SortID}
+	onGranted = authz.Object{Org: "g.granted_org_id", Grant: grantID}
+)
+
+// grantID is the key of a grant g.
+const grantID = "g.grant_id"
+
 // List gives the projects of an organization that the caller may read.
 func List(ctx context.Context, r database.Reader, s eventstore.Scope, p database.Page, filters ...database.Filter) (database.Listing[Project], error) {
-	visible, args := authz.WhereOn(ctx, "project.read", authz.Object{Org: "p.org_id", Project: "p.project_id"})
+	visible, args := authz.WhereOn(ctx, "project.read", onOwner)
 	q := database.From(columns, tables).Where("p.instance_id = ? AND p.org_id = ?", s.Instance, s.Org).Where(visible, args...).Filter(filters...)
 	return database.List(ctx, r, q, p, []string{SortCreated, SortID}, scanProject)
 }
@@ -132,7 +141,7 @@ func List(ctx context.Context, r database.Reader, s eventstore.Scope, p database
 // All gives the projects of the instance that the caller may read, and a row more for
 // each organization that one is granted to, to those who may read it there.
 func All(ctx context.Context, r database.Reader, instance string, p database.Page, by string, filters ...database.Filter) (database.Listing[Listed], error) {
-	own, args := authz.WhereOn(ctx, "project.read", authz.Object{Org: "p.org_id", Project: "p.project_id"})
+	own, args := authz.WhereOn(ctx, "project.read", onOwner)
 	granted, more := authz.WhereOn(ctx, "project.read", authz.Object{Org: "p.granted_org_id", Grant: "p.grant_id"})
 	q := database.From(columns+", p.granted_org_id, p.granted_name, p.grant_state", sides).Where("p.instance_id = ?", instance).
 		Where("(p.grant_id = '' AND "+own+" OR p.grant_id <> '' AND "+granted+")", append(args, more...)...).Filter(filters...)
@@ -166,8 +175,8 @@ func RoleInGrant(grantID, grantedOrg string) database.Filter {
 // Roles lists the roles of a project that the caller may read: on its side all, on that
 // of a grant those that the grant has.
 func Roles(ctx context.Context, r database.Reader, instance, projectID string, p database.Page, by string, filters ...database.Filter) (database.Listing[Role], error) {
-	own, args := authz.WhereOn(ctx, "project.role.read", authz.Object{Org: "p.org_id", Project: "p.project_id"})
-	granted, more := authz.WhereOn(ctx, "project.role.read", authz.Object{Org: "g.granted_org_id", Grant: "g.grant_id"})
+	own, args := authz.WhereOn(ctx, "project.role.read", onOwner)
+	granted, more := authz.WhereOn(ctx, "project.role.read", onGranted)
 	q := database.From(roleColumns, roleTables).Where("r.instance_id = ? AND r.project_id = ?", instance, projectID).
 		Where("("+own+` OR EXISTS (SELECT 1 FROM project_grant_roles x JOIN project_grants g ON g.instance_id = x.instance_id AND g.grant_id = x.grant_id
 			WHERE x.instance_id = r.instance_id AND x.role_key = r.role_key AND g.project_id = r.project_id AND `+granted+"))", append(args, more...)...).
@@ -190,14 +199,14 @@ const (
 var (
 	GrantOfOrg   = func(id string) database.Filter { return database.Is("g.org_id", id) }
 	GrantTo      = func(id string) database.Filter { return database.Is("g.granted_org_id", id) }
-	GrantWithID  = func(id string) database.Filter { return database.Is("g.grant_id", id) }
+	GrantWithID  = func(id string) database.Filter { return database.Is(grantID, id) }
 	GrantProject = func(id string) database.Filter { return database.Is("g.project_id", id) }
 )
 
 // GrantWithRole is the filter for grants with a role whose key matches.
 func GrantWithRole(m database.TextMethod, key string) database.Filter {
 	return func(s *database.Select) {
-		s.InSelect("g.grant_id", database.From("x.grant_id", "project_grant_roles x JOIN project_roles r ON r.instance_id = x.instance_id AND r.role_key = x.role_key").
+		s.InSelect(grantID, database.From("x.grant_id", "project_grant_roles x JOIN project_roles r ON r.instance_id = x.instance_id AND r.role_key = x.role_key").
 			Where("x.instance_id = g.instance_id AND r.project_id = g.project_id").Filter(RoleByKey(m, key)))
 	}
 }
@@ -206,9 +215,9 @@ func GrantWithRole(m database.TextMethod, key string) database.Filter {
 // either side.
 func Grants(ctx context.Context, r database.Reader, instance, permission string, p database.Page, by string, filters ...database.Filter) (database.Listing[Grant], error) {
 	visible, args := authz.WhereOn(ctx, permission,
-		authz.Object{Org: "g.org_id", Project: "g.project_id"}, authz.Object{Org: "g.granted_org_id", Grant: "g.grant_id"})
+		authz.Object{Org: "g.org_id", Project: "g.project_id"}, onGranted)
 	q := database.From(grantColumns, grantTables).Where("g.instance_id = ?", instance).Where(visible, args...).Filter(filters...)
-	return database.List(ctx, r, q, p, []string{by, "g.grant_id"}, scanGrant)
+	return database.List(ctx, r, q, p, []string{by, grantID}, scanGrant)
 }
 
 // OneGrant gives the grant that the filters leave.

@@ -2,7 +2,9 @@ package management
 
 import (
 	"context"
+	"fmt"
 
+	changepb "github.com/gatehouse/gatehouse/gen/zitadel/change/v1"
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -22,6 +24,7 @@ func (h *Handlers) projects() []api.RPC {
 		api.Unary("GetProjectByID", h.getProject),
 		api.Unary("ListProjects", h.listProjects),
 		api.Unary("ListProjectChanges", h.listProjectChanges),
+		api.Unary("ListProjectGrantChanges", h.listProjectGrantChanges),
 		api.Unary("AddProjectRole", h.addProjectRole),
 		api.Unary("BulkAddProjectRoles", h.bulkAddProjectRoles),
 		api.Unary("UpdateProjectRole", h.updateProjectRole),
@@ -101,16 +104,33 @@ func (h *Handlers) listProjects(ctx context.Context, r *pb.ListProjectsRequest) 
 }
 
 func (h *Handlers) listProjectChanges(ctx context.Context, r *pb.ListProjectChangesRequest) (*pb.ListProjectChangesResponse, error) {
+	changes, err := h.projectHistory(ctx, "project.read", r, "")
+	return &pb.ListProjectChangesResponse{Result: changes}, err
+}
+
+func (h *Handlers) listProjectGrantChanges(ctx context.Context, r *pb.ListProjectGrantChangesRequest) (*pb.ListProjectGrantChangesResponse, error) {
+	changes, err := h.projectHistory(ctx, "project.grant.read", r, fmt.Sprintf(`"grantId":%q`, r.GetGrantId()))
+	return &pb.ListProjectGrantChangesResponse{Result: changes}, err
+}
+
+// projectHistory lists the events of a project of the organization whose payload
+// contains mentions.
+func (h *Handlers) projectHistory(ctx context.Context, permission string, r interface {
+	GetProjectId() string
+	GetQuery() *changepb.ChangeQuery
+}, mentions string,
+) ([]*changepb.Change, error) {
 	s := scope(ctx)
-	if err := authz.RequireOn(ctx, "project.read", authz.Object{Org: s.Org, Project: r.GetProjectId()}); err != nil {
+	if err := authz.RequireOn(ctx, permission, authz.Object{Org: s.Org, Project: r.GetProjectId()}); err != nil {
 		return nil, err
 	}
 	f, err := api.Changes(eventstore.Aggregate{Instance: s.Instance, Type: "project", ID: r.GetProjectId(), Owner: s.Org}, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}
+	f.Mentions = mentions
 	entries, err := flow.History(ctx, h.store, f)
-	return &pb.ListProjectChangesResponse{Result: api.Each(entries, api.Change)}, err
+	return api.Each(entries, api.Change), err
 }
 
 func (h *Handlers) addProjectRole(ctx context.Context, r *pb.AddProjectRoleRequest) (*pb.AddProjectRoleResponse, error) {

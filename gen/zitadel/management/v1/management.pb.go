@@ -13515,11 +13515,15 @@ func (x *RemoveAppKeyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListProjectGrantChanges.
 type ListProjectGrantChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,3,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,3,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13575,9 +13579,11 @@ func (x *ListProjectGrantChangesRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to ListProjectGrantChanges.
 type ListProjectGrantChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries of the page.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
