@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/project"
@@ -430,6 +431,24 @@ func TestManyGrants(t *testing.T) {
 		return nil
 	})
 	acme := eventstore.Scope{Instance: s.InstanceID, Org: s.Var("acme")}
+	notAgain(t, s, "the role", func(tx *eventstore.Tx) (eventstore.Details, error) {
+		if _, err := flow.RemoveProjectRole(tx, acme, "shop", "admin"); err != nil {
+			t.Error(err)
+		}
+		return project.AddRoles(tx, acme, "shop", project.Role{Key: "admin", DisplayName: "x"})
+	})
+	notAgain(t, s, "the project", func(tx *eventstore.Tx) (eventstore.Details, error) {
+		if _, err := flow.RemoveProject(tx, acme, "shop"); err != nil {
+			t.Error(err)
+		}
+		return flow.AddProject(tx, acme, "shop", project.Settings{Name: "x"})
+	})
+	notAgain(t, s, "the user", func(tx *eventstore.Tx) (eventstore.Details, error) {
+		if _, err := user.Remove(tx, s.InstanceID, s.Var("other"), "u7"); err != nil {
+			t.Error(err)
+		}
+		return flow.AddMachine(tx, acme, "u7", user.Machine{UserName: "x", Name: "x"})
+	})
 	asServer(t, s, func(tx *eventstore.Tx) error { _, err := flow.RemoveProjectRole(tx, acme, "shop", "admin"); return err })
 	if got := rolesNow(t, s, fmt.Sprintf("u%d", many-1)); got != "shop:buyer@acme" {
 		t.Errorf("at once: %s", got)
@@ -445,6 +464,19 @@ func TestManyGrants(t *testing.T) {
 	}
 	s.Settle(t)
 	noGrants(t, s)
+}
+
+// notAgain fails unless the verb, which ends something and begins it anew while grants
+// of the former one are left, is refused.
+func notAgain(t *testing.T, s *testkit.Server, what string, verb func(tx *eventstore.Tx) (eventstore.Details, error)) {
+	t.Helper()
+	err := s.Store.Write(authz.AsSystem(t.Context(), s.InstanceID), func(tx *eventstore.Tx) error {
+		_, err := verb(tx)
+		return err
+	})
+	if fault.KindOf(err) != fault.KindAborted {
+		t.Errorf("%s comes back with the grants of the former one: %v", what, err)
+	}
 }
 
 // TestGrantRaces grants the same thing often at once, while the role goes.

@@ -21,7 +21,7 @@ import (
 func init() {
 	eventstore.DeclareTable("user_grants", "instance_id, grant_id",
 		"org_id, user_id, project_id, project_grant_id, state, created, changed, sequence")
-	eventstore.DeclareTable("user_grant_roles", "instance_id, grant_id, role_key", "role_lower, place")
+	eventstore.DeclareTable("user_grant_roles", "instance_id, grant_id, role_key", "role_lower, project_id, place")
 	eventstore.DeclareStream("user.grant.", streamType)
 }
 
@@ -94,8 +94,9 @@ func foldChanged(f *eventstore.Fold, e changed) error {
 
 func setRoles(f *eventstore.Fold, keys []string) {
 	for place, key := range keys {
-		f.Exec("INSERT INTO user_grant_roles (instance_id, grant_id, role_key, role_lower, place) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-			f.Instance, f.ID, key, strings.ToLower(key), place)
+		f.Exec(`INSERT INTO user_grant_roles (instance_id, grant_id, project_id, role_key, role_lower, place)
+			SELECT g.instance_id, g.grant_id, g.project_id, CAST(? AS TEXT), CAST(? AS TEXT), CAST(? AS BIGINT) FROM user_grants g
+			WHERE g.instance_id = ? AND g.grant_id = ? ON CONFLICT DO NOTHING`, key, strings.ToLower(key), place, f.Instance, f.ID)
 	}
 }
 

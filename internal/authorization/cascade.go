@@ -17,7 +17,7 @@ type Lost struct {
 	Org            string   `json:"orgId,omitempty"`
 	ProjectID      string   `json:"projectId,omitempty"`
 	ProjectGrantID string   `json:"projectGrantId,omitempty"`
-	Roles          []string `json:"roles,omitempty"`
+	Roles          []string `json:"roles,omitempty"` // of ProjectID
 	// At is when that was: what changed later rests on what was there then.
 	At time.Time `json:"at"`
 }
@@ -41,7 +41,7 @@ func Follow(tx *eventstore.Tx, instance string, l Lost, most uint64) (more bool,
 		q.InSelect("g.user_id", database.From("u.user_id", "users u").Where("u.instance_id = ? AND u.org_id = ?", instance, l.UsersOf))
 	}
 	if len(l.Roles) > 0 {
-		q.InSelect("g.grant_id", database.From("r.grant_id", "user_grant_roles r").Where("r.instance_id = ?", instance).In("r.role_key", l.Roles))
+		q.InSelect("g.grant_id", database.From("r.grant_id", "user_grant_roles r").Where("r.instance_id = ? AND r.project_id = ?", instance, l.ProjectID).In("r.role_key", l.Roles))
 	}
 	var grants []Grant
 	if err := tx.Read(q.Order("g.grant_id").Page(0, most).Rows(func(scan database.Scan) error {

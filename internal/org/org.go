@@ -126,7 +126,8 @@ func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, erro
 			Rows(func(database.Scan) error { haunted = true; return nil })
 	}
 	switch err := tx.Start(a, query(instance, id, &found, &o),
-		former("user_id", "users", "org_id"), former("project_id", "projects", "org_id"), former("grant_id", "project_grants", "granted_org_id")); {
+		former("user_id", "users", "org_id"), former("project_id", "projects", "org_id"), former("grant_id", "project_grants", "granted_org_id"),
+		former("grant_id", "user_grants", "org_id")); {
 	case err != nil:
 		return eventstore.Details{}, err
 	case found:

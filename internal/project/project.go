@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
@@ -126,6 +127,7 @@ var (
 var (
 	errTaken    = fault.AlreadyExists("PROJECT-name-taken", "The organization has a project of this name already.")
 	errIDTaken  = fault.AlreadyExists("PROJECT-id", "A project with this id exists already.")
+	errIDBusy   = fault.New(fault.KindAborted, "PROJECT-id-busy", "A project with this id was removed, and what users were granted of it is not all removed yet. Try again.")
 	errMissing  = fault.NotFound("PROJECT-missing", "There is no such project.")
 	errName     = fault.Invalid("PROJECT-name", "A project needs a name of 1 to 200 characters.")
 	errSame     = fault.Precondition("PROJECT-unchanged", "The project is like this already.")
@@ -187,13 +189,17 @@ func Add(tx *eventstore.Tx, s eventstore.Scope, id string, p Settings) (eventsto
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	var found bool
+	var found, haunted bool
 	a := aggregate(s, id)
-	if err := tx.Start(a, query(s.Instance, id, &found, new(Project))); err != nil {
+	former := database.From("grant_id", "user_grants").Where("instance_id = ? AND project_id = ?", s.Instance, id).Page(0, 1)
+	if err := tx.Start(a, query(s.Instance, id, &found, new(Project)), former.Rows(func(database.Scan) error { haunted = true; return nil })); err != nil {
 		return eventstore.Details{}, err
 	}
-	if found {
+	switch {
+	case found:
 		return eventstore.Details{}, errIDTaken
+	case haunted: // What users were granted of it would become grants of the new one.
+		return eventstore.Details{}, errIDBusy
 	}
 	return Added.Emit(tx, a, added{name, p.RoleAssertion, p.RoleCheck, p.OrgCheck, p.PrivateLabeling})
 }

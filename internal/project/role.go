@@ -60,6 +60,7 @@ var (
 	errRoleExists  = fault.AlreadyExists("PROJECT-role-exists", "The project has this role already, or it is named twice.")
 	errRoleMissing = fault.NotFound("PROJECT-role-missing", "The project has no such role.")
 	errRoleSame    = fault.Precondition("PROJECT-role-unchanged", "The role is like this already.")
+	errRoleBusy    = fault.New(fault.KindAborted, "PROJECT-role-busy", "The role was removed, and not all users are rid of it yet. Try again.")
 )
 
 // check says whether the role is well formed. Keys are written into scopes and
@@ -99,6 +100,9 @@ func AddRoles(tx *eventstore.Tx, s eventstore.Scope, id string, roles ...Role) (
 	if len(roles) == 0 || len(has)+len(roles) > maxRoles {
 		return d, fault.Invalid("PROJECT-roles", "Name at least one role. A project can have %d.", maxRoles)
 	}
+	if err := notHaunted(tx, s, id, roles); err != nil {
+		return d, err
+	}
 	for _, r := range roles {
 		if err := r.check(); err != nil {
 			return d, err
@@ -114,6 +118,22 @@ func AddRoles(tx *eventstore.Tx, s eventstore.Scope, id string, roles ...Role) (
 	// What is new was created with its first event, and not with the project's.
 	d.Created = tx.Now()
 	return d, nil
+}
+
+// notHaunted refuses roles like those that were removed and that users have still: they
+// would have the new ones.
+func notHaunted(tx *eventstore.Tx, s eventstore.Scope, id string, roles []Role) error {
+	var keys []string
+	for _, r := range roles {
+		keys = append(keys, r.Key)
+	}
+	haunted := false
+	err := tx.Read(database.From("grant_id", "user_grant_roles").Where("instance_id = ? AND project_id = ?", s.Instance, id).In("role_key", keys).Page(0, 1).
+		Rows(func(database.Scan) error { haunted = true; return nil }))
+	if err == nil && haunted {
+		err = errRoleBusy
+	}
+	return err
 }
 
 // ChangeRole gives a role another name or group: edit changes them.

@@ -24,6 +24,9 @@ CREATE TABLE user_grant_roles (
   grant_id    TEXT NOT NULL,
   role_key    TEXT NOT NULL,
   role_lower  TEXT NOT NULL,
+  project_id  TEXT NOT NULL,
   place       BIGINT NOT NULL,
   PRIMARY KEY (instance_id, grant_id, role_key)
 ) CLUSTERED;
+
+CREATE INDEX user_grant_roles_project ON user_grant_roles (instance_id, project_id, role_key, grant_id);
