@@ -170,6 +170,9 @@ func SetUpOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n FirstOrg) (
 			return s.Org, "", d, err
 		}
 	}
+	if err = claimNames(tx, v, s); err != nil {
+		return s.Org, "", d, err
+	}
 	if userID, _, _, err = AddHuman(tx, v, s, n.Human); err != nil {
 		return s.Org, userID, d, err
 	}

@@ -100,7 +100,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		checks = *o.Checks
 	}
 	people := notify.New(store, o.Vault, out, external)
-	work := flow.Work(store)
+	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
