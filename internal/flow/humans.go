@@ -107,6 +107,11 @@ type HumanEdit struct {
 	Metadata     []metadata.Entry
 }
 
+// Empty reports whether nothing is to be changed.
+func (e HumanEdit) Empty() bool {
+	return e.UserName == nil && e.Profile == nil && e.Email == nil && e.Phone == nil && len(e.Metadata) == 0
+}
+
 // NewContact is another address or number and how it is made sure that it is the
 // human's.
 type NewContact struct {
