@@ -277,8 +277,7 @@ func checkScopes(t *testing.T, s *testkit.Server) {
 func inParallel(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	for i := range n {
-		wg.Add(1)
-		go func() { defer wg.Done(); f(i) }()
+		wg.Go(func() { f(i) })
 	}
 	wg.Wait()
 }
