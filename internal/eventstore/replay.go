@@ -31,6 +31,13 @@ var tables = map[string]Table{
 	purges: {Name: purges, Key: list("instance_id"), Columns: list("created")},
 }
 
+// guards are the unique indexes that refuse what must not happen. A replay goes
+// without them: history was consistent, positions of concurrent transactions need not be.
+var guards []string
+
+// DeclareGuard names a unique index that only verbs have to meet.
+func DeclareGuard(index string) { guards = append(guards, index) }
+
 // transient names the tables that replay leaves out, with the reason.
 var transient = map[string]string{
 	"events":     "the log itself",
@@ -90,6 +97,9 @@ func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(
 			r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
 		}
 	}
+	if err := dropGuards(ctx, scratch); err != nil {
+		return r, err
+	}
 	err := s.db.Snapshot(ctx, func(source database.Reader) error {
 		chains := map[Aggregate]*head{}
 		for position, more := uint64(0), true; more; {
@@ -119,6 +129,15 @@ func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(
 		return nil
 	})
 	return r, err
+}
+
+func dropGuards(ctx context.Context, scratch *database.DB) error {
+	return scratch.Write(ctx, func(tx *database.Tx) error {
+		for _, index := range guards {
+			tx.Exec(database.Statement{SQL: "DROP INDEX IF EXISTS " + index})
+		}
+		return nil
+	})
 }
 
 func eventsAfter(position uint64) (*[]Event, database.Query) {

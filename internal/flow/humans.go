@@ -107,6 +107,11 @@ type HumanEdit struct {
 	Metadata     []metadata.Entry
 }
 
+// Empty reports whether nothing is to be changed.
+func (e HumanEdit) Empty() bool {
+	return e.UserName == nil && e.Profile == nil && e.Email == nil && e.Phone == nil && len(e.Metadata) == 0
+}
+
 // NewContact is another address or number and how it is made sure that it is the
 // human's.
 type NewContact struct {
@@ -169,6 +174,9 @@ func SetUpOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n FirstOrg) (
 		if _, err = org.AddDomain(tx, instance, s.Org, n.Domain); err != nil {
 			return s.Org, "", d, err
 		}
+	}
+	if err = claimNames(tx, v, s); err != nil {
+		return s.Org, "", d, err
 	}
 	if userID, _, _, err = AddHuman(tx, v, s, n.Human); err != nil {
 		return s.Org, userID, d, err

@@ -38,8 +38,12 @@ func RemoveInstance(tx *eventstore.Tx, id string) (eventstore.Details, error) {
 }
 
 // Work is the work for each kind of job that the verbs of this package record.
+// The vault seals what people are told.
 func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
-	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store)}
+	return map[string]job.Work{
+		jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store),
+		jobClaim: claimRest(store, v), jobNames: settleNames(store),
+	}
 }
 
 // purgeInstance is the work of jobPurge.

@@ -48,10 +48,13 @@ func AddOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n NewOrg) (id s
 	if id = n.ID; id == "" {
 		id = tx.NewID()
 	}
+	s := eventstore.Scope{Instance: instance, Org: id}
 	if d, err = addOrg(tx, instance, id, n.Name); err != nil {
 		return id, d, err
 	}
-	s := eventstore.Scope{Instance: instance, Org: id}
+	if err = claimNames(tx, v, s); err != nil {
+		return id, d, err
+	}
 	if c := authz.From(tx.Context()); len(n.Admins) == 0 && !c.System && !c.SystemUser {
 		n.Admins = []Admin{{UserID: c.UserID}}
 	}

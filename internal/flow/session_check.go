@@ -60,14 +60,14 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	if !named && p.subject.UserID == "" { // Nobody, or a session that has no user yet.
 		return p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules))
 	}
-	filter := UserWithID(cmp.Or(proof.UserID, p.subject.UserID))
+	filter, by := UserWithID(cmp.Or(proof.UserID, p.subject.UserID)), SortUserCreated
 	if proof.LoginName != "" {
-		filter = UserByLogin(database.EqualsFold, proof.LoginName)
+		filter, by = UserByLogin(database.EqualsFold, proof.LoginName), sortLogin
 	}
 	if proof.UserID != "" && proof.LoginName != "" {
 		return errTwoOfCodes
 	}
-	found, err := Users(ctx, p.store, instance, database.Page{Limit: 2}, SortUserCreated, filter)
+	found, err := Users(ctx, p.store, instance, database.Page{Limit: 1}, by, filter)
 	if err != nil {
 		return err
 	}
