@@ -107,12 +107,14 @@ var (
 			"DELETE FROM members WHERE kind = 'project_grant' AND instance_id = ? AND object_id" + grants,
 			"DELETE FROM member_roles WHERE kind = 'project_grant' AND instance_id = ? AND object_id" + grants,
 			"DELETE FROM project_grant_roles WHERE instance_id = ? AND grant_id" + grants,
+			"DELETE FROM application_keys WHERE instance_id = ? AND app_id IN (SELECT app_id FROM applications WHERE applications.instance_id = ? AND project_id = ?)",
 		} {
 			f.Exec(sql, f.Instance, f.Instance, f.ID)
 		}
 		for _, sql := range []string{
 			"DELETE FROM members WHERE instance_id = ? AND kind = 'project' AND object_id = ?",
 			"DELETE FROM member_roles WHERE instance_id = ? AND kind = 'project' AND object_id = ?",
+			"DELETE FROM applications WHERE instance_id = ? AND project_id = ?",
 			"DELETE FROM project_grants WHERE instance_id = ? AND project_id = ?",
 			"DELETE FROM project_roles WHERE instance_id = ? AND project_id = ?",
 			"DELETE FROM projects WHERE instance_id = ? AND project_id = ?",
@@ -292,7 +294,7 @@ func Reactivate(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.De
 	return Reactivated.Emit(tx, p.aggregate(s), eventstore.None{})
 }
 
-// Remove ends the project with its roles, grants and members. What else hangs on it
+// Remove ends the project with its applications, roles, grants and members. What else hangs on it
 // is flow's to remove, in the same transaction.
 func Remove(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
 	p, err := lock(tx, s, id, "project.delete")
