@@ -69,23 +69,28 @@ var (
 	errNoSuchOrg = fault.Denied("AUTH-Bs7Ds", "There is no such organization.")
 )
 
+// bearerTables say, for each kind of token, whom it stands for: the columns user,
+// expiry and session, and the table t, whose last parameter is the token's hash.
+var bearerTables = map[tokenKind][2]string{
+	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
+	sessionToken: {"COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
+	loginToken:   {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.session_id, '')", ownTokens + " t ON t.instance_id = d.instance_id"},
+}
+
 // enterSQL gives one row per role of the caller; a single row with empty columns
 // where there is no valid token or no role. What a token is, is seen by its form,
 // and most calls name no organization: only those tables are asked that are needed.
-func enterSQL(isSession, namesOrg bool) string {
-	bearer, from := "COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens" //nolint:gosec // names of columns
-	if isSession {
-		bearer, from = "COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions" //nolint:gosec // names of columns
-	}
+func enterSQL(kind tokenKind, namesOrg bool) string {
+	bearer := bearerTables[kind]
 	org, orgs := "''", ""
 	if namesOrg {
 		org, orgs = "COALESCE(a.id, '')", " LEFT JOIN aggregates a ON a.instance_id = d.instance_id AND a.type = 'org' AND a.id = ?"
 	}
-	return "SELECT d.instance_id, d.limits, " + bearer + `,
+	return "SELECT d.instance_id, d.limits, " + bearer[0] + `,
 		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
 		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, ''), COALESCE(p.org_id, g.granted_org_id, '')
 		FROM instance_domains d
-		LEFT JOIN ` + from + ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
+		LEFT JOIN ` + bearer[1] + `
 		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
 		LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
@@ -94,22 +99,35 @@ func enterSQL(isSession, namesOrg bool) string {
 		WHERE d.domain = ?`
 }
 
-// enterTexts are the texts of enterSQL, by its arguments.
-var enterTexts = map[[2]bool]string{
-	{false, false}: enterSQL(false, false), {false, true}: enterSQL(false, true),
-	{true, false}: enterSQL(true, false), {true, true}: enterSQL(true, true),
+// entering is what a text of enterSQL is for.
+type entering struct {
+	kind     tokenKind
+	namesOrg bool
 }
+
+// enterTexts are the texts of enterSQL.
+var enterTexts = func() map[entering]string {
+	texts := map[entering]string{}
+	for kind := range bearerTables {
+		for _, namesOrg := range []bool{false, true} {
+			texts[entering{kind, namesOrg}] = enterSQL(kind, namesOrg)
+		}
+	}
+	return texts
+}()
 
 // Of an instance at a host.
 const (
 	defaultOrgSQL   = "SELECT i.default_org FROM instance_domains d JOIN instances i ON i.instance_id = d.instance_id WHERE d.domain = ?"
 	sessionAtDomain = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?"
+	sessionOfLogin  = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
 )
 
 // entry is what the database knows about a request.
 type entry struct {
 	instance            Instance
 	user, session       string // whom the token stands for; empty: nobody
+	isClient            bool   // a client has the token, and not the session's user
 	home                string // the caller's organization, or a system user's default
 	named               string // the organization that the request names, where it is there
 	userState, orgState int
@@ -121,21 +139,24 @@ type entry struct {
 
 // read asks for everything in one round trip.
 func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials, token string, operator bool) error {
-	hash, host, isSession := "", hostname.Canonical(c.Host), user.LooksLikeSessionToken(token)
-	if token != "" {
-		hash = user.HashToken(token)
+	hash, host, kind := "", hostname.Canonical(c.Host), machineToken
+	if k := kindOf(token); k != noToken && !operator {
+		hash, kind = user.HashToken(token), k
 	}
 	args := []any{hash, host}
 	if c.Org != "" {
 		args = []any{hash, c.Org, host}
 	}
-	queries := []database.Query{{SQL: enterTexts[[2]bool{isSession, c.Org != ""}], Args: args, Row: e.row}}
+	queries := []database.Query{{SQL: enterTexts[entering{kind, c.Org != ""}], Args: args, Row: e.row}}
 	switch {
 	case operator:
 		queries = append(queries, database.One(new(bool), defaultOrgSQL, []any{host}, &e.home))
-	case isSession:
+	case kind == sessionToken:
 		queries = append(queries, e.assured.queries(sessionAtDomain, host, hash)...)
+	case kind == loginToken:
+		queries = append(queries, e.assured.queries(sessionOfLogin, host, host, hash)...)
 	}
+	e.isClient = kind == loginToken
 	err := store.Read(ctx, queries...)
 	if err == nil {
 		err = e.instance.limit(e.limits, store.Now())
@@ -178,6 +199,9 @@ func (e *entry) caller(org string, roles *authz.Roles) *authz.Caller {
 		Instance: e.instance.ID, LogSince: e.instance.logSince, UserID: e.user, SessionID: e.session,
 		HomeOrg: e.home, Org: cmp.Or(org, e.home), Roles: roles,
 	}
+	if e.isClient { // What it may do is the user's, but the session is not in its hands.
+		c.SessionID = ""
+	}
 	for on, names := range e.memberships {
 		c.Memberships = append(c.Memberships, authz.Membership{Org: on.Org, Project: on.Project, Grant: on.Grant, Roles: names})
 	}
@@ -192,7 +216,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	if refused == nil && looksLikeJWT(token) {
 		if u, err := g.systemUser(token); err == nil {
 			operator = &u
-		} else {
+		} else if kindOf(token) == noToken {
 			refused = err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/oauth"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -117,11 +118,15 @@ func (s *Sessions) Set(ctx context.Context, id, token string, c SessionChange) (
 	})
 }
 
-// End ends a session; that it has ended already is fine.
+// End ends a session, with the tokens that clients have from it; that it has ended
+// already is fine.
 func (s *Sessions) End(ctx context.Context, id, token string) (d eventstore.Details, err error) {
 	err = s.store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		d, err = session.End(tx, authz.From(ctx).Instance, id, hashOf(token))
-		return err
+		instance := authz.From(ctx).Instance
+		if d, err = session.End(tx, instance, id, hashOf(token)); err != nil {
+			return err
+		}
+		return oauth.EndOfSession(tx, instance, id, oauth.ReasonLogout)
 	})
 	return d, err
 }

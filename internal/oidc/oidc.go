@@ -1,25 +1,37 @@
 // Package oidc is OAuth 2.0 and OpenID Connect: protocols of their own beside the
-// API, over the same verbs and reads. So far it gives machine users access tokens.
+// API, over the same verbs and reads. Applications log people in through it, and
+// machine users get access tokens.
 //
 // It imports api, for what is known about a request, and flow.
 package oidc
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
-// Prefix is where the paths begin that the package serves.
-const Prefix = "/oauth/v2/"
+// The paths.
+const (
+	pathDiscovery  = "/.well-known/openid-configuration"
+	pathMetadata   = "/.well-known/oauth-authorization-server"
+	pathAuthorize  = "/oauth/v2/authorize"
+	pathAnswer     = "/oauth/v2/authorize/answer"
+	pathToken      = "/oauth/v2/token" //nolint:gosec // a path
+	pathIntrospect = "/oauth/v2/introspect"
+	pathRevoke     = "/oauth/v2/revoke"
+	pathKeys       = "/oauth/v2/keys"
+	pathUserinfo   = "/oidc/v1/userinfo"
+	pathEndSession = "/oidc/v1/end_session"
+)
 
 const (
 	maxBody     = 64 << 10 // bytes of a request
@@ -28,19 +40,51 @@ const (
 
 // Server answers the requests of the protocol.
 type Server struct {
-	store *eventstore.Store
+	store  *eventstore.Store
+	signer *webkey.Signer
 	// external is the URL of the installation: its scheme and port are those of
 	// every instance.
 	external *url.URL
+	// loginPage is the installation's, where neither instance nor application has one.
+	loginPage string
+	endpoints map[string]endpoint
 }
 
-// New makes a server of what is in store, reached under externalURL.
-func New(store *eventstore.Store, externalURL string) (*Server, error) {
+// endpoint answers the requests to a path.
+type endpoint struct {
+	methods []string
+	serve   func(context.Context, http.ResponseWriter, *http.Request)
+	// page: browsers come here, and not scripts of other origins.
+	page bool
+}
+
+// New makes a server of what is in store, reached under externalURL. loginPage may be
+// empty.
+func New(store *eventstore.Store, signer *webkey.Signer, externalURL, loginPage string) (*Server, error) {
 	external, err := url.Parse(externalURL)
 	if err != nil {
 		return nil, err
 	}
-	return &Server{store: store, external: external}, nil
+	s := &Server{store: store, signer: signer, external: external, loginPage: loginPage}
+	get, post, both := []string{http.MethodGet, http.MethodHead}, []string{http.MethodPost}, []string{http.MethodGet, http.MethodPost}
+	s.endpoints = map[string]endpoint{
+		pathDiscovery:  {methods: get, serve: s.discover},
+		pathMetadata:   {methods: get, serve: s.discover},
+		pathKeys:       {methods: get, serve: s.keys},
+		pathAuthorize:  {methods: both, serve: s.authorize, page: true},
+		pathAnswer:     {methods: get[:1], serve: s.answer, page: true},
+		pathToken:      {methods: post, serve: s.token},
+		pathIntrospect: {methods: post, serve: s.introspect},
+		pathRevoke:     {methods: post, serve: s.revoke},
+		pathUserinfo:   {methods: both, serve: s.userinfo},
+		pathEndSession: {methods: both, serve: s.endSession, page: true},
+	}
+	return s, nil
+}
+
+// Serves reports whether a path is one of the protocol.
+func Serves(path string) bool {
+	return strings.HasPrefix(path, "/oauth/v2/") || strings.HasPrefix(path, "/oidc/v1/") || path == pathDiscovery || path == pathMetadata
 }
 
 // issuer is the origin of the instance that a request names.
@@ -53,74 +97,21 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	h.Set("Pragma", "no-cache")
-	switch {
-	case r.URL.Path != Prefix+"token":
-		reply(w, http.StatusNotFound, failure{Code: invalidRequest, Text: "There is nothing at this path."})
-	case r.Method != http.MethodPost:
-		h.Set("Allow", http.MethodPost)
-		reply(w, http.StatusMethodNotAllowed, failure{Code: invalidRequest, Text: "The token endpoint is called with POST."})
+	switch e, ok := s.endpoints[r.URL.Path]; {
+	case !ok:
+		reply(w, http.StatusNotFound, failure{Code: string(invalidRequest), Text: "There is nothing at this path."})
+	case !slices.Contains(e.methods, r.Method):
+		h.Set("Allow", strings.Join(e.methods, ", "))
+		text := fault.Invalid("", "This endpoint is called with %s.", strings.Join(e.methods, " or ")).Message()
+		reply(w, http.StatusMethodNotAllowed, failure{Code: string(invalidRequest), Text: text})
 	default:
-		s.token(ctx, w, r)
+		if e.page {
+			for name := range h {
+				if strings.HasPrefix(name, "Access-Control-") {
+					h.Del(name)
+				}
+			}
+		}
+		e.serve(ctx, w, r)
 	}
-}
-
-// The codes that more than one failure has.
-const (
-	invalidRequest = "invalid_request"
-	unavailable    = "temporarily_unavailable"
-)
-
-// failure is an error as RFC 6749, section 5.2, has it.
-type failure struct {
-	Code string `json:"error"`
-	Text string `json:"error_description"`
-}
-
-// codes is how a kind of fault looks in OAuth. Kinds that it lacks are ours.
-var codes = map[fault.Kind]struct {
-	code   string
-	status int
-}{
-	fault.KindInvalid:            {invalidRequest, http.StatusBadRequest},
-	fault.KindNotFound:           {invalidRequest, http.StatusNotFound},
-	fault.KindUnauthenticated:    {"invalid_client", http.StatusUnauthorized},
-	fault.KindFailedPrecondition: {"invalid_grant", http.StatusBadRequest},
-	fault.KindUnimplemented:      {"unsupported_grant_type", http.StatusBadRequest},
-	fault.KindExhausted:          {invalidRequest, http.StatusRequestEntityTooLarge},
-	fault.KindUnavailable:        {unavailable, http.StatusServiceUnavailable},
-	fault.KindAborted:            {unavailable, http.StatusServiceUnavailable},
-	fault.KindDeadline:           {unavailable, http.StatusServiceUnavailable},
-}
-
-// refuse answers with an error and logs it: an attempt that fails changes nothing,
-// and is no event.
-func refuse(ctx context.Context, w http.ResponseWriter, err error) {
-	f, call := fault.Of(err), api.CallOf(ctx)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		f = fault.New(fault.KindDeadline, "", "The call took too long.")
-	}
-	c, ok := codes[f.Kind]
-	level := slog.LevelInfo
-	if !ok {
-		c.code, c.status, level = "server_error", http.StatusInternalServerError, slog.LevelError
-	}
-	slog.Log(ctx, level, "no token given", "error", err, "host", call.Host, "remote", call.RemoteIP, "request_id", call.RequestID)
-	if c.status == http.StatusUnauthorized {
-		w.Header().Set("WWW-Authenticate", `Basic realm="gatehouse", charset="UTF-8"`)
-	}
-	text := f.Message()
-	if f.ID != "" {
-		text += " (" + f.ID + ")"
-	}
-	reply(w, c.status, failure{Code: c.code, Text: text})
-}
-
-func reply(w http.ResponseWriter, status int, message any) {
-	data, err := json.Marshal(message)
-	if err != nil { // Texts and numbers always have a JSON form.
-		panic(err)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_, _ = w.Write(data)
 }

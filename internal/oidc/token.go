@@ -2,119 +2,285 @@ package oidc
 
 import (
 	"context"
-	"errors"
-	"io"
-	"mime"
+	"crypto/rand"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/application"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
-	"github.com/gatehouse/gatehouse/internal/user"
+	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
-// The grants: RFC 6749, section 4.4, and RFC 7523, section 2.1.
+// The grants: RFC 6749, sections 4.1, 4.4 and 6, and RFC 7523, section 2.1.
 const (
+	grantCode              = "authorization_code"
+	grantRefresh           = "refresh_token"
 	grantClientCredentials = "client_credentials"
 	grantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 )
 
-// granted is the answer of RFC 6749, section 5.1.
-type granted struct {
-	AccessToken string `json:"access_token"`
-	TokenType   string `json:"token_type"`
-	ExpiresIn   int64  `json:"expires_in"` // seconds
-	Scope       string `json:"scope,omitempty"`
+// grants are the ways to a token. Each proves by its own means who asks.
+var grants = map[string]func(*tokenRequest, context.Context) (*granted, error){
+	grantCode:              (*tokenRequest).code,
+	grantRefresh:           (*tokenRequest).refresh,
+	grantClientCredentials: (*tokenRequest).clientCredentials,
+	grantJWTBearer:         (*tokenRequest).assertion,
 }
 
-// token answers a request for an access token.
+// grantNames are the grants in an order that stays.
+var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer}
+
+// granted is the answer of RFC 6749, section 5.1.
+type granted struct {
+	AccessToken  string `json:"access_token"`
+	TokenType    string `json:"token_type"`
+	ExpiresIn    int64  `json:"expires_in"` // seconds
+	RefreshToken string `json:"refresh_token,omitempty"`
+	IDToken      string `json:"id_token,omitempty"`
+	Scope        string `json:"scope,omitempty"`
+}
+
+// tokenRequest is a request for tokens.
+type tokenRequest struct {
+	*Server
+	r      *http.Request
+	host   string
+	issuer string
+	form   url.Values
+	// key is the one that the instance signs with; it is read with what the grant reads.
+	key webkey.Signing
+}
+
+// token answers a request for tokens.
 func (s *Server) token(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	form, err := readForm(w, r)
 	if err != nil {
 		refuse(ctx, w, err)
 		return
 	}
-	t, err := s.grant(ctx, r, form)
+	call := api.CallOf(ctx)
+	q := &tokenRequest{Server: s, r: r, host: call.Host, issuer: s.issuer(call), form: form}
+	t, err := q.grant(ctx)
 	if err != nil {
-		refuse(ctx, w, err)
+		refuseGrant(ctx, w, err)
 		return
 	}
-	reply(w, http.StatusOK, granted{
-		AccessToken: t.Secret, TokenType: "Bearer", ExpiresIn: int64(t.Lifetime / time.Second), Scope: strings.Join(t.Scopes, " "),
+	reply(w, http.StatusOK, t)
+}
+
+func (q *tokenRequest) grant(ctx context.Context) (*granted, error) {
+	name := q.form.Get("grant_type")
+	if name == "" {
+		return nil, fault.Invalid("", "The parameter grant_type is missing.")
+	}
+	grant, ok := grants[name]
+	if !ok {
+		return nil, fault.Unimplemented("The grant types are %s.", strings.Join(grantNames, ", "))
+	}
+	return grant(q, ctx)
+}
+
+// client is the application that asks, which proves who it is and may use the grant.
+func (q *tokenRequest) client(ctx context.Context, grant int32) (*flow.Client, error) {
+	p, err := q.proofOf(q.r, q.issuer, q.form)
+	if err != nil {
+		return nil, err
+	}
+	c, err := flow.ProveClient(ctx, q.store, q.host, p)
+	if err != nil {
+		return nil, err
+	}
+	if !c.May(grant) {
+		return nil, fault.Invalid("OIDC-grant-type", "The application may not use the grant %s.", q.form.Get("grant_type")).With(oauth.UnauthorizedClient)
+	}
+	return c, nil
+}
+
+// required gives parameters of which none may be missing.
+func (q *tokenRequest) required(names ...string) ([]string, error) {
+	var out []string
+	for _, name := range names {
+		value := q.form.Get(name)
+		if value == "" {
+			return nil, fault.Invalid("", "The parameter %s is missing.", name)
+		}
+		out = append(out, value)
+	}
+	return out, nil
+}
+
+func (q *tokenRequest) code(ctx context.Context) (*granted, error) {
+	values, err := q.required("code", "redirect_uri")
+	if err != nil {
+		return nil, err
+	}
+	c, err := q.client(ctx, application.GrantCode)
+	if err != nil {
+		return nil, err
+	}
+	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier")}
+	g, err := flow.GivenForCode(ctx, q.store, c, use, q.signing(c))
+	if err != nil {
+		return nil, err
+	}
+	t, tokens, err := q.mint(ctx, c, &g, use.Code)
+	if err != nil {
+		return nil, err
+	}
+	return t, flow.RedeemCode(g.Creator(ctx), q.store, c, use, tokens)
+}
+
+func (q *tokenRequest) refresh(ctx context.Context) (*granted, error) {
+	values, err := q.required("refresh_token")
+	if err != nil {
+		return nil, err
+	}
+	c, err := q.client(ctx, application.GrantRefresh)
+	if err != nil {
+		return nil, err
+	}
+	g, err := flow.GivenForRefresh(ctx, q.store, c, values[0], q.form.Get("scope"), q.signing(c))
+	if err != nil {
+		return nil, err
+	}
+	t, tokens, err := q.mint(ctx, c, &g, "")
+	if err != nil {
+		return nil, err
+	}
+	return t, flow.Renew(g.Creator(ctx), q.store, c, &g, values[0], tokens)
+}
+
+// signing asks for the key that the instance signs with.
+func (q *tokenRequest) signing(c *flow.Client) flow.Query {
+	return webkey.SigningIn(&q.key, "k.instance_id = ?", c.Instance.ID)
+}
+
+// bearer is the type of the tokens, which say themselves who has them: nothing binds
+// them to a key of the client's. Where something does, it is to be found out here.
+const bearer = "Bearer"
+
+// mint makes the tokens of what is given. Nothing counts yet. code is the one that
+// they are for, if it is one.
+func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, code string) (t *granted, tokens flow.Tokens, err error) {
+	now, lifetime := q.store.Now(), c.Settings.AccessTokenLifetime
+	t = &granted{TokenType: bearer, ExpiresIn: int64(lifetime / time.Second), Scope: strings.Join(g.Scopes, " ")}
+	id := rand.Text()
+	if c.WantsJWT() {
+		own := q.common(g, now, lifetime)
+		own["jti"], own["client_id"], own["aud"], own["scope"] = id, c.ID, q.audience(g.Audience, g.Scopes), t.Scope
+		if c.Config.AccessTokenRoleAssertion {
+			own.assert(&g.Standing, g.Scopes, g.Audience, true)
+		}
+		t.AccessToken, err = q.signer.Sign(ctx, c.Instance.ID, q.key, typeAccess, own)
+	} else {
+		t.AccessToken = flow.NewAccessToken()
+	}
+	if err != nil {
+		return nil, tokens, err
+	}
+	tokens.Access = g.AccessFor(id, t.AccessToken, lifetime)
+	if slices.Contains(g.Grant.Scopes, flow.ScopeOfflineAccess) && c.May(application.GrantRefresh) {
+		t.RefreshToken, tokens.Refresh = g.NewRefresh(c)
+	}
+	if g.Scopes.Has(flow.ScopeOpenID) {
+		t.IDToken, err = q.signer.Sign(ctx, c.Instance.ID, q.key, typeID, q.idToken(c, g, now, t.AccessToken, code))
+	}
+	return t, tokens, err
+}
+
+// common are the claims that tokens of a login share.
+func (q *tokenRequest) common(g *flow.Given, now time.Time, lifetime time.Duration) claims {
+	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(), "amr": g.Methods}
+	c.unix("auth_time", g.AuthTime)
+	c.set("acr", g.ACR)
+	c.set("sid", g.Grant.SessionID)
+	return c
+}
+
+// audience is for whom a JWT is; our own API goes by the name of the issuer.
+func (q *tokenRequest) audience(list []string, scopes flow.Scopes) []string {
+	if scopes.Has(flow.ScopeAPI) {
+		list = append(slices.Clone(list), q.issuer)
+	}
+	return list
+}
+
+// idToken are the claims for the client itself.
+func (q *tokenRequest) idToken(c *flow.Client, g *flow.Given, now time.Time, access, code string) claims {
+	own := q.common(g, now, c.Settings.IDTokenLifetime)
+	own["aud"], own["azp"], own["client_id"] = []string{c.ID}, c.ID, c.ID
+	own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	if code != "" {
+		own["c_hash"] = halfHash(q.key.Algorithm(), code)
+		own.set("nonce", g.Nonce)
+	}
+	if c.Config.IDTokenUserinfoAssertion {
+		own.describe(&g.Standing, g.Scopes)
+	}
+	if c.Config.IDTokenRoleAssertion {
+		own.assert(&g.Standing, g.Scopes, g.Audience, true)
+	}
+	return own
+}
+
+// Machine users are clients of their own: they log in with each token.
+
+func (q *tokenRequest) assertion(ctx context.Context) (*granted, error) {
+	values, err := q.required("assertion")
+	if err != nil {
+		return nil, err
+	}
+	return q.machine(ctx, func(r flow.TokenRequest) (*flow.Machine, error) {
+		return flow.ProveByAssertion(ctx, q.store, r, values[0])
 	})
 }
 
-// grant gives a token by the grant that the request names.
-func (s *Server) grant(ctx context.Context, r *http.Request, form url.Values) (flow.Token, error) {
-	call := api.CallOf(ctx)
-	q := flow.TokenRequest{Host: call.Host, Issuer: s.issuer(call), Scopes: strings.Fields(form.Get("scope"))}
-	switch form.Get("grant_type") {
-	case grantJWTBearer:
-		if form.Get("assertion") == "" {
-			return flow.Token{}, fault.Invalid("", "The parameter assertion is missing.")
-		}
-		return flow.TokenForAssertion(ctx, s.store, q, form.Get("assertion"))
-	case grantClientCredentials:
-		name, secret, err := clientOf(r, form)
-		if err != nil {
-			return flow.Token{}, err
-		}
-		return flow.TokenForSecret(ctx, s.store, q, name, secret)
-	case "":
-		return flow.Token{}, fault.Invalid("", "The parameter grant_type is missing.")
+func (q *tokenRequest) clientCredentials(ctx context.Context) (*granted, error) {
+	p, err := q.proofOf(q.r, q.issuer, q.form)
+	if err != nil {
+		return nil, err
 	}
-	return flow.Token{}, fault.Unimplemented("The grant types are %s and %s.", grantClientCredentials, grantJWTBearer)
+	return q.machine(ctx, func(r flow.TokenRequest) (*flow.Machine, error) {
+		return flow.ProveBySecret(ctx, q.store, r, p.ID, p.Secret)
+	})
 }
 
-// readForm reads the parameters. Those of the URL do not count: what is in there
-// ends in logs.
-func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
-	if r.URL.RawQuery != "" {
-		return nil, fault.Invalid("", "Send the parameters in the body and not in the URL.")
-	}
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return nil, fault.Invalid("", "The Content-Type must be application/x-www-form-urlencoded.")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, fault.Exhausted("", "The request is larger than %d bytes.", maxBody)
-	}
+func (q *tokenRequest) machine(ctx context.Context, prove func(flow.TokenRequest) (*flow.Machine, error)) (*granted, error) {
+	scopes, err := flow.ParseScopes(q.form.Get("scope"))
 	if err != nil {
-		return nil, fault.Invalid("", "The request ends too early.").Because(err)
+		return nil, err
 	}
-	form, err := url.ParseQuery(string(body))
+	m, err := prove(flow.TokenRequest{Host: q.host, Issuer: q.issuer, Scopes: scopes})
 	if err != nil {
-		return nil, fault.Invalid("", "The parameters cannot be decoded.").Because(err)
+		return nil, err
 	}
-	for _, values := range form {
-		if len(values) > 1 {
-			return nil, fault.Invalid("", "A parameter is there more than once.")
+	token := ""
+	if m.WantsJWT() {
+		if token, err = q.machineToken(ctx, m); err != nil {
+			return nil, err
 		}
 	}
-	return form, nil
+	t, err := m.Issue(ctx, q.store, token)
+	return &granted{AccessToken: t.Secret, TokenType: bearer, ExpiresIn: int64(t.Lifetime / time.Second), Scope: strings.Join(m.Scopes, " ")}, err
 }
 
-// clientOf gives the name and the secret of a client (RFC 6749, section 2.3.1):
-// from the header or from the body, but not from both.
-func clientOf(r *http.Request, form url.Values) (name, secret string, err error) {
-	basicName, basicSecret, basic := r.BasicAuth()
-	switch {
-	case !basic && r.Header.Get("Authorization") != "":
-		return "", "", user.ErrProof
-	case !basic:
-		return form.Get("client_id"), form.Get("client_secret"), nil
-	case form.Has("client_secret"):
-		return "", "", fault.Invalid("", "Authenticate in the header or in the body, not in both.")
+// machineToken is the JWT of a machine user who wants one.
+func (q *tokenRequest) machineToken(ctx context.Context, m *flow.Machine) (string, error) {
+	st, lifetime, err := m.Standing(ctx, q.store, webkey.SigningIn(&q.key, "k.instance_id = ?", m.Instance))
+	if err != nil {
+		return "", err
 	}
-	name, err = url.QueryUnescape(basicName)
-	if err == nil {
-		secret, err = url.QueryUnescape(basicSecret)
+	now, audience := q.store.Now(), m.Audience()
+	own := claims{
+		"iss": q.issuer, "sub": m.UserID, "client_id": m.UserID, "jti": rand.Text(), "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(),
+		"aud": q.audience(audience, m.Scopes), "scope": strings.Join(m.Scopes, " "),
 	}
-	if err != nil || form.Has("client_id") && form.Get("client_id") != name {
-		return "", "", user.ErrProof
-	}
-	return name, secret, nil
+	own.assert(st, m.Scopes, audience, false)
+	return q.signer.Sign(ctx, m.Instance, q.key, typeAccess, own)
 }

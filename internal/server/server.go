@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,6 +26,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/group"
 	"github.com/gatehouse/gatehouse/internal/api/instance"
 	"github.com/gatehouse/gatehouse/internal/api/management"
+	loginpages "github.com/gatehouse/gatehouse/internal/api/oidc"
 	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/api/permission"
 	"github.com/gatehouse/gatehouse/internal/api/policy"
@@ -46,6 +46,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
+	keys "github.com/gatehouse/gatehouse/internal/webkey"
 )
 
 // Server is a running Gatehouse.
@@ -66,7 +67,10 @@ type Server struct {
 type Options struct {
 	// ExternalURL is under which clients reach the server: the audience of the
 	// tokens of system users.
-	ExternalURL    string
+	ExternalURL string
+	// LoginPage is where people log in whose instance and application name no other
+	// page; empty: under the instance's own address.
+	LoginPage      string
 	SystemUsers    []flow.SystemUser
 	TrustedProxies []netip.Prefix
 	// AllowedNetworks are reached by requests to addresses that users chose, although
@@ -110,19 +114,19 @@ func New(db *database.DB, o Options) (*Server, error) {
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text, Reach: out.Reach}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
-		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
+		management.Service(store, o.Vault, outside, external), loginpages.Service(store), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
 		webkey.Rotation(store), authorization.Service(store), application.Service(store, outside), application.Claims(store))
 	if err != nil {
 		return nil, err
 	}
-	provider, err := oidc.New(store, o.ExternalURL)
+	provider, err := oidc.New(store, keys.NewSigner(store, o.Vault), o.ExternalURL, o.LoginPage)
 	if err != nil {
 		return nil, err
 	}
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, oidc.Prefix) {
+		if oidc.Serves(r.URL.Path) {
 			provider.ServeHTTP(w, r)
 			return
 		}

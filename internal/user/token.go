@@ -19,6 +19,10 @@ const (
 	// sessionPrefix begins the tokens of sessions, which packages below flow know as
 	// hashes only.
 	sessionPrefix = "gatehouse_session_"
+	// Those of OpenID Connect, which package oauth knows as hashes only.
+	oidcPrefix    = "gatehouse_oat_"
+	refreshPrefix = "gatehouse_rt_"
+	codePrefix    = "gatehouse_code_"
 	tokenRandom   = 43
 	tokenSum      = 6
 	base62        = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -36,14 +40,47 @@ func NewSecret() (secret, hash string) { return newSecret(secretPrefix) }
 // NewSessionToken makes a token of a session and the hash under which it is stored.
 func NewSessionToken() (token, hash string) { return newSecret(sessionPrefix) }
 
+// NewOIDCToken makes an access token of a client and the hash under which it is stored.
+func NewOIDCToken() (token, hash string) { return newSecret(oidcPrefix) }
+
+// NewCode makes an authorization code and the hash under which it is stored.
+func NewCode() (code, hash string) { return newSecret(codePrefix) }
+
+// NewRefreshToken makes a refresh token of two halves: the first stays the same in
+// every one that takes the place of another, and is made where it is empty; the
+// second is this one's own. It gives the hashes of both too.
+func NewRefreshToken(family string) (token, familyPart, familyHash, hash string) {
+	if family == "" {
+		family = random62()
+	}
+	own := random62()
+	return refreshPrefix + family + own + checksum(family+own), family, HashToken(family), HashToken(own)
+}
+
+// SplitRefreshToken gives the half that all of a family share, and the hashes of
+// both; ok is false where the token has not the form of one.
+func SplitRefreshToken(token string) (family, familyHash, hash string, ok bool) {
+	body, ok := strings.CutPrefix(token, refreshPrefix)
+	if !ok || len(body) != 2*tokenRandom+tokenSum || checksum(body[:2*tokenRandom]) != body[2*tokenRandom:] {
+		return "", "", "", false
+	}
+	family = body[:tokenRandom]
+	return family, HashToken(family), HashToken(body[tokenRandom : 2*tokenRandom]), true
+}
+
 func newSecret(prefix string) (secret, hash string) {
+	body := random62()
+	secret = prefix + body + checksum(body)
+	return secret, HashToken(secret)
+}
+
+// random62 is 256 bits of chance.
+func random62() string {
 	n, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 256))
 	if err != nil { // crypto/rand does not fail on supported systems.
 		panic(err)
 	}
-	body := encode62(n, tokenRandom)
-	secret = prefix + body + checksum(body)
-	return secret, HashToken(secret)
+	return encode62(n, tokenRandom)
 }
 
 // HashToken is the form in which a token is stored and looked up.
@@ -56,7 +93,7 @@ func HashToken(token string) string {
 func LooksLikeToken(token string) bool {
 	var body string
 	ok := false
-	for _, prefix := range []string{patPrefix, accessPrefix, sessionPrefix} {
+	for _, prefix := range []string{patPrefix, accessPrefix, sessionPrefix, oidcPrefix} {
 		if !ok {
 			body, ok = strings.CutPrefix(token, prefix)
 		}
@@ -71,6 +108,18 @@ func LooksLikeToken(token string) bool {
 // form tells.
 func LooksLikeSessionToken(token string) bool {
 	return strings.HasPrefix(token, sessionPrefix) && LooksLikeToken(token)
+}
+
+// LooksLikeOIDCToken reports whether token is an access token of a client, as far as
+// its form tells.
+func LooksLikeOIDCToken(token string) bool {
+	return strings.HasPrefix(token, oidcPrefix) && LooksLikeToken(token)
+}
+
+// LooksLikeCode reports whether code is an authorization code, as far as its form tells.
+func LooksLikeCode(code string) bool {
+	body, ok := strings.CutPrefix(code, codePrefix)
+	return ok && len(body) == tokenRandom+tokenSum && checksum(body[:tokenRandom]) == body[tokenRandom:]
 }
 
 func checksum(body string) string {

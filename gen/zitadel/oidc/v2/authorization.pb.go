@@ -23,15 +23,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a client demands of the login page.
 type Prompt int32
 
 const (
-	Prompt_PROMPT_UNSPECIFIED    Prompt = 0
-	Prompt_PROMPT_NONE           Prompt = 1
-	Prompt_PROMPT_LOGIN          Prompt = 2
-	Prompt_PROMPT_CONSENT        Prompt = 3
+	// Never given.
+	Prompt_PROMPT_UNSPECIFIED Prompt = 0
+	// Nothing is shown: who is not logged in already gets an error.
+	Prompt_PROMPT_NONE Prompt = 1
+	// The user proves anew who they are.
+	Prompt_PROMPT_LOGIN Prompt = 2
+	// The user is asked for consent.
+	Prompt_PROMPT_CONSENT Prompt = 3
+	// The user chooses among their sessions.
 	Prompt_PROMPT_SELECT_ACCOUNT Prompt = 4
-	Prompt_PROMPT_CREATE         Prompt = 5
+	// The user registers.
+	Prompt_PROMPT_CREATE Prompt = 5
 )
 
 // Enum value maps for Prompt.
@@ -81,25 +88,43 @@ func (Prompt) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_oidc_v2_authorization_proto_rawDescGZIP(), []int{0}
 }
 
+// The errors of the protocol, which clients get by the same names in lower case.
 type ErrorReason int32
 
 const (
-	ErrorReason_ERROR_REASON_UNSPECIFIED                ErrorReason = 0
-	ErrorReason_ERROR_REASON_INVALID_REQUEST            ErrorReason = 1
-	ErrorReason_ERROR_REASON_UNAUTHORIZED_CLIENT        ErrorReason = 2
-	ErrorReason_ERROR_REASON_ACCESS_DENIED              ErrorReason = 3
-	ErrorReason_ERROR_REASON_UNSUPPORTED_RESPONSE_TYPE  ErrorReason = 4
-	ErrorReason_ERROR_REASON_INVALID_SCOPE              ErrorReason = 5
-	ErrorReason_ERROR_REASON_SERVER_ERROR               ErrorReason = 6
-	ErrorReason_ERROR_REASON_TEMPORARY_UNAVAILABLE      ErrorReason = 7
-	ErrorReason_ERROR_REASON_INTERACTION_REQUIRED       ErrorReason = 8
-	ErrorReason_ERROR_REASON_LOGIN_REQUIRED             ErrorReason = 9
+	// Not allowed.
+	ErrorReason_ERROR_REASON_UNSPECIFIED ErrorReason = 0
+	// The request is malformed.
+	ErrorReason_ERROR_REASON_INVALID_REQUEST ErrorReason = 1
+	// The client may not make such requests.
+	ErrorReason_ERROR_REASON_UNAUTHORIZED_CLIENT ErrorReason = 2
+	// The user, or the login page, refuses.
+	ErrorReason_ERROR_REASON_ACCESS_DENIED ErrorReason = 3
+	// The response type does not exist here.
+	ErrorReason_ERROR_REASON_UNSUPPORTED_RESPONSE_TYPE ErrorReason = 4
+	// A scope is unknown or not allowed.
+	ErrorReason_ERROR_REASON_INVALID_SCOPE ErrorReason = 5
+	// The login page failed.
+	ErrorReason_ERROR_REASON_SERVER_ERROR ErrorReason = 6
+	// The login page cannot answer now; the client reads temporarily_unavailable.
+	ErrorReason_ERROR_REASON_TEMPORARY_UNAVAILABLE ErrorReason = 7
+	// Something must be shown, which prompt none forbids.
+	ErrorReason_ERROR_REASON_INTERACTION_REQUIRED ErrorReason = 8
+	// The user must log in, which prompt none forbids.
+	ErrorReason_ERROR_REASON_LOGIN_REQUIRED ErrorReason = 9
+	// The user must choose a session, which prompt none forbids.
 	ErrorReason_ERROR_REASON_ACCOUNT_SELECTION_REQUIRED ErrorReason = 10
-	ErrorReason_ERROR_REASON_CONSENT_REQUIRED           ErrorReason = 11
-	ErrorReason_ERROR_REASON_INVALID_REQUEST_URI        ErrorReason = 12
-	ErrorReason_ERROR_REASON_INVALID_REQUEST_OBJECT     ErrorReason = 13
-	ErrorReason_ERROR_REASON_REQUEST_NOT_SUPPORTED      ErrorReason = 14
-	ErrorReason_ERROR_REASON_REQUEST_URI_NOT_SUPPORTED  ErrorReason = 15
+	// The user must consent, which prompt none forbids.
+	ErrorReason_ERROR_REASON_CONSENT_REQUIRED ErrorReason = 11
+	// What the request_uri names is not valid.
+	ErrorReason_ERROR_REASON_INVALID_REQUEST_URI ErrorReason = 12
+	// The request object is not valid.
+	ErrorReason_ERROR_REASON_INVALID_REQUEST_OBJECT ErrorReason = 13
+	// Request objects are not supported.
+	ErrorReason_ERROR_REASON_REQUEST_NOT_SUPPORTED ErrorReason = 14
+	// The request_uri is not supported.
+	ErrorReason_ERROR_REASON_REQUEST_URI_NOT_SUPPORTED ErrorReason = 15
+	// Clients cannot register themselves.
 	ErrorReason_ERROR_REASON_REGISTRATION_NOT_SUPPORTED ErrorReason = 16
 )
 
@@ -172,18 +197,29 @@ func (ErrorReason) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_oidc_v2_authorization_proto_rawDescGZIP(), []int{1}
 }
 
+// A request of a client for its user to log in.
 type AuthRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ClientId      string                 `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	Scope         []string               `protobuf:"bytes,4,rep,name=scope,proto3" json:"scope,omitempty"`
-	RedirectUri   string                 `protobuf:"bytes,5,opt,name=redirect_uri,json=redirectUri,proto3" json:"redirect_uri,omitempty"`
-	Prompt        []Prompt               `protobuf:"varint,6,rep,packed,name=prompt,proto3,enum=zitadel.oidc.v2.Prompt" json:"prompt,omitempty"`
-	UiLocales     []string               `protobuf:"bytes,7,rep,name=ui_locales,json=uiLocales,proto3" json:"ui_locales,omitempty"`
-	LoginHint     *string                `protobuf:"bytes,8,opt,name=login_hint,json=loginHint,proto3,oneof" json:"login_hint,omitempty"`
-	MaxAge        *durationpb.Duration   `protobuf:"bytes,9,opt,name=max_age,json=maxAge,proto3,oneof" json:"max_age,omitempty"`
-	HintUserId    *string                `protobuf:"bytes,10,opt,name=hint_user_id,json=hintUserId,proto3,oneof" json:"hint_user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id, which begins with V2_.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When the client made it.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// The client id of the application.
+	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// What the client asks for, as far as it means something here.
+	Scope []string `protobuf:"bytes,4,rep,name=scope,proto3" json:"scope,omitempty"`
+	// Where the browser goes afterwards.
+	RedirectUri string `protobuf:"bytes,5,opt,name=redirect_uri,json=redirectUri,proto3" json:"redirect_uri,omitempty"`
+	// What the client demands of the login page.
+	Prompt []Prompt `protobuf:"varint,6,rep,packed,name=prompt,proto3,enum=zitadel.oidc.v2.Prompt" json:"prompt,omitempty"`
+	// The languages that the user reads, the best one first.
+	UiLocales []string `protobuf:"bytes,7,rep,name=ui_locales,json=uiLocales,proto3" json:"ui_locales,omitempty"`
+	// The login name that the client expects.
+	LoginHint *string `protobuf:"bytes,8,opt,name=login_hint,json=loginHint,proto3,oneof" json:"login_hint,omitempty"`
+	// How old the login may be; without it any that counts will do.
+	MaxAge *durationpb.Duration `protobuf:"bytes,9,opt,name=max_age,json=maxAge,proto3,oneof" json:"max_age,omitempty"`
+	// The user of the ID token that the client sent along: nobody else may answer.
+	HintUserId    *string `protobuf:"bytes,10,opt,name=hint_user_id,json=hintUserId,proto3,oneof" json:"hint_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -288,13 +324,17 @@ func (x *AuthRequest) GetHintUserId() string {
 	return ""
 }
 
+// An error for a client, as RFC 6749 has it.
 type AuthorizationError struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Error            ErrorReason            `protobuf:"varint,1,opt,name=error,proto3,enum=zitadel.oidc.v2.ErrorReason" json:"error,omitempty"`
-	ErrorDescription *string                `protobuf:"bytes,2,opt,name=error_description,json=errorDescription,proto3,oneof" json:"error_description,omitempty"`
-	ErrorUri         *string                `protobuf:"bytes,3,opt,name=error_uri,json=errorUri,proto3,oneof" json:"error_uri,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which error.
+	Error ErrorReason `protobuf:"varint,1,opt,name=error,proto3,enum=zitadel.oidc.v2.ErrorReason" json:"error,omitempty"`
+	// What happened, for the developer of the client.
+	ErrorDescription *string `protobuf:"bytes,2,opt,name=error_description,json=errorDescription,proto3,oneof" json:"error_description,omitempty"`
+	// A page that says more.
+	ErrorUri      *string `protobuf:"bytes,3,opt,name=error_uri,json=errorUri,proto3,oneof" json:"error_uri,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AuthorizationError) Reset() {

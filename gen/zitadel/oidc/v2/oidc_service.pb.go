@@ -25,9 +25,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Names an authorization request.
 type GetAuthRequestRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AuthRequestId string                 `protobuf:"bytes,1,opt,name=auth_request_id,json=authRequestId,proto3" json:"auth_request_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id, which begins with V2_.
+	AuthRequestId string `protobuf:"bytes,1,opt,name=auth_request_id,json=authRequestId,proto3" json:"auth_request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -69,9 +71,11 @@ func (x *GetAuthRequestRequest) GetAuthRequestId() string {
 	return ""
 }
 
+// Holds an authorization request.
 type GetAuthRequestResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AuthRequest   *AuthRequest           `protobuf:"bytes,1,opt,name=auth_request,json=authRequest,proto3" json:"auth_request,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request.
+	AuthRequest   *AuthRequest `protobuf:"bytes,1,opt,name=auth_request,json=authRequest,proto3" json:"auth_request,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -113,9 +117,11 @@ func (x *GetAuthRequestResponse) GetAuthRequest() *AuthRequest {
 	return nil
 }
 
+// Says how an authorization request is answered.
 type CreateCallbackRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AuthRequestId string                 `protobuf:"bytes,1,opt,name=auth_request_id,json=authRequestId,proto3" json:"auth_request_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id, which begins with V2_.
+	AuthRequestId string `protobuf:"bytes,1,opt,name=auth_request_id,json=authRequestId,proto3" json:"auth_request_id,omitempty"`
 	// Types that are valid to be assigned to CallbackKind:
 	//
 	//	*CreateCallbackRequest_Session
@@ -192,10 +198,12 @@ type isCreateCallbackRequest_CallbackKind interface {
 }
 
 type CreateCallbackRequest_Session struct {
+	// The user logged in.
 	Session *Session `protobuf:"bytes,2,opt,name=session,proto3,oneof"`
 }
 
 type CreateCallbackRequest_Error struct {
+	// There is no login: the client gets the error.
 	Error *AuthorizationError `protobuf:"bytes,3,opt,name=error,proto3,oneof"`
 }
 
@@ -203,10 +211,13 @@ func (*CreateCallbackRequest_Session) isCreateCallbackRequest_CallbackKind() {}
 
 func (*CreateCallbackRequest_Error) isCreateCallbackRequest_CallbackKind() {}
 
+// Names a session and proves that it is in the hands of the caller.
 type Session struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SessionId     string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	SessionToken  string                 `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The newest token of the session.
+	SessionToken  string `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,10 +266,14 @@ func (x *Session) GetSessionToken() string {
 	return ""
 }
 
+// Says where the browser is to be sent.
 type CreateCallbackResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	CallbackUrl   string                 `protobuf:"bytes,2,opt,name=callback_url,json=callbackUrl,proto3" json:"callback_url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The instance, and when it answered.
+	Details *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The address of the client with the code, or the error, in it. For a client that wants its answer
+	// posted it is a page that does so, which works once and for a minute.
+	CallbackUrl   string `protobuf:"bytes,2,opt,name=callback_url,json=callbackUrl,proto3" json:"callback_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

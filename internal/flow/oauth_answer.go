@@ -1,0 +1,129 @@
+package flow
+
+import (
+	"context"
+	"crypto/rand"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/session"
+)
+
+// Query is what can travel along with the reads here.
+type Query = database.Query
+
+// answerPath is the page of the issuer that posts an answer to a client.
+const answerPath = "/oauth/v2/authorize/answer"
+
+// Answered is the answer of a login that succeeded. Each answer names who gives it
+// (RFC 9207).
+func Answered(r *oauth.Request, code string) oauth.Answer {
+	return oauth.Answer{URI: r.RedirectURI, Parameters: pairs("code", code, "state", r.State, "iss", r.Issuer)}
+}
+
+// Failed is the answer of a login that did not.
+func Failed(r *oauth.Request, code, description, uri string) oauth.Answer {
+	return oauth.Answer{URI: r.RedirectURI, Parameters: pairs("error", code, "error_description", description, "error_uri", uri, "state", r.State, "iss", r.Issuer)}
+}
+
+// pairs leaves out what is empty.
+func pairs(namesAndValues ...string) (out [][2]string) {
+	for i := 0; i < len(namesAndValues); i += 2 {
+		if namesAndValues[i+1] != "" {
+			out = append(out, [2]string{namesAndValues[i], namesAndValues[i+1]})
+		}
+	}
+	return out
+}
+
+// AnswerURL is the client's address with an answer: behind # in the mode for that,
+// and else added to the query that the address has.
+func AnswerURL(mode string, a oauth.Answer) string {
+	var text strings.Builder
+	for i, p := range a.Parameters {
+		if i > 0 {
+			text.WriteByte('&')
+		}
+		text.WriteString(url.QueryEscape(p[0]) + "=" + url.QueryEscape(p[1]))
+	}
+	switch {
+	case mode == ModeFragment:
+		return a.URI + "#" + text.String()
+	case strings.Contains(a.URI, "?"):
+		return a.URI + "&" + text.String()
+	}
+	return a.URI + "?" + text.String()
+}
+
+// CallbackURL is where the login page shall send the browser with an answer: to the
+// client or, where the answer must be posted, to a page that does so.
+func CallbackURL(ctx context.Context, store *eventstore.Store, r *oauth.Request, a oauth.Answer) (string, error) {
+	if r.ResponseMode != ModeFormPost {
+		return AnswerURL(r.ResponseMode, a), nil
+	}
+	id := rand.Text()
+	err := store.Write(ctx, func(tx *eventstore.Tx) error { return oauth.KeepAnswer(tx, authz.From(ctx).Instance, id, a) })
+	return r.Issuer + answerPath + "?id=" + id, err
+}
+
+// TakeAnswer gives what a page shall post, once.
+func TakeAnswer(ctx context.Context, store *eventstore.Store, host, id string) (a oauth.Answer, err error) {
+	err = store.Write(ctx, func(tx *eventstore.Tx) error {
+		instance, found := "", false
+		err := tx.Read(database.One(&found, "SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?", []any{hostname.Canonical(host)}, &instance))
+		switch {
+		case err != nil:
+			return err
+		case !found:
+			return errHost
+		}
+		a, err = oauth.TakeAnswer(tx, instance, plain(id))
+		return err
+	})
+	return a, err
+}
+
+// Left is the answer to a client whose user logged out.
+func Left(uri, state string) oauth.Answer {
+	return oauth.Answer{URI: uri, Parameters: pairs("state", state)}
+}
+
+// Exists refuses a host of no instance, and an instance that is blocked; also are
+// queries that travel along.
+func Exists(ctx context.Context, store *eventstore.Store, host string, also ...database.Query) error {
+	var in Instance
+	var limits string
+	found := false
+	err := store.Read(ctx, append(also, database.One(&found, "SELECT d.instance_id, d.limits FROM instance_domains d WHERE d.domain = ?",
+		[]any{hostname.Canonical(host)}, &in.ID, &limits))...)
+	if err == nil {
+		err = in.admit(limits, store.Now())
+	}
+	return err
+}
+
+// Logout ends the session of a user, together with the tokens that came from it. That
+// it has ended already is fine.
+func Logout(ctx context.Context, store *eventstore.Store, instance, sessionID, userID string) error {
+	if sessionID == "" {
+		return nil
+	}
+	caller := &authz.Caller{Instance: instance, UserID: userID, SessionID: sessionID}
+	ctx = authz.WithCaller(eventstore.WithOrigin(ctx, eventstore.Origin{Creator: userID}), caller)
+	return store.Write(ctx, func(tx *eventstore.Tx) error {
+		_, err := session.End(tx, instance, sessionID, "")
+		if fault.KindOf(err) == fault.KindNotFound { // Its instance keeps no trace of it.
+			err = nil
+		}
+		if err == nil {
+			err = oauth.EndOfSession(tx, instance, sessionID, oauth.ReasonLogout)
+		}
+		return err
+	})
+}

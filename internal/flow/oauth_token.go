@@ -1,0 +1,165 @@
+package flow
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// Given is what a client may have tokens for now: a login, and what it rests on.
+type Given struct {
+	Standing
+	oauth.Grant
+	// Scopes are those of the tokens, which may be fewer than those of the login.
+	Scopes Scopes
+	// family is the id of the family of tokens, and refresh the half that its refresh
+	// tokens share; empty where there is none yet.
+	family, refresh string
+}
+
+// CodeUse is how a client uses an authorization code.
+type CodeUse struct{ Code, RedirectURI, Verifier string }
+
+func (u CodeUse) of(c *Client) oauth.Use {
+	return oauth.Use{ClientID: c.ID, RedirectURI: u.RedirectURI, Verifier: u.Verifier}
+}
+
+// GivenForCode says what a client may have for a code. A code that does not fit is
+// void from now on. also are queries that travel along.
+func GivenForCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, also ...database.Query) (Given, error) {
+	if !user.LooksLikeCode(u.Code) {
+		return Given{}, oauth.ErrCode
+	}
+	var g Given
+	var code oauth.Code
+	found, instance, hash := false, c.Instance.ID, user.HashToken(u.Code)
+	src := source{
+		sql: `SELECT c.instance_id, c.client_id, c.user_id, c.user_org, c.user_since, c.session_id, REPLACE(c.document, '"', ' ') AS scopes
+			FROM oauth_codes c WHERE c.instance_id = ? AND c.code_hash = ?`,
+		args: []any{instance, hash},
+	}
+	err := store.Read(ctx, append(append(g.queries(src), oauth.CodeByHash(instance, hash, store.Now(), &code, &found)), also...)...)
+	if err != nil {
+		return g, err
+	}
+	if !found || code.Admit(u.of(c)) != nil {
+		return g, RedeemCode(ctx, store, c, u, Tokens{})
+	}
+	if err := g.stands(store.Now(), code.Created); err != nil {
+		return g, err
+	}
+	g.Grant, g.Scopes = code.Grant, code.Scopes
+	return g, Scopes(code.Scopes).admit(code.UserOrg, g.Org.PrimaryDomain)
+}
+
+// Tokens are those that were made for a client, of which only hashes are kept.
+type Tokens struct {
+	Access  oauth.Access
+	Refresh *oauth.Refresh // nil: none
+}
+
+// RedeemCode makes tokens count that a code gave, once: of those who use a code at
+// the same time one succeeds, and then the tokens of that one are void too.
+func RedeemCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, t Tokens) error {
+	hash := user.HashToken(u.Code)
+	var refusal error
+	err := store.Write(ctx, func(tx *eventstore.Tx) error {
+		var code oauth.Code
+		var err error
+		code, refusal, err = oauth.TakeCode(tx, c.Instance.ID, hash, u.of(c))
+		if err != nil || refusal != nil {
+			return err
+		}
+		if t.Access.Hash == "" { // The code was refused already.
+			return oauth.ErrCode
+		}
+		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, hash, code.Grant, t.Access, t.Refresh)
+	})
+	if err == nil {
+		err = refusal
+	}
+	return err
+}
+
+// GivenForRefresh says what a client may have for a refresh token, with fewer scopes
+// where it names some. A token that was used before, or by another client, ends all
+// that come from the same login.
+func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, token, scope string, also ...database.Query) (Given, error) {
+	half, familyHash, hash, ok := user.SplitRefreshToken(token)
+	if !ok {
+		return Given{}, oauth.ErrRefresh
+	}
+	var g Given
+	var f oauth.Family
+	instance := c.Instance.ID
+	src := source{
+		sql: `SELECT f.instance_id, f.client_id, f.user_id, f.user_org, f.user_since, f.session_id, f.scopes
+			FROM oidc_sessions f WHERE f.instance_id = ? AND f.refresh_family = ?`,
+		args: []any{instance, familyHash},
+	}
+	err := store.Read(ctx, append(append(g.queries(src), oauth.FamilyByRefresh(instance, familyHash, &f)), also...)...)
+	if err != nil {
+		return g, err
+	}
+	now := store.Now()
+	if reason, refusal := f.Admit(c.ID, hash, now); reason != "" {
+		err := store.Write(ctx, func(tx *eventstore.Tx) error { return oauth.End(tx, instance, f.ID, reason) })
+		if err == nil {
+			err = refusal
+		}
+		return g, err
+	} else if refusal != nil {
+		return g, refusal
+	}
+	if err := g.stands(now, f.Created); err != nil {
+		return g, err
+	}
+	g.Grant, g.family, g.refresh = f.Grant, f.ID, half
+	if err := Scopes(f.Scopes).admit(f.UserOrg, g.Org.PrimaryDomain); err != nil {
+		return g, err
+	}
+	g.Scopes, err = Scopes(f.Scopes).Narrow(scope)
+	return g, err
+}
+
+// Renew makes tokens count that take the place of a refresh token.
+func Renew(ctx context.Context, store *eventstore.Store, c *Client, g *Given, used string, t Tokens) error {
+	_, _, hash, _ := user.SplitRefreshToken(used)
+	var refusal error
+	err := store.Write(ctx, func(tx *eventstore.Tx) (err error) {
+		refusal, err = oauth.Renew(tx, c.Instance.ID, g.family, c.ID, hash, t.Access, *t.Refresh)
+		return err
+	})
+	if err == nil {
+		err = refusal
+	}
+	return err
+}
+
+// NewRefresh makes a refresh token for what is given.
+func (g *Given) NewRefresh(c *Client) (token string, r *oauth.Refresh) {
+	token, _, family, hash := user.NewRefreshToken(g.refresh)
+	return token, &oauth.Refresh{
+		Family: family, Hash: hash, Lifetime: c.Settings.RefreshTokenExpiration, IdleTime: c.Settings.RefreshTokenIdleExpiration,
+	}
+}
+
+// Creator makes the user of what is given the one on whose behalf the transactions run.
+func (g *Given) Creator(ctx context.Context) context.Context {
+	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: g.Grant.UserID})
+}
+
+// AccessFor is an access token for what is given, kept by its hash.
+func (g *Given) AccessFor(id, token string, lifetime time.Duration) oauth.Access {
+	return oauth.Access{ID: id, Hash: user.HashToken(token), Lifetime: lifetime, Scopes: g.Scopes, API: g.Scopes.Has(ScopeAPI)}
+}
+
+// NewAccessToken makes an access token that says nothing by itself.
+func NewAccessToken() string {
+	token, _ := user.NewOIDCToken()
+	return token
+}

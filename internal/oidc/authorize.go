@@ -1,0 +1,134 @@
+package oidc
+
+import (
+	"cmp"
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/webkey"
+)
+
+var (
+	errRequestObject = fault.Invalid("", "Request objects are not supported: send the parameters themselves.").With(oauth.ErrorCode("request_not_supported"))
+	errRequestURI    = fault.Invalid("", "The parameter request_uri is not supported: send the parameters themselves.").With(oauth.ErrorCode("request_uri_not_supported"))
+	errMaxAgeForm    = fault.Invalid("", "The max_age must be a number of seconds.")
+)
+
+// authorize takes the request of a client that sends its user here to log in, and
+// sends them on to the login page. Until it is known that the client is who waits at
+// the redirect_uri, nobody is sent there.
+func (s *Server) authorize(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	form, err := readPage(w, r)
+	if err != nil {
+		showError(ctx, w, r, err)
+		return
+	}
+	call := api.CallOf(ctx)
+	var keys webkey.Published
+	c, err := flow.FindLoginClient(ctx, s.store, call.Host, first(form, "client_id"), first(form, "redirect_uri"), publishedAt(&keys, call.Host))
+	if err != nil {
+		showError(ctx, w, r, err)
+		return
+	}
+	q := requestOf(form, s.issuer(call))
+	err = once(form)
+	if err == nil {
+		err = s.complete(form, q, &keys)
+	}
+	if err == nil {
+		err = c.CheckRequest(q, form.Get("code_challenge_method"))
+	}
+	page := ""
+	if err == nil {
+		page, err = flow.KeepRequest(ctx, s.store, c, q, s.loginPage)
+	}
+	if err != nil {
+		f, _ := explain(ctx, err)
+		s.send(w, r, q, flow.Failed(q, f.Code, f.Text, ""))
+		return
+	}
+	redirect(w, r, page)
+}
+
+// first is a parameter that must not be there twice: then it is none.
+func first(form url.Values, name string) string {
+	if values := form[name]; len(values) == 1 {
+		return values[0]
+	}
+	return ""
+}
+
+// requestOf is what the answer to a client depends on, be it an error.
+func requestOf(form url.Values, issuer string) *oauth.Request {
+	return &oauth.Request{
+		RedirectURI: first(form, "redirect_uri"), ResponseType: first(form, "response_type"), ResponseMode: cmp.Or(first(form, "response_mode"), flow.ModeQuery),
+		Issuer: issuer, State: first(form, "state"),
+	}
+}
+
+// complete reads what else the client asks for.
+func (s *Server) complete(form url.Values, q *oauth.Request, keys *webkey.Published) (err error) {
+	switch {
+	case form.Has("request"):
+		return errRequestObject
+	case form.Has("request_uri"):
+		return errRequestURI
+	}
+	q.Nonce, q.Challenge, q.LoginHint = form.Get("nonce"), form.Get("code_challenge"), form.Get("login_hint")
+	q.Prompt, q.UILocales, q.ACRValues = strings.Fields(form.Get("prompt")), strings.Fields(form.Get("ui_locales")), strings.Fields(form.Get("acr_values"))
+	if form.Has("max_age") {
+		seconds, err := strconv.ParseInt(form.Get("max_age"), 10, 64)
+		if err != nil {
+			return errMaxAgeForm
+		}
+		q.MaxAge = &seconds
+	}
+	if hint := form.Get("id_token_hint"); hint != "" {
+		h, err := readHint(hint, q.Issuer, keys)
+		if err != nil {
+			return err
+		}
+		q.HintUserID = h.Subject
+	}
+	q.Scopes, err = flow.ParseScopes(form.Get("scope"))
+	return err
+}
+
+// publishedAt asks for the public keys of the instance at a host.
+func publishedAt(keys *webkey.Published, host string) flow.Query {
+	return webkey.PublishedIn(keys, "k.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?)", hostname.Canonical(host))
+}
+
+// send sends the browser back to the client with an answer.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, q *oauth.Request, a oauth.Answer) {
+	if q.ResponseMode == flow.ModeFormPost {
+		postAnswer(w, a)
+		return
+	}
+	redirect(w, r, flow.AnswerURL(q.ResponseMode, a))
+}
+
+// redirect sends the browser on, always with GET: what it posted here is for nobody
+// else.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// answer is the page that posts an answer to a client, once.
+func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	a, err := flow.TakeAnswer(ctx, s.store, api.CallOf(ctx).Host, r.URL.Query().Get("id"))
+	if err != nil {
+		showError(ctx, w, r, err)
+		return
+	}
+	postAnswer(w, a)
+}

@@ -1,0 +1,169 @@
+package oidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/application"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/oauth"
+)
+
+var errUnproven = fault.Invalid("OIDC-introspect-client", "Introspection is for applications that prove who they are: with a secret, or with a signed assertion.")
+
+// introspect says to an application what a token is worth that somebody showed to it
+// (RFC 7662). Of a token that is not for the application it says nothing.
+func (s *Server) introspect(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	form, err := readForm(w, r)
+	if err != nil {
+		refuse(ctx, w, err)
+		return
+	}
+	call := api.CallOf(ctx)
+	c, err := s.proven(ctx, r, form.Get("token"), form)
+	if err != nil {
+		refuse(ctx, w, err)
+		return
+	}
+	b, err := flow.FindBearer(ctx, s.store, call.Host, form.Get("token"))
+	switch {
+	case errors.Is(err, flow.ErrInactive), err == nil && !b.For(c):
+		reply(w, http.StatusOK, claims{"active": false})
+	case err != nil:
+		refuse(ctx, w, err)
+	default:
+		reply(w, http.StatusOK, active(b, s.issuer(call)))
+	}
+}
+
+// active is what is said about a token that counts.
+func active(b *flow.Bearer, issuer string) claims {
+	c := claims{
+		"active": true, "iss": issuer, "sub": b.Person.ID, "client_id": b.ClientID, "jti": b.TokenID, "token_type": bearer, "scope": strings.Join(b.Scopes, " "),
+		"username": b.Person.LoginName, "aud": b.Audience,
+	}
+	c.unix("iat", b.Issued)
+	c.unix("nbf", b.Issued)
+	c.unix("exp", b.Expires)
+	if b.IsLogin() {
+		c.unix("auth_time", b.Family.AuthTime)
+		c["amr"] = b.Family.Methods
+		c.set("acr", b.Family.ACR)
+		c.set("sid", b.Family.SessionID)
+	}
+	c.describe(&b.Standing, b.Scopes)
+	c.assert(&b.Standing, b.Scopes, b.Audience, true)
+	return c
+}
+
+var errNoToken = fault.Invalid("", "The parameter token is missing.")
+
+// proven is the application that asks about a token or ends one.
+func (s *Server) proven(ctx context.Context, r *http.Request, token string, form url.Values) (*flow.Client, error) {
+	if token == "" {
+		return nil, errNoToken
+	}
+	call := api.CallOf(ctx)
+	p, err := s.proofOf(r, s.issuer(call), form)
+	if err != nil {
+		return nil, err
+	}
+	if p.Method == application.AuthNone && (r.URL.Path == pathIntrospect || p.ID == "") {
+		return nil, errUnproven
+	}
+	return flow.ProveClient(ctx, s.store, call.Host, p)
+}
+
+// revoke ends a token that a client does not need any more (RFC 7009).
+func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	form, err := readForm(w, r)
+	if err != nil {
+		refuse(ctx, w, err)
+		return
+	}
+	c, err := s.proven(ctx, r, form.Get("token"), form)
+	if err == nil {
+		err = flow.Revoke(ctx, s.store, c, form.Get("token"))
+	}
+	if err != nil {
+		refuse(ctx, w, err)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+const challenge = `Bearer realm="gatehouse"`
+
+var errNoScope = fault.Denied("OIDC-userinfo-scope", "The token was not given for the scope openid.").With(oauth.ErrorCode("insufficient_scope"))
+
+// userinfo tells who has a token what its scopes tell about the user.
+func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Request) {
+	token, err := tokenOf(w, r)
+	var b *flow.Bearer
+	switch {
+	case err != nil:
+	case token == "":
+		w.Header().Set("WWW-Authenticate", challenge)
+		reply(w, http.StatusUnauthorized, failure{Code: "invalid_token", Text: "This endpoint needs an access token."})
+		return
+	default:
+		b, err = flow.FindBearer(ctx, s.store, api.CallOf(ctx).Host, token)
+	}
+	if err == nil && !b.Scopes.Has(flow.ScopeOpenID) {
+		err = errNoScope
+	}
+	if err != nil {
+		refuseBearer(ctx, w, err)
+		return
+	}
+	c := claims{"sub": b.Person.ID}
+	c.describe(&b.Standing, b.Scopes)
+	c.assert(&b.Standing, b.Scopes, b.Audience, true)
+	reply(w, http.StatusOK, c)
+}
+
+// tokenOf gives the token of the header or, where the request is a form, of the form
+// (RFC 6750, section 2).
+func tokenOf(w http.ResponseWriter, r *http.Request) (string, error) {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	inForm := r.Method == http.MethodPost && r.Header.Get("Content-Type") != ""
+	if inForm {
+		form, err := readForm(w, r)
+		if err != nil {
+			return "", err
+		}
+		if form.Has("access_token") && scheme != "" {
+			return "", errTwoTokens
+		}
+		if form.Has("access_token") {
+			return form.Get("access_token"), nil
+		}
+	}
+	if scheme != "" && !strings.EqualFold(scheme, bearer) {
+		return "", errScheme
+	}
+	return token, nil
+}
+
+var (
+	errTwoTokens = fault.Invalid("", "Send the token in the header or in the body, not in both.")
+	errScheme    = fault.Invalid("", "The Authorization header must be \"Bearer\" and a token.")
+)
+
+// refuseBearer answers who shows a token with an error (RFC 6750, section 3).
+func refuseBearer(ctx context.Context, w http.ResponseWriter, err error) {
+	f, status := explain(ctx, err)
+	switch status {
+	case http.StatusUnauthorized:
+		f.Code = "invalid_token"
+		fallthrough
+	case http.StatusForbidden:
+		w.Header().Set("WWW-Authenticate", challenge+`, error="`+f.Code+`"`)
+	}
+	reply(w, status, f)
+}
