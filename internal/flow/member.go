@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/member"
+	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -83,7 +84,7 @@ func owned(tx *eventstore.Tx, o member.Object) (found bool, err error) {
 	return found, err
 }
 
-// RemoveUser ends a user with all memberships and grants.
+// RemoveUser ends a user with all memberships, grants and sessions.
 func RemoveUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
 	return removeUser(tx, s.Instance, id, func() (eventstore.Details, error) { return user.Remove(tx, s.Instance, s.Org, id) })
 }
@@ -98,7 +99,10 @@ func removeUser(tx *eventstore.Tx, instance, id string, verb func() (eventstore.
 		if err := followLost(tx, instance, authorization.Lost{UserID: id}); err != nil {
 			return d, err
 		}
-		return d, member.RemoveEverywhere(tx, instance, id)
+		if err := member.RemoveEverywhere(tx, instance, id); err != nil {
+			return d, err
+		}
+		return d, endSessions(tx, instance, session.Gone{UserID: id})
 	})
 }
 

@@ -153,10 +153,11 @@ var (
 		set(f, "weakened = 1")
 		return nil
 	})
-	// Terminated is the end: what the session holds of a person goes.
+	// Terminated is the end: what the session holds of a person goes. Whose it was stays,
+	// for who ends it twice; the organization of theirs may be gone.
 	Terminated = eventstore.Declare("session.terminated", func(f *eventstore.Fold, _ eventstore.None) error {
 		f.Exec("DELETE FROM session_metadata WHERE instance_id = ? AND session_id = ?", f.Instance, f.ID)
-		set(f, "ended = 1, fingerprint = '', user_agent = ''")
+		set(f, "ended = 1, fingerprint = '', user_agent = '', user_org = ''")
 		return nil
 	})
 )
