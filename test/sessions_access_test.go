@@ -136,7 +136,7 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 	ctx := authz.AsSystem(context.Background(), s.InstanceID)
 	// The user alone, as if the session were of a call that was let in before.
 	err := s.Store.Write(ctx, func(tx *eventstore.Tx) error {
-		_, err := user.Remove(tx, s.InstanceID, s.Var("other"), anew)
+		_, err := user.Remove(tx, s.InstanceID, s.Var("other"), anew, false)
 		return err
 	})
 	if err != nil {

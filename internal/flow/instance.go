@@ -41,7 +41,7 @@ func RemoveInstance(tx *eventstore.Tx, id string) (eventstore.Details, error) {
 func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
 	return map[string]job.Work{
 		jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store),
-		jobSessions: endMoreSessions(store),
+		jobSessions: endMoreSessions(store), jobErase: erase(store),
 	}
 }
 

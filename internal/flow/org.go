@@ -169,8 +169,15 @@ func removeUsers(tx *eventstore.Tx, instance, id string) (more bool, err error) 
 			return false, err
 		}
 	}
-	n, err := user.RemoveSomeOf(tx, instance, id, removeBatch)
-	return n == removeBatch, err
+	erased, err := erases(tx, instance)
+	if err != nil {
+		return false, err
+	}
+	ended, err := user.RemoveSomeOf(tx, instance, id, removeBatch, erased)
+	if err == nil && erased && len(ended) > 0 {
+		err = eraseUsers(tx, instance, ended...)
+	}
+	return len(ended) == removeBatch, err
 }
 
 // endUsers is the work of jobUsers.

@@ -41,6 +41,22 @@ func EndSome(tx *eventstore.Tx, instance string, g Gone, most uint64) (more bool
 	return uint64(len(ids)) == most, nil
 }
 
+// EraseSome takes away what at most so many events tell of the sessions of users who
+// went at a time: what they were in, and what was pinned to them. It reports whether
+// there may be more, and whether sessions have not ended yet: those are for later.
+func EraseSome(tx *eventstore.Tx, instance string, users []string, at time.Time, most uint64) (more, open bool, err error) {
+	of := func(ended int) *database.Select {
+		return database.From("s.session_id", "sessions s").
+			Where("s.instance_id = ? AND s.ended = ? AND s.user_since <= ?", instance, ended, at.UnixMicro()).In("s.user_id", users)
+	}
+	if err := tx.Read(of(0).Page(0, 1).Rows(func(database.Scan) error { open = true; return nil })); err != nil {
+		return false, open, err
+	}
+	more, err = tx.Erase(eventstore.Log(instance).Where("e.aggregate_type = 'session'").
+		In("e.type", []string{Added.Name(), MetadataSet.Name()}).InSelect("e.aggregate_id", of(1)), most)
+	return more, open, err
+}
+
 // end looks at a session under its lock: somebody may have ended it meanwhile.
 func end(tx *eventstore.Tx, instance, id string) error {
 	open := false

@@ -102,7 +102,7 @@ var (
 			VALUES (?, ?, ?, '', ?, ?, '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, ?)`,
 			f.Instance, f.ID, f.Creator, fingerprint, agent, f.Micros(), f.Micros(), f.Sequence)
 		return nil
-	})
+	}).Blank()
 	UserChecked = eventstore.Declare("session.user.checked", func(f *eventstore.Fold, u userChecked) error {
 		set(f, "user_id = ?, user_org = ?, user_since = ?, user_checked = ?", u.ID, u.Org, u.Since.UnixMicro(), u.At.UnixMicro())
 		return nil
@@ -142,7 +142,7 @@ var (
 		}
 		set(f, "")
 		return nil
-	})
+	}).Blank()
 	LifetimeSet = eventstore.Declare("session.lifetime.set", func(f *eventstore.Fold, l lifetimeSet) error {
 		set(f, "expires = ?", f.Created.Add(l.Lifetime).UnixMicro())
 		return nil
