@@ -233,11 +233,11 @@ func holding(t *testing.T, s *testkit.Server, text string) map[string]uint64 {
 	found := map[string]uint64{}
 	for table, has := range columns {
 		var n uint64
-		var any []string
+		var holds []string
 		for _, c := range has {
-			any = append(any, "CAST("+c+" AS TEXT) LIKE '%"+text+"%'")
+			holds = append(holds, "CAST("+c+" AS TEXT) LIKE '%"+text+"%'")
 		}
-		if err := s.DB.Read(t.Context(), database.From("1", table).Where("("+strings.Join(any, " OR ")+")").Count(&n)); err != nil {
+		if err := s.DB.Read(t.Context(), database.From("1", table).Where("("+strings.Join(holds, " OR ")+")").Count(&n)); err != nil {
 			t.Fatalf("%s: %v", table, err)
 		}
 		if n > 0 {
