@@ -104,6 +104,7 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 		{"s", "GET /auth/v1/users/me", "", 2},
 		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{"change":{"forceMfa":true}}`, 2},
 		{"owner", "GET /gatehouse/v1/policies/enforcement", "", 2},
+		{"owner", "GET /gatehouse/v1/policies/erasure", "", 2},
 		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 6},
 		{"client", "DELETE /v2/sessions/$s", "", 4},
 	} {

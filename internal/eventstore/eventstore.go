@@ -358,13 +358,18 @@ func (h *head) advance(e Event) {
 	h.dirty = true
 }
 
+// digestOf is the digest of a payload.
+func digestOf(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return hex.EncodeToString(sum[:])
+}
+
 // seal computes the payload's digest and the event's hash. The hash covers the
 // digest and not the payload, so that a payload can be erased and the chain
 // still holds.
 func (e *Event) seal(previous string) {
 	if e.digest == "" {
-		sum := sha256.Sum256(e.Payload)
-		e.digest = hex.EncodeToString(sum[:])
+		e.digest = digestOf(e.Payload)
 	}
 	buf := make([]byte, 0, 512)
 	for _, field := range []string{

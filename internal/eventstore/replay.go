@@ -2,8 +2,6 @@ package eventstore
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -161,9 +159,7 @@ func checkLink(chains map[Aggregate]*head, e Event, problem func(string, ...any)
 	if e.Sequence != h.sequence+1 {
 		problem("event %d (%s %s): sequence %d follows %d", e.Position, e.Aggregate.Type, e.ID, e.Sequence, h.sequence)
 	}
-	sum := sha256.Sum256(e.Payload)
-	erased := len(e.Payload) == 0
-	if hex.EncodeToString(sum[:]) != e.digest && !erased {
+	if digestOf(e.Payload) != e.digest && !e.Erased() {
 		problem("event %d (%s): the payload is not the one that was written", e.Position, e.Type)
 	}
 	check := e

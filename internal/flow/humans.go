@@ -191,7 +191,7 @@ func SetUpOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n FirstOrg) (
 // RemoveSelf ends the caller with all memberships.
 func RemoveSelf(tx *eventstore.Tx) (eventstore.Details, error) {
 	c := authz.From(tx.Context())
-	return removeUser(tx, c.Instance, c.UserID, func() (eventstore.Details, error) {
-		return user.RemoveSelf(tx, c.Instance, c.HomeOrg, c.UserID)
+	return removeUser(tx, c.Instance, c.UserID, func(erased bool) (eventstore.Details, error) {
+		return user.RemoveSelf(tx, c.Instance, c.HomeOrg, c.UserID, erased)
 	})
 }

@@ -42,6 +42,11 @@ type Named struct {
 	UserName string `json:"userName"`
 }
 
+// removed is the payload of the end of a user. Where users are erased it has no name.
+type removed struct {
+	UserName string `json:"userName,omitempty"`
+}
+
 // The events that every user can have.
 var (
 	Deactivated = eventstore.Declare("user.deactivated", setState(Inactive))
@@ -50,7 +55,7 @@ var (
 	Unlocked    = eventstore.Declare("user.unlocked", setState(Active))
 	Renamed     = eventstore.Declare("user.username.changed", foldRenamed)
 	// Removed is the end of a user: nothing that could authenticate them is left.
-	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ Named) error {
+	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
 		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "group_users"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
@@ -208,39 +213,59 @@ func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.
 }
 
 // Remove ends the user. The memberships are flow's to remove, in the same transaction.
-func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return remove(tx, instance, org, id, "user.delete")
+// Where the user is erased too, the event does not name them.
+func Remove(tx *eventstore.Tx, instance, org, id string, erased bool) (eventstore.Details, error) {
+	return remove(tx, instance, org, id, "user.delete", erased)
 }
 
 // RemoveSelf is Remove for callers who end themselves.
-func RemoveSelf(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+func RemoveSelf(tx *eventstore.Tx, instance, org, id string, erased bool) (eventstore.Details, error) {
 	if !IsSelf(tx.Context(), id) {
 		return eventstore.Details{}, errMissing
 	}
-	return remove(tx, instance, org, id, "user.self.delete")
+	return remove(tx, instance, org, id, "user.self.delete", erased)
 }
 
-func remove(tx *eventstore.Tx, instance, org, id, permission string) (eventstore.Details, error) {
+func remove(tx *eventstore.Tx, instance, org, id, permission string, erased bool) (eventstore.Details, error) {
 	u, err := lock(tx, instance, org, id, permission)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	forget(tx, instance, id)
-	return Removed.Emit(tx, aggregate(instance, org, id), Named{u.UserName})
+	return end(tx, instance, org, id, u.UserName, erased)
 }
 
-// forget deletes what is kept of a user besides the log: somebody else may get the
-// id one day.
-func forget(tx *eventstore.Tx, instance, id string) {
+// end emits the end of a user. What is kept of them besides the log goes: somebody
+// else may get the id one day.
+func end(tx *eventstore.Tx, instance, org, id, name string, erased bool) (eventstore.Details, error) {
 	resetAll(tx, instance, id)
 	codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = ?", instance, id)
+	if erased {
+		name = ""
+	}
+	return Removed.Emit(tx, aggregate(instance, org, id), removed{name})
+}
+
+// Ended is a user who is gone, and the last event of theirs.
+type Ended struct {
+	ID       string `json:"id"`
+	Sequence uint64 `json:"sequence"`
+}
+
+// EraseSome takes the payload of at most so many events of users away who have ended,
+// and reports whether there may be more.
+func EraseSome(tx *eventstore.Tx, instance string, ended []Ended, most uint64) (more bool, err error) {
+	ids, of := make([]string, len(ended)), make([]database.Filter, len(ended))
+	for i, e := range ended {
+		ids[i], of[i] = e.ID, func(s *database.Select) { s.Where("e.aggregate_id = ? AND e.sequence < ?", e.ID, e.Sequence) }
+	}
+	return tx.Erase(eventstore.Log(instance).Where("e.aggregate_type = 'user'").In("e.aggregate_id", ids).Filter(database.AnyOf(of...)), most)
 }
 
 // RemoveSomeOf ends at most so many users of an organization that is gone, and
-// reports how many it ended.
-func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint64, err error) {
+// gives those that it ended.
+func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64, erased bool) (ended []Ended, err error) {
 	if err := authz.Require(tx.Context(), "org.delete", org); err != nil {
-		return 0, err
+		return nil, err
 	}
 	var ids, names []string
 	if err := tx.Read(database.From("user_id, user_name", "users").Where("instance_id = ? AND org_id = ?", instance, org).
@@ -250,13 +275,14 @@ func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint6
 		ids, names = append(ids, id), append(names, name)
 		return err
 	})); err != nil {
-		return 0, err
+		return nil, err
 	}
 	for i, id := range ids {
-		forget(tx, instance, id)
-		if _, err := Removed.Emit(tx, aggregate(instance, org, id), Named{names[i]}); err != nil {
-			return 0, err
+		d, err := end(tx, instance, org, id, names[i], erased)
+		if err != nil {
+			return nil, err
 		}
+		ended = append(ended, Ended{id, d.Sequence})
 	}
-	return uint64(len(ids)), nil
+	return ended, nil
 }

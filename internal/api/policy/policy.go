@@ -25,6 +25,8 @@ func Service(store *eventstore.Store) api.Service {
 		api.Unary("PreviewLoginPolicyChange", h.previewLoginPolicyChange),
 		api.Unary("GetEnforcement", h.getEnforcement),
 		api.Unary("SetEnforcement", h.setEnforcement),
+		api.Unary("GetErasure", h.getErasure),
+		api.Unary("SetErasure", h.setErasure),
 	}}
 }
 
@@ -87,4 +89,27 @@ func (h *Handlers) setEnforcement(ctx context.Context, r *pb.SetEnforcementReque
 		return err
 	})
 	return &pb.SetEnforcementResponse{ChangeDate: api.Timestamp(d.Changed)}, err
+}
+
+// erasures are the modes of erasure, by their names in the contract.
+var erasures = map[pb.ErasureMode]string{
+	pb.ErasureMode_ERASURE_MODE_OFF: policy.KeepPayloads, pb.ErasureMode_ERASURE_MODE_ON_REMOVAL: policy.EraseOnRemoval,
+}
+
+func (h *Handlers) getErasure(ctx context.Context, _ *pb.GetErasureRequest) (*pb.GetErasureResponse, error) {
+	s, err := policy.Erasure.Resolve(ctx, h.store, authz.From(ctx).Instance)
+	mode := pb.ErasureMode_ERASURE_MODE_OFF
+	if s.Doc.OnRemoval() {
+		mode = pb.ErasureMode_ERASURE_MODE_ON_REMOVAL
+	}
+	return &pb.GetErasureResponse{Mode: mode, ChangeDate: api.Timestamp(s.Details.Changed)}, err
+}
+
+func (h *Handlers) setErasure(ctx context.Context, r *pb.SetErasureRequest) (*pb.SetErasureResponse, error) {
+	var d eventstore.Details
+	err := h.store.Write(ctx, func(tx *eventstore.Tx) (err error) {
+		d, err = policy.Erasure.Set(tx, authz.From(ctx).Instance, func(p *policy.ErasurePolicy) { p.Mode = erasures[r.GetMode()] })
+		return err
+	})
+	return &pb.SetErasureResponse{ChangeDate: api.Timestamp(d.Changed)}, err
 }

@@ -26,6 +26,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What the log of events keeps of users who are removed.
+type ErasureMode int32
+
+const (
+	// In a request: refused.
+	ErasureMode_ERASURE_MODE_UNSPECIFIED ErasureMode = 0
+	// Everything. The default.
+	ErasureMode_ERASURE_MODE_OFF ErasureMode = 1
+	// That there were events, when and by whom, without what they tell: the payloads of all events of
+	// the user, and those about the user agents and the metadata of their sessions, are erased within
+	// minutes after the removal.
+	ErasureMode_ERASURE_MODE_ON_REMOVAL ErasureMode = 2
+)
+
+// Enum value maps for ErasureMode.
+var (
+	ErasureMode_name = map[int32]string{
+		0: "ERASURE_MODE_UNSPECIFIED",
+		1: "ERASURE_MODE_OFF",
+		2: "ERASURE_MODE_ON_REMOVAL",
+	}
+	ErasureMode_value = map[string]int32{
+		"ERASURE_MODE_UNSPECIFIED": 0,
+		"ERASURE_MODE_OFF":         1,
+		"ERASURE_MODE_ON_REMOVAL":  2,
+	}
+)
+
+func (x ErasureMode) Enum() *ErasureMode {
+	p := new(ErasureMode)
+	*p = x
+	return p
+}
+
+func (x ErasureMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ErasureMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_gatehouse_policy_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (ErasureMode) Type() protoreflect.EnumType {
+	return &file_gatehouse_policy_v1_policy_proto_enumTypes[0]
+}
+
+func (x ErasureMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ErasureMode.Descriptor instead.
+func (ErasureMode) EnumDescriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
 // How strictly login policies are enforced.
 type EnforcementMode int32
 
@@ -65,11 +120,11 @@ func (x EnforcementMode) String() string {
 }
 
 func (EnforcementMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_gatehouse_policy_v1_policy_proto_enumTypes[0].Descriptor()
+	return file_gatehouse_policy_v1_policy_proto_enumTypes[1].Descriptor()
 }
 
 func (EnforcementMode) Type() protoreflect.EnumType {
-	return &file_gatehouse_policy_v1_policy_proto_enumTypes[0]
+	return &file_gatehouse_policy_v1_policy_proto_enumTypes[1]
 }
 
 func (x EnforcementMode) Number() protoreflect.EnumNumber {
@@ -78,7 +133,7 @@ func (x EnforcementMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EnforcementMode.Descriptor instead.
 func (EnforcementMode) EnumDescriptor() ([]byte, []int) {
-	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{1}
 }
 
 // A change of a login policy: what is not named stays.
@@ -603,6 +658,190 @@ func (x *SetEnforcementResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Nothing has to be said.
+type GetErasureRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetErasureRequest) Reset() {
+	*x = GetErasureRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetErasureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetErasureRequest) ProtoMessage() {}
+
+func (x *GetErasureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetErasureRequest.ProtoReflect.Descriptor instead.
+func (*GetErasureRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{8}
+}
+
+// What the log keeps of users who are removed.
+type GetErasureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is kept.
+	Mode ErasureMode `protobuf:"varint,1,opt,name=mode,proto3,enum=gatehouse.policy.v1.ErasureMode" json:"mode,omitempty"`
+	// When that was set; empty where nobody has set it.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetErasureResponse) Reset() {
+	*x = GetErasureResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetErasureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetErasureResponse) ProtoMessage() {}
+
+func (x *GetErasureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetErasureResponse.ProtoReflect.Descriptor instead.
+func (*GetErasureResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetErasureResponse) GetMode() ErasureMode {
+	if x != nil {
+		return x.Mode
+	}
+	return ErasureMode_ERASURE_MODE_UNSPECIFIED
+}
+
+func (x *GetErasureResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
+// What the log shall keep of users who are removed.
+type SetErasureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is kept.
+	Mode          ErasureMode `protobuf:"varint,1,opt,name=mode,proto3,enum=gatehouse.policy.v1.ErasureMode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetErasureRequest) Reset() {
+	*x = SetErasureRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetErasureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetErasureRequest) ProtoMessage() {}
+
+func (x *SetErasureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetErasureRequest.ProtoReflect.Descriptor instead.
+func (*SetErasureRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SetErasureRequest) GetMode() ErasureMode {
+	if x != nil {
+		return x.Mode
+	}
+	return ErasureMode_ERASURE_MODE_UNSPECIFIED
+}
+
+// The change is made.
+type SetErasureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made, or had been made before.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetErasureResponse) Reset() {
+	*x = SetErasureResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetErasureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetErasureResponse) ProtoMessage() {}
+
+func (x *SetErasureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetErasureResponse.ProtoReflect.Descriptor instead.
+func (*SetErasureResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SetErasureResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
 var File_gatehouse_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_gatehouse_policy_v1_policy_proto_rawDesc = "" +
@@ -652,15 +891,34 @@ const file_gatehouse_policy_v1_policy_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04mode\"U\n" +
 	"\x16SetEnforcementResponse\x12;\n" +
 	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"changeDate*p\n" +
+	"changeDate\"\x13\n" +
+	"\x11GetErasureRequest\"\x87\x01\n" +
+	"\x12GetErasureResponse\x124\n" +
+	"\x04mode\x18\x01 \x01(\x0e2 .gatehouse.policy.v1.ErasureModeR\x04mode\x12;\n" +
+	"\vchange_date\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate\"U\n" +
+	"\x11SetErasureRequest\x12@\n" +
+	"\x04mode\x18\x01 \x01(\x0e2 .gatehouse.policy.v1.ErasureModeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04mode\"Q\n" +
+	"\x12SetErasureResponse\x12;\n" +
+	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate*^\n" +
+	"\vErasureMode\x12\x1c\n" +
+	"\x18ERASURE_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10ERASURE_MODE_OFF\x10\x01\x12\x1b\n" +
+	"\x17ERASURE_MODE_ON_REMOVAL\x10\x02*p\n" +
 	"\x0fEnforcementMode\x12 \n" +
 	"\x1cENFORCEMENT_MODE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ENFORCEMENT_MODE_STRICT\x10\x01\x12\x1e\n" +
-	"\x1aENFORCEMENT_MODE_REFERENCE\x10\x022\xb6\x04\n" +
+	"\x1aENFORCEMENT_MODE_REFERENCE\x10\x022\xf0\x06\n" +
 	"\rPolicyService\x12\xca\x01\n" +
 	"\x18PreviewLoginPolicyChange\x124.gatehouse.policy.v1.PreviewLoginPolicyChangeRequest\x1a5.gatehouse.policy.v1.PreviewLoginPolicyChangeResponse\"A\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02*:\x01*\"%/gatehouse/v1/policies/login/_preview\x12\xa8\x01\n" +
 	"\x0eGetEnforcement\x12*.gatehouse.policy.v1.GetEnforcementRequest\x1a+.gatehouse.policy.v1.GetEnforcementResponse\"=\xa2\xbb\x18\x0fiam.policy.read\x82\xd3\xe4\x93\x02$\x12\"/gatehouse/v1/policies/enforcement\x12\xac\x01\n" +
-	"\x0eSetEnforcement\x12*.gatehouse.policy.v1.SetEnforcementRequest\x1a+.gatehouse.policy.v1.SetEnforcementResponse\"A\xa2\xbb\x18\x10iam.policy.write\x82\xd3\xe4\x93\x02':\x01*\x1a\"/gatehouse/v1/policies/enforcementB\xd5\x01\n" +
+	"\x0eSetEnforcement\x12*.gatehouse.policy.v1.SetEnforcementRequest\x1a+.gatehouse.policy.v1.SetEnforcementResponse\"A\xa2\xbb\x18\x10iam.policy.write\x82\xd3\xe4\x93\x02':\x01*\x1a\"/gatehouse/v1/policies/enforcement\x12\x98\x01\n" +
+	"\n" +
+	"GetErasure\x12&.gatehouse.policy.v1.GetErasureRequest\x1a'.gatehouse.policy.v1.GetErasureResponse\"9\xa2\xbb\x18\x0fiam.policy.read\x82\xd3\xe4\x93\x02 \x12\x1e/gatehouse/v1/policies/erasure\x12\x9c\x01\n" +
+	"\n" +
+	"SetErasure\x12&.gatehouse.policy.v1.SetErasureRequest\x1a'.gatehouse.policy.v1.SetErasureResponse\"=\xa2\xbb\x18\x10iam.policy.write\x82\xd3\xe4\x93\x02#:\x01*\x1a\x1e/gatehouse/v1/policies/erasureB\xd5\x01\n" +
 	"\x17com.gatehouse.policy.v1B\vPolicyProtoP\x01Z?github.com/gatehouse/gatehouse/gen/gatehouse/policy/v1;policyv1\xa2\x02\x03GPX\xaa\x02\x13Gatehouse.Policy.V1\xca\x02\x13Gatehouse\\Policy\\V1\xe2\x02\x1fGatehouse\\Policy\\V1\\GPBMetadata\xea\x02\x15Gatehouse::Policy::V1b\x06proto3"
 
 var (
@@ -675,44 +933,57 @@ func file_gatehouse_policy_v1_policy_proto_rawDescGZIP() []byte {
 	return file_gatehouse_policy_v1_policy_proto_rawDescData
 }
 
-var file_gatehouse_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_gatehouse_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gatehouse_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_gatehouse_policy_v1_policy_proto_goTypes = []any{
-	(EnforcementMode)(0),                     // 0: gatehouse.policy.v1.EnforcementMode
-	(*LoginPolicyChange)(nil),                // 1: gatehouse.policy.v1.LoginPolicyChange
-	(*PreviewLoginPolicyChangeRequest)(nil),  // 2: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
-	(*AffectedUser)(nil),                     // 3: gatehouse.policy.v1.AffectedUser
-	(*PreviewLoginPolicyChangeResponse)(nil), // 4: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
-	(*GetEnforcementRequest)(nil),            // 5: gatehouse.policy.v1.GetEnforcementRequest
-	(*GetEnforcementResponse)(nil),           // 6: gatehouse.policy.v1.GetEnforcementResponse
-	(*SetEnforcementRequest)(nil),            // 7: gatehouse.policy.v1.SetEnforcementRequest
-	(*SetEnforcementResponse)(nil),           // 8: gatehouse.policy.v1.SetEnforcementResponse
-	(v1.SecondFactorType)(0),                 // 9: zitadel.policy.v1.SecondFactorType
-	(v1.MultiFactorType)(0),                  // 10: zitadel.policy.v1.MultiFactorType
-	(*timestamppb.Timestamp)(nil),            // 11: google.protobuf.Timestamp
+	(ErasureMode)(0),                         // 0: gatehouse.policy.v1.ErasureMode
+	(EnforcementMode)(0),                     // 1: gatehouse.policy.v1.EnforcementMode
+	(*LoginPolicyChange)(nil),                // 2: gatehouse.policy.v1.LoginPolicyChange
+	(*PreviewLoginPolicyChangeRequest)(nil),  // 3: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
+	(*AffectedUser)(nil),                     // 4: gatehouse.policy.v1.AffectedUser
+	(*PreviewLoginPolicyChangeResponse)(nil), // 5: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
+	(*GetEnforcementRequest)(nil),            // 6: gatehouse.policy.v1.GetEnforcementRequest
+	(*GetEnforcementResponse)(nil),           // 7: gatehouse.policy.v1.GetEnforcementResponse
+	(*SetEnforcementRequest)(nil),            // 8: gatehouse.policy.v1.SetEnforcementRequest
+	(*SetEnforcementResponse)(nil),           // 9: gatehouse.policy.v1.SetEnforcementResponse
+	(*GetErasureRequest)(nil),                // 10: gatehouse.policy.v1.GetErasureRequest
+	(*GetErasureResponse)(nil),               // 11: gatehouse.policy.v1.GetErasureResponse
+	(*SetErasureRequest)(nil),                // 12: gatehouse.policy.v1.SetErasureRequest
+	(*SetErasureResponse)(nil),               // 13: gatehouse.policy.v1.SetErasureResponse
+	(v1.SecondFactorType)(0),                 // 14: zitadel.policy.v1.SecondFactorType
+	(v1.MultiFactorType)(0),                  // 15: zitadel.policy.v1.MultiFactorType
+	(*timestamppb.Timestamp)(nil),            // 16: google.protobuf.Timestamp
 }
 var file_gatehouse_policy_v1_policy_proto_depIdxs = []int32{
-	9,  // 0: gatehouse.policy.v1.LoginPolicyChange.add_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
-	9,  // 1: gatehouse.policy.v1.LoginPolicyChange.remove_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
-	10, // 2: gatehouse.policy.v1.LoginPolicyChange.add_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
-	10, // 3: gatehouse.policy.v1.LoginPolicyChange.remove_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
-	1,  // 4: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest.change:type_name -> gatehouse.policy.v1.LoginPolicyChange
-	3,  // 5: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse.users:type_name -> gatehouse.policy.v1.AffectedUser
-	0,  // 6: gatehouse.policy.v1.GetEnforcementResponse.mode:type_name -> gatehouse.policy.v1.EnforcementMode
-	11, // 7: gatehouse.policy.v1.GetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
-	0,  // 8: gatehouse.policy.v1.SetEnforcementRequest.mode:type_name -> gatehouse.policy.v1.EnforcementMode
-	11, // 9: gatehouse.policy.v1.SetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
-	2,  // 10: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:input_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
-	5,  // 11: gatehouse.policy.v1.PolicyService.GetEnforcement:input_type -> gatehouse.policy.v1.GetEnforcementRequest
-	7,  // 12: gatehouse.policy.v1.PolicyService.SetEnforcement:input_type -> gatehouse.policy.v1.SetEnforcementRequest
-	4,  // 13: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:output_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
-	6,  // 14: gatehouse.policy.v1.PolicyService.GetEnforcement:output_type -> gatehouse.policy.v1.GetEnforcementResponse
-	8,  // 15: gatehouse.policy.v1.PolicyService.SetEnforcement:output_type -> gatehouse.policy.v1.SetEnforcementResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	14, // 0: gatehouse.policy.v1.LoginPolicyChange.add_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
+	14, // 1: gatehouse.policy.v1.LoginPolicyChange.remove_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
+	15, // 2: gatehouse.policy.v1.LoginPolicyChange.add_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
+	15, // 3: gatehouse.policy.v1.LoginPolicyChange.remove_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
+	2,  // 4: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest.change:type_name -> gatehouse.policy.v1.LoginPolicyChange
+	4,  // 5: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse.users:type_name -> gatehouse.policy.v1.AffectedUser
+	1,  // 6: gatehouse.policy.v1.GetEnforcementResponse.mode:type_name -> gatehouse.policy.v1.EnforcementMode
+	16, // 7: gatehouse.policy.v1.GetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
+	1,  // 8: gatehouse.policy.v1.SetEnforcementRequest.mode:type_name -> gatehouse.policy.v1.EnforcementMode
+	16, // 9: gatehouse.policy.v1.SetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
+	0,  // 10: gatehouse.policy.v1.GetErasureResponse.mode:type_name -> gatehouse.policy.v1.ErasureMode
+	16, // 11: gatehouse.policy.v1.GetErasureResponse.change_date:type_name -> google.protobuf.Timestamp
+	0,  // 12: gatehouse.policy.v1.SetErasureRequest.mode:type_name -> gatehouse.policy.v1.ErasureMode
+	16, // 13: gatehouse.policy.v1.SetErasureResponse.change_date:type_name -> google.protobuf.Timestamp
+	3,  // 14: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:input_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
+	6,  // 15: gatehouse.policy.v1.PolicyService.GetEnforcement:input_type -> gatehouse.policy.v1.GetEnforcementRequest
+	8,  // 16: gatehouse.policy.v1.PolicyService.SetEnforcement:input_type -> gatehouse.policy.v1.SetEnforcementRequest
+	10, // 17: gatehouse.policy.v1.PolicyService.GetErasure:input_type -> gatehouse.policy.v1.GetErasureRequest
+	12, // 18: gatehouse.policy.v1.PolicyService.SetErasure:input_type -> gatehouse.policy.v1.SetErasureRequest
+	5,  // 19: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:output_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
+	7,  // 20: gatehouse.policy.v1.PolicyService.GetEnforcement:output_type -> gatehouse.policy.v1.GetEnforcementResponse
+	9,  // 21: gatehouse.policy.v1.PolicyService.SetEnforcement:output_type -> gatehouse.policy.v1.SetEnforcementResponse
+	11, // 22: gatehouse.policy.v1.PolicyService.GetErasure:output_type -> gatehouse.policy.v1.GetErasureResponse
+	13, // 23: gatehouse.policy.v1.PolicyService.SetErasure:output_type -> gatehouse.policy.v1.SetErasureResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_policy_v1_policy_proto_init() }
@@ -726,8 +997,8 @@ func file_gatehouse_policy_v1_policy_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_policy_v1_policy_proto_rawDesc), len(file_gatehouse_policy_v1_policy_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      2,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
