@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -249,6 +250,23 @@ func requireListed(ctx context.Context, store database.Reader, r Ref, kinds ...F
 	return nil
 }
 
+// requireCounted is requireListed for a check: where the instance's enforcement is
+// lenient, what somebody has set up counts all the same.
+func requireCounted(ctx context.Context, store database.Reader, r Ref, kinds ...FactorKind) error {
+	err := requireListed(ctx, store, r, kinds...)
+	if !errors.Is(err, errNotListed) {
+		return err
+	}
+	e, failed := policy.Enforcement.Resolve(ctx, store, r.Instance)
+	switch {
+	case failed != nil:
+		return failed
+	case e.Doc.Strict():
+		return err
+	}
+	return nil
+}
+
 // secondFactors are the names that login policies have for the kinds.
 var secondFactors = map[FactorKind]policy.SecondFactor{
 	TOTP: policy.TOTP, U2F: policy.U2F, OTPSMS: policy.OTPSMS, OTPEmail: policy.OTPEmail, Recovery: policy.RecoveryCodes,
@@ -315,16 +333,6 @@ func seeFactors(ctx context.Context, store database.Reader, r Ref) (*enrolment, 
 		return nil, errMissing
 	}
 	return e, nil
-}
-
-// ReadyFactors are the kinds of factors that a user has set up and could be asked
-// for, each once. Who may ask is for the caller to know.
-func ReadyFactors(ctx context.Context, store database.Reader, instance, userID string) ([]FactorKind, error) {
-	e := &enrolment{}
-	if err := store.Read(ctx, e.queries(instance, userID)...); err != nil {
-		return nil, err
-	}
-	return e.ready(func(factor) bool { return true }), nil
 }
 
 // ready gives the kinds of the usable factors that pass, each once.
