@@ -201,8 +201,9 @@ const (
 	toSeeFactors   = "user.read"
 )
 
-// admit refuses who may not act on the user, and users without factors. Where the
-// permission is empty, the caller has shown that they may.
+// admit refuses who may not act on the user, who is not sure enough of themselves, and
+// users without factors. Where the permission is empty, the caller has shown that they
+// may.
 func (e *enrolment) admit(ctx context.Context, r Ref, permission string) error {
 	if permission != "" {
 		if err := mayAct(ctx, r, permission); err != nil {
@@ -214,6 +215,8 @@ func (e *enrolment) admit(ctx context.Context, r Ref, permission string) error {
 		return errMissing
 	case e.kind != KindHuman:
 		return ErrNoHuman
+	case permission != "":
+		return sure(ctx, r.UserID)
 	}
 	return nil
 }
