@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 // TestRoundTrips bounds the exchanges with the database for one call: what makes
@@ -93,7 +94,9 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 	t.Helper()
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
-	s.Run(t, newSession("s", with("ada"), checkedPassword...))
+	e := equip(t, s, "ada", user.TOTP)
+	s.Run(t, newSession("s", with("ada", withTOTP), append(checkedPassword, "session.totp.checked")...))
+	e.next(t)
 	for _, c := range []struct {
 		as, do, body string
 		most         int64
@@ -105,7 +108,7 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{"change":{"forceMfa":true}}`, 2},
 		{"owner", "GET /gatehouse/v1/policies/enforcement", "", 2},
 		{"owner", "GET /gatehouse/v1/policies/erasure", "", 2},
-		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 6},
+		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 15},
 		{"client", "DELETE /v2/sessions/$s", "", 4},
 	} {
 		before := s.DB.RoundTrips()

@@ -211,6 +211,24 @@ func Judge(p *policy.LoginPolicy, s Subject, checks []Check, now time.Time) Verd
 	return out
 }
 
+// Again says what a user has to prove again who shall be as sure as they can be made:
+// by checks since a time, a first factor and, where they have set up a second one that
+// the policy lists, that too. Of each set that is not empty, one method is missing.
+func Again(p *policy.LoginPolicy, s Subject, checks []Check, since, now time.Time) (first, second Set) {
+	recent := slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.At.Before(since) })
+	v, listed := Judge(p, s, recent, now), secondOptions(p)
+	if v.Factors < 2 && v.Counted&listed == 0 {
+		second = listed & s.Ready
+	}
+	if v.Factors == 0 {
+		first = firstOptions(p)
+		if !s.Ready.Has(Passkey) {
+			first &^= SetOf(Passkey)
+		}
+	}
+	return first, second
+}
+
 // judge says how far a user has come with this first factor and, where one was
 // proved, a second one until the given time.
 func judge(p *policy.LoginPolicy, s Subject, first *Check, proved bool, second time.Time) Verdict {

@@ -229,6 +229,42 @@ func TestUnlinkedProvider(t *testing.T) {
 	}
 }
 
+// TestAgain: to be sure of somebody takes a recent first factor, and a recent second
+// one of those who have one that is listed.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	of := assurance.SetOf
+	p := policy.DefaultLogin()
+	p.IDPs = []policy.LoginIDP{{ID: "idp"}}
+	const late, soon = 20 * time.Minute, time.Minute
+	check := func(m assurance.Method, age time.Duration) assurance.Check {
+		return assurance.Check{Method: m, At: now.Add(-age), IDP: "idp"}
+	}
+	first := of(assurance.Password, assurance.External)
+	for name, c := range map[string]struct {
+		ready         assurance.Set
+		checks        []assurance.Check
+		first, second assurance.Set
+	}{
+		"nothing":                 {0, nil, first, 0},
+		"a password":              {0, []assurance.Check{check(assurance.Password, soon)}, 0, 0},
+		"an old one":              {0, []assurance.Check{check(assurance.Password, late)}, first, 0},
+		"an app is set up":        {of(assurance.TOTP), []assurance.Check{check(assurance.Password, soon)}, 0, of(assurance.TOTP)},
+		"also after a provider":   {of(assurance.TOTP), []assurance.Check{check(assurance.External, soon)}, 0, of(assurance.TOTP)},
+		"the app is old":          {of(assurance.TOTP), []assurance.Check{check(assurance.Password, soon), check(assurance.TOTP, late)}, 0, of(assurance.TOTP)},
+		"the password is old":     {of(assurance.TOTP), []assurance.Check{check(assurance.Password, late), check(assurance.TOTP, soon)}, first, 0},
+		"both":                    {of(assurance.TOTP), []assurance.Check{check(assurance.Password, soon), check(assurance.TOTP, soon)}, 0, 0},
+		"mail is not listed":      {of(assurance.OTPEmail), []assurance.Check{check(assurance.Password, soon)}, 0, 0},
+		"a passkey is everything": {of(assurance.Passkey, assurance.TOTP), []assurance.Check{check(assurance.Passkey, soon)}, 0, 0},
+		"an old passkey":          {of(assurance.Passkey), []assurance.Check{check(assurance.Passkey, late)}, first | of(assurance.Passkey), of(assurance.Passkey)},
+	} {
+		a, b := assurance.Again(&p, assurance.Subject{Ready: c.ready}, c.checks, now.Add(-15*time.Minute), now)
+		if a != c.first || b != c.second {
+			t.Errorf("%s: %s and %s, want %s and %s", name, a.Methods(), b.Methods(), c.first.Methods(), c.second.Methods())
+		}
+	}
+}
+
 // TestJudgeIsCheap: it runs in every request.
 func TestJudgeIsCheap(t *testing.T) {
 	p := policy.DefaultLogin()

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -123,6 +125,48 @@ func (r *rules) lenient() policy.LoginPolicy {
 	p.SecondFactors = []policy.SecondFactor{policy.TOTP, policy.U2F, policy.OTPEmail, policy.OTPSMS, policy.RecoveryCodes}
 	p.MultiFactors = []policy.MultiFactor{policy.U2FWithVerification}
 	return p
+}
+
+// recent is for how long a proof is enough for a user who changes how they log in.
+const recent = 15 * time.Minute
+
+// sure refuses a session in which its user has not just proved all that they can: see
+// authz.RequireSure.
+func (a *Assured) sure(now time.Time) error {
+	login := a.rules.login
+	if !a.rules.enforcement.Strict() {
+		login = a.rules.lenient()
+	}
+	first, second := assurance.Again(&login, assurance.Subject{Ready: a.ready}, checksOf(&a.Session), now.Add(-recent), now)
+	minutes := int(recent.Minutes())
+	switch {
+	case first|second == 0:
+		return nil
+	case first != 0 && second != 0:
+		return fault.Precondition("AUTH-reauth", "Prove again who you are before you do this: check %s, and then %s, in this session. What was checked counts for %d minutes here.",
+			oneOf(first), oneOf(second), minutes)
+	}
+	return fault.Precondition("AUTH-reauth", "Prove again who you are before you do this: check %s in this session. What was checked counts for %d minutes here.",
+		oneOf(first|second), minutes)
+}
+
+// oneOf names the methods of a set.
+func oneOf(s assurance.Set) string {
+	var names []string
+	for _, m := range s.Methods() {
+		names = append(names, m.String())
+	}
+	return strings.Join(names, " | ")
+}
+
+// Caller is the user of the session, who acts on themselves with nothing but it: of
+// those who look at sessions by themselves, as the gate does.
+func (a *Assured) Caller(now time.Time) *authz.Caller {
+	s := &a.Session
+	return &authz.Caller{
+		Instance: s.Instance, UserID: s.UserID, HomeOrg: s.UserOrg, Org: s.UserOrg, SessionID: s.ID,
+		Sure: func() error { return a.sure(now) },
+	}
 }
 
 // errFactor refuses a check with a factor that is not for these users, or no longer.

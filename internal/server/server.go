@@ -85,9 +85,6 @@ type Options struct {
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
 	Vault *crypto.Vault
-	// Checks, where it is not nil, replaces how what people prove in sessions is
-	// looked at: flow.UserChecks.
-	Checks *flow.Checks
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -104,10 +101,6 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{Allow: o.AllowedNetworks}
-	checks := flow.UserChecks(store, o.Vault)
-	if o.Checks != nil {
-		checks = *o.Checks
-	}
 	people := notify.New(store, o.Vault, out, external)
 	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
@@ -115,7 +108,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
 		management.Service(store, o.Vault, outside, external), loginpages.Service(store), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
-		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
+		session.Service(store, flow.NewSessions(store, o.Vault)), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
 		webkey.Rotation(store), authorization.Service(store), application.Service(store, outside), application.Claims(store))
 	if err != nil {

@@ -3,6 +3,7 @@ package user
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -200,8 +201,9 @@ const (
 	toSeeFactors   = "user.read"
 )
 
-// admit refuses who may not act on the user, and users without factors. Where the
-// permission is empty, the caller has shown that they may.
+// admit refuses who may not act on the user, who is not sure enough of themselves, and
+// users without factors. Where the permission is empty, the caller has shown that they
+// may.
 func (e *enrolment) admit(ctx context.Context, r Ref, permission string) error {
 	if permission != "" {
 		if err := mayAct(ctx, r, permission); err != nil {
@@ -213,6 +215,8 @@ func (e *enrolment) admit(ctx context.Context, r Ref, permission string) error {
 		return errMissing
 	case e.kind != KindHuman:
 		return ErrNoHuman
+	case permission != "":
+		return sure(ctx, r.UserID)
 	}
 	return nil
 }
@@ -245,6 +249,23 @@ func requireListed(ctx context.Context, store database.Reader, r Ref, kinds ...F
 	}
 	if !slices.ContainsFunc(kinds, func(k FactorKind) bool { return listed(p.Doc, k) }) {
 		return errNotListed
+	}
+	return nil
+}
+
+// requireCounted is requireListed for a check: where the instance's enforcement is
+// lenient, what somebody has set up counts all the same.
+func requireCounted(ctx context.Context, store database.Reader, r Ref, kinds ...FactorKind) error {
+	err := requireListed(ctx, store, r, kinds...)
+	if !errors.Is(err, errNotListed) {
+		return err
+	}
+	e, failed := policy.Enforcement.Resolve(ctx, store, r.Instance)
+	switch {
+	case failed != nil:
+		return failed
+	case e.Doc.Strict():
+		return err
 	}
 	return nil
 }
@@ -315,16 +336,6 @@ func seeFactors(ctx context.Context, store database.Reader, r Ref) (*enrolment, 
 		return nil, errMissing
 	}
 	return e, nil
-}
-
-// ReadyFactors are the kinds of factors that a user has set up and could be asked
-// for, each once. Who may ask is for the caller to know.
-func ReadyFactors(ctx context.Context, store database.Reader, instance, userID string) ([]FactorKind, error) {
-	e := &enrolment{}
-	if err := store.Read(ctx, e.queries(instance, userID)...); err != nil {
-		return nil, err
-	}
-	return e.ready(func(factor) bool { return true }), nil
 }
 
 // ready gives the kinds of the usable factors that pass, each once.

@@ -62,6 +62,9 @@ func HashNew(ctx context.Context, r database.Reader, s eventstore.Scope, passwor
 // proof but the permission.
 func SetPassword(tx *eventstore.Tx, v *crypto.Vault, instance, org, id string, p Password) (eventstore.Details, error) {
 	u, err := lock(tx, instance, org, id, "user.write")
+	if err == nil {
+		err = sure(tx.Context(), id)
+	}
 	switch {
 	case err != nil:
 		return eventstore.Details{}, err

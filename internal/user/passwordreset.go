@@ -42,6 +42,9 @@ func RequestPasswordReset(tx *eventstore.Tx, v *crypto.Vault, instance, org, id 
 		permission = ""
 	}
 	u, err := lock(tx, instance, org, id, permission)
+	if err == nil && how.Return {
+		err = sure(tx.Context(), id)
+	}
 	switch {
 	case err != nil:
 		return "", d, err
