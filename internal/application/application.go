@@ -6,6 +6,7 @@
 package application
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -72,7 +73,11 @@ type secretEvent struct {
 }
 
 // claimID makes ids unique in an instance: somebody may have wished for one.
-const claimID = "application"
+// claimEntity does so with what applications of SAML call themselves.
+const (
+	claimID     = "application"
+	claimEntity = "application.entity"
+)
 
 // The events of an application.
 var (
@@ -95,6 +100,15 @@ var (
 	Reactivated = eventstore.Declare("project.application.reactivated", setState(Active))
 	// Removed ends an application with its keys.
 	Removed = eventstore.Declare("project.application.removed", func(f *eventstore.Fold, e appEvent) error {
+		var found bool
+		var document string
+		if err := f.Read(database.One(&found, "SELECT document FROM applications WHERE instance_id = ? AND app_id = ? AND project_id = ? AND kind = ?",
+			[]any{f.Instance, e.AppID, f.ID, KindSAML}, &document)); err != nil {
+			return err
+		}
+		if found {
+			f.Release(claimEntity, entityOf(document))
+		}
 		f.Release(claimID, e.AppID)
 		f.Exec(`DELETE FROM application_keys WHERE instance_id = ? AND app_id IN
 			(SELECT a.app_id FROM applications a WHERE a.instance_id = ? AND a.app_id = ? AND a.project_id = ?)`, f.Instance, f.Instance, e.AppID, f.ID)
@@ -103,18 +117,28 @@ var (
 	})
 
 	oidcKind = kind{
-		"oidc", declareAdded("oidc"), declareChanged("oidc"),
+		KindOIDC, declareAdded(KindOIDC), declareChanged(KindOIDC),
 		eventstore.Declare("project.application.config.oidc.secret.changed", setSecret, "hashedSecret"),
 	}
 	apiKind = kind{
-		"api", declareAdded("api"), declareChanged("api"),
+		KindAPI, declareAdded(KindAPI), declareChanged(KindAPI),
 		eventstore.Declare("project.application.config.api.secret.changed", setSecret, "hashedSecret"),
 	}
+	samlKind = kind{name: KindSAML, added: declareAdded(KindSAML), changed: declareChanged(KindSAML)}
 )
 
 func update(f *eventstore.Fold, appID, what string, args ...any) {
 	f.ExecUnique(errClientTaken, "UPDATE applications SET "+what+", changed = ?, sequence = ? WHERE instance_id = ? AND app_id = ? AND project_id = ?",
 		append(args, f.Micros(), f.Sequence, f.Instance, appID, f.ID)...)
+}
+
+// entityOf is what an application of SAML calls itself.
+func entityOf(document string) string {
+	var c SAML
+	if err := json.Unmarshal([]byte(document), &c); err != nil {
+		return ""
+	}
+	return c.EntityID
 }
 
 func setState(state int) func(*eventstore.Fold, appEvent) error {
@@ -159,6 +183,9 @@ func declareAdded(name string) *eventstore.Kind[payload] {
 			return err
 		}
 		document, err := merged(nil, p)
+		if name == KindSAML {
+			f.Claim(claimEntity, entityOf(document), errEntityTaken)
+		}
 		update(f, id, "kind = ?, client_id = ?, secret_hash = ?, document = ?", name, client, hash, document)
 		return err
 	}, "hashedSecret")
@@ -189,8 +216,12 @@ func foldDocument(f *eventstore.Fold, p payload) error {
 	if err != nil {
 		return err
 	}
-	if !hasSecret(config) {
+	if !NeedsSecret(config) {
 		update(f, id, "secret_hash = ''")
+	}
+	if c, ok := config.(*SAML); ok {
+		f.Release(claimEntity, entityOf(before))
+		f.Claim(claimEntity, c.EntityID, errEntityTaken)
 	}
 	update(f, id, "document = ?", after)
 	return nil
@@ -217,19 +248,21 @@ func merged(document []byte, p payload) (string, error) {
 func parse(kind, document string) (Config, error) {
 	var c Config
 	switch kind {
-	case "oidc":
+	case KindOIDC:
 		c = &OIDC{}
-	case "api":
+	case KindAPI:
 		c = &API{}
+	case KindSAML:
+		c = &SAML{}
 	default:
 		return nil, errKind
 	}
 	return c, json.Unmarshal([]byte(document), c)
 }
 
-// hasSecret reports whether an application that is set up like this has a use for
+// NeedsSecret reports whether an application that is set up like this has a use for
 // a secret.
-func hasSecret(c Config) bool {
+func NeedsSecret(c Config) bool {
 	switch c := c.(type) {
 	case *OIDC:
 		return c.AuthMethod == AuthBasic || c.AuthMethod == AuthPost
@@ -238,10 +271,6 @@ func hasSecret(c Config) bool {
 	}
 	return false
 }
-
-// NeedsSecret reports whether an application that is set up like this has a use for
-// a secret.
-func NeedsSecret(c Config) bool { return hasSecret(c) }
 
 var (
 	errMissing     = fault.NotFound("APP-missing", "There is no such application.")
@@ -267,11 +296,35 @@ func Unchanged(err error) bool {
 // Missing reports whether err says that there is no such application, or no such key
 // or project.
 func Missing(err error) bool {
-	return errors.Is(err, errMissing) || errors.Is(err, errNoProject)
+	return errors.Is(err, errMissing) || errors.Is(err, errNoProject) || errors.Is(err, errKeyMissing)
 }
 
 func aggregate(s eventstore.Scope, project string) eventstore.Aggregate {
 	return eventstore.Aggregate{Instance: s.Instance, Type: "project", ID: project, Owner: s.Org}
+}
+
+const projectQuery = `SELECT p.org_id FROM projects p
+	JOIN orgs o ON o.instance_id = p.instance_id AND o.org_id = p.org_id WHERE p.instance_id = ? AND p.project_id = ?`
+
+// allowed says whether the caller has the permission on a project, if that is
+// found: who may not even know of it is told that there is none.
+func allowed(ctx context.Context, s eventstore.Scope, id, permission string, found bool, org string) error {
+	on := authz.Object{Org: org, Project: id}
+	if !found || s.Org != "" && org != s.Org || !authz.From(ctx).Knows(on) {
+		return errNoProject
+	}
+	return authz.RequireOn(ctx, permission, on)
+}
+
+// MayWrite refuses who may not change the applications of a project: for what takes
+// a while and comes before the transaction.
+func MayWrite(ctx context.Context, r database.Reader, s eventstore.Scope, projectID string) error {
+	var found bool
+	var org string
+	if err := r.Read(ctx, database.One(&found, projectQuery, []any{s.Instance, projectID}, &org)); err != nil {
+		return err
+	}
+	return allowed(ctx, s, projectID, "project.app.write", found, org)
 }
 
 // lockProject holds a project of the organization s, or of any where that names none,
@@ -279,13 +332,8 @@ func aggregate(s eventstore.Scope, project string) eventstore.Aggregate {
 func lockProject(tx *eventstore.Tx, s eventstore.Scope, id, permission string) (eventstore.Aggregate, error) {
 	var found bool
 	var org string
-	if _, err := tx.Lock(aggregate(s, id), database.One(&found, `SELECT p.org_id FROM projects p
-		JOIN orgs o ON o.instance_id = p.instance_id AND o.org_id = p.org_id WHERE p.instance_id = ? AND p.project_id = ?`, []any{s.Instance, id}, &org)); err != nil {
+	if _, err := tx.Lock(aggregate(s, id), database.One(&found, projectQuery, []any{s.Instance, id}, &org)); err != nil {
 		return eventstore.Aggregate{}, err
 	}
-	on := authz.Object{Org: org, Project: id}
-	if !found || s.Org != "" && org != s.Org || !authz.From(tx.Context()).Knows(on) {
-		return eventstore.Aggregate{}, errNoProject
-	}
-	return aggregate(eventstore.Scope{Instance: s.Instance, Org: org}, id), authz.RequireOn(tx.Context(), permission, on)
+	return aggregate(eventstore.Scope{Instance: s.Instance, Org: org}, id), allowed(tx.Context(), s, id, permission, found, org)
 }

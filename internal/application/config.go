@@ -55,6 +55,9 @@ type OIDC struct {
 	AdditionalOrigins        []string      `json:"additionalOrigins"`
 	BackChannelLogoutURI     string        `json:"backChannelLogoutURI"`
 	SkipNativeAppSuccessPage bool          `json:"skipNativeAppSuccessPage"`
+	// FlatRolesClaim puts the keys of the user's roles in the project into a claim
+	// "roles" of their own, as a list.
+	FlatRolesClaim bool `json:"flatRolesClaim"`
 	Login
 }
 
@@ -68,6 +71,13 @@ type Login struct {
 type API struct {
 	AuthMethod int32 `json:"authMethodType"`
 }
+
+// The names of the kinds of applications.
+const (
+	KindOIDC = "oidc"
+	KindAPI  = "api"
+	KindSAML = "saml"
+)
 
 func (*OIDC) kind() kind { return oidcKind }
 func (*API) kind() kind  { return apiKind }

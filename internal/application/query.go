@@ -2,6 +2,7 @@ package application
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -47,6 +48,17 @@ var (
 	InState      = func(state int) database.Filter { return database.Is("a.state", state) }
 	OfKind       = func(kind string) database.Filter { return database.Is("a.kind", kind) }
 )
+
+// WithEntityID is the filter for the application of SAML that calls itself so.
+func WithEntityID(id string) database.Filter {
+	text, err := json.Marshal(id)
+	if err != nil { // Texts always have a JSON form.
+		panic(err)
+	}
+	return func(s *database.Select) {
+		s.Where("a.kind = ? AND replace(a.document, ?, '') <> a.document", KindSAML, `"entityId":`+string(text))
+	}
+}
 
 // onProject are the columns that permissions are asked on.
 var onProject = authz.Object{Org: "a.org_id", Project: "a.project_id"}

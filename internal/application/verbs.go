@@ -159,7 +159,8 @@ func Change[C any, P interface {
 }
 
 // SetSecret gives an application a secret, of which only the hash is kept. An earlier
-// one is void. kinds are the applications that the caller means; nil: all.
+// one is void.
+// is says which kind of applications the caller means; nil: any.
 func SetSecret(tx *eventstore.Tx, s eventstore.Scope, projectID, id, hash string, is func(Config) bool) (eventstore.Details, error) {
 	a, project, err := lock(tx, s, projectID, id, "project.app.write")
 	switch {

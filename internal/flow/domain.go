@@ -10,12 +10,14 @@ import (
 	"github.com/gatehouse/gatehouse/internal/org"
 )
 
-// Outside looks at what the owner of a domain publishes.
+// Outside looks at what is published on the Internet, at places that users name.
 type Outside struct {
 	// TXT gives the TXT records of a DNS name.
 	TXT func(ctx context.Context, name string) ([]string, error)
 	// Text gives the text behind an https URL, of at most limit bytes.
 	Text func(ctx context.Context, url string, limit int64) (string, error)
+	// Reach refuses a URL that leads to where nothing may be sent.
+	Reach func(ctx context.Context, url string) error
 }
 
 // maxProof bounds the file that proves a domain.

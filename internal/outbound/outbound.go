@@ -117,6 +117,28 @@ func (c *Client) TXT(ctx context.Context, name string) ([]string, error) {
 	return records, err
 }
 
+// Reach refuses a URL whose host is an address that must not be reached, or has one.
+// A name that has none now is no reason to refuse: every dial looks again.
+func (c *Client) Reach(ctx context.Context, address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return errURL
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	r := c.Resolver
+	if r == nil {
+		r = net.DefaultResolver
+	}
+	found, _ := r.LookupNetIP(ctx, "ip", u.Hostname())
+	for _, addr := range found {
+		if !c.allowed(addr) {
+			return errRefused
+		}
+	}
+	return nil
+}
+
 // transport makes connections for one request.
 func (c *Client) transport() *http.Transport {
 	return &http.Transport{

@@ -19,6 +19,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
+	"github.com/gatehouse/gatehouse/internal/api/application"
 	"github.com/gatehouse/gatehouse/internal/api/auth"
 	"github.com/gatehouse/gatehouse/internal/api/authorization"
 	"github.com/gatehouse/gatehouse/internal/api/feature"
@@ -110,13 +111,13 @@ func New(db *database.DB, o Options) (*Server, error) {
 	people := notify.New(store, o.Vault, out, external)
 	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
-	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
+	outside := flow.Outside{TXT: out.TXT, Text: out.Text, Reach: out.Reach}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
 		management.Service(store, o.Vault, outside, external), loginpages.Service(store), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
-		webkey.Rotation(store), authorization.Service(store))
+		webkey.Rotation(store), authorization.Service(store), application.Service(store, outside), application.Claims(store))
 	if err != nil {
 		return nil, err
 	}

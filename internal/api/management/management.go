@@ -31,7 +31,7 @@ func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside,
 	h := &Handlers{store: store, vault: vault, outside: outside, external: external}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
 		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.userGrants(), h.humans(), h.passwords(), h.factors(), h.loginPolicy(), h.policies(), h.messageTexts(),
-		h.projects(), h.projectGrants(), h.projectMembers(),
+		h.projects(), h.projectGrants(), h.projectMembers(), h.apps(), h.appKeys(),
 	)}
 }
 

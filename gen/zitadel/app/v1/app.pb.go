@@ -24,12 +24,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether an application can be used.
 type AppState int32
 
 const (
 	AppState_APP_STATE_UNSPECIFIED AppState = 0
-	AppState_APP_STATE_ACTIVE      AppState = 1
-	AppState_APP_STATE_INACTIVE    AppState = 2
+	// It can be used.
+	AppState_APP_STATE_ACTIVE AppState = 1
+	// Nobody can use it until it is reactivated.
+	AppState_APP_STATE_INACTIVE AppState = 2
 )
 
 // Enum value maps for AppState.
@@ -73,11 +76,15 @@ func (AppState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{0}
 }
 
+// What the authorization endpoint may answer with.
 type OIDCResponseType int32
 
 const (
-	OIDCResponseType_OIDC_RESPONSE_TYPE_CODE           OIDCResponseType = 0
-	OIDCResponseType_OIDC_RESPONSE_TYPE_ID_TOKEN       OIDCResponseType = 1
+	// A code, to be exchanged for tokens.
+	OIDCResponseType_OIDC_RESPONSE_TYPE_CODE OIDCResponseType = 0
+	// An ID token.
+	OIDCResponseType_OIDC_RESPONSE_TYPE_ID_TOKEN OIDCResponseType = 1
+	// An ID token and an access token.
 	OIDCResponseType_OIDC_RESPONSE_TYPE_ID_TOKEN_TOKEN OIDCResponseType = 2
 )
 
@@ -122,14 +129,20 @@ func (OIDCResponseType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{1}
 }
 
+// What tokens may be asked for with.
 type OIDCGrantType int32
 
 const (
+	// A code of the authorization endpoint.
 	OIDCGrantType_OIDC_GRANT_TYPE_AUTHORIZATION_CODE OIDCGrantType = 0
-	OIDCGrantType_OIDC_GRANT_TYPE_IMPLICIT           OIDCGrantType = 1
-	OIDCGrantType_OIDC_GRANT_TYPE_REFRESH_TOKEN      OIDCGrantType = 2
-	OIDCGrantType_OIDC_GRANT_TYPE_DEVICE_CODE        OIDCGrantType = 3
-	OIDCGrantType_OIDC_GRANT_TYPE_TOKEN_EXCHANGE     OIDCGrantType = 4
+	// Tokens from the authorization endpoint itself.
+	OIDCGrantType_OIDC_GRANT_TYPE_IMPLICIT OIDCGrantType = 1
+	// A refresh token.
+	OIDCGrantType_OIDC_GRANT_TYPE_REFRESH_TOKEN OIDCGrantType = 2
+	// A code of a device without a browser.
+	OIDCGrantType_OIDC_GRANT_TYPE_DEVICE_CODE OIDCGrantType = 3
+	// Another token.
+	OIDCGrantType_OIDC_GRANT_TYPE_TOKEN_EXCHANGE OIDCGrantType = 4
 )
 
 // Enum value maps for OIDCGrantType.
@@ -177,12 +190,16 @@ func (OIDCGrantType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{2}
 }
 
+// Kinds of programs.
 type OIDCAppType int32
 
 const (
-	OIDCAppType_OIDC_APP_TYPE_WEB        OIDCAppType = 0
+	// A program on a server.
+	OIDCAppType_OIDC_APP_TYPE_WEB OIDCAppType = 0
+	// A program in the browser.
 	OIDCAppType_OIDC_APP_TYPE_USER_AGENT OIDCAppType = 1
-	OIDCAppType_OIDC_APP_TYPE_NATIVE     OIDCAppType = 2
+	// A program on a device of the user.
+	OIDCAppType_OIDC_APP_TYPE_NATIVE OIDCAppType = 2
 )
 
 // Enum value maps for OIDCAppType.
@@ -226,12 +243,17 @@ func (OIDCAppType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{3}
 }
 
+// How an application proves who it is.
 type OIDCAuthMethodType int32
 
 const (
-	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_BASIC           OIDCAuthMethodType = 0
-	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_POST            OIDCAuthMethodType = 1
-	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_NONE            OIDCAuthMethodType = 2
+	// A secret in the header Authorization.
+	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_BASIC OIDCAuthMethodType = 0
+	// A secret in the body.
+	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_POST OIDCAuthMethodType = 1
+	// Not at all: it cannot keep a secret, and uses PKCE.
+	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_NONE OIDCAuthMethodType = 2
+	// A JWT that one of its keys signs.
 	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT OIDCAuthMethodType = 3
 )
 
@@ -278,6 +300,7 @@ func (OIDCAuthMethodType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{4}
 }
 
+// Versions of the protocol.
 type OIDCVersion int32
 
 const (
@@ -321,11 +344,14 @@ func (OIDCVersion) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{5}
 }
 
+// Forms of access tokens.
 type OIDCTokenType int32
 
 const (
+	// Texts that mean nothing by themselves.
 	OIDCTokenType_OIDC_TOKEN_TYPE_BEARER OIDCTokenType = 0
-	OIDCTokenType_OIDC_TOKEN_TYPE_JWT    OIDCTokenType = 1
+	// JWTs.
+	OIDCTokenType_OIDC_TOKEN_TYPE_JWT OIDCTokenType = 1
 )
 
 // Enum value maps for OIDCTokenType.
@@ -367,10 +393,13 @@ func (OIDCTokenType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{6}
 }
 
+// How an application proves who it is.
 type APIAuthMethodType int32
 
 const (
-	APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC           APIAuthMethodType = 0
+	// A secret in the header Authorization.
+	APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC APIAuthMethodType = 0
+	// A JWT that one of its keys signs.
 	APIAuthMethodType_API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT APIAuthMethodType = 1
 )
 
@@ -413,12 +442,17 @@ func (APIAuthMethodType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{7}
 }
 
+// An application of a project.
 type App struct {
-	state   protoimpl.MessageState `protogen:"open.v1"`
-	Id      string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	State   AppState               `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.app.v1.AppState" json:"state,omitempty"`
-	Name    string                 `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Whether people and programs can use it.
+	State AppState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.app.v1.AppState" json:"state,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to Config:
 	//
 	//	*App_OidcConfig
@@ -526,14 +560,17 @@ type isApp_Config interface {
 }
 
 type App_OidcConfig struct {
+	// An application that people log in to with OpenID Connect.
 	OidcConfig *OIDCConfig `protobuf:"bytes,5,opt,name=oidc_config,json=oidcConfig,proto3,oneof"`
 }
 
 type App_ApiConfig struct {
+	// An application that only asks about tokens.
 	ApiConfig *APIConfig `protobuf:"bytes,6,opt,name=api_config,json=apiConfig,proto3,oneof"`
 }
 
 type App_SamlConfig struct {
+	// An application that people log in to with SAML.
 	SamlConfig *SAMLConfig `protobuf:"bytes,7,opt,name=saml_config,json=samlConfig,proto3,oneof"`
 }
 
@@ -543,6 +580,7 @@ func (*App_ApiConfig) isApp_Config() {}
 
 func (*App_SamlConfig) isApp_Config() {}
 
+// A condition on applications.
 type AppQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -604,15 +642,19 @@ type isAppQuery_Query interface {
 }
 
 type AppQuery_NameQuery struct {
+	// With a name.
 	NameQuery *AppNameQuery `protobuf:"bytes,1,opt,name=name_query,json=nameQuery,proto3,oneof"`
 }
 
 func (*AppQuery_NameQuery) isAppQuery_Query() {}
 
+// A condition on the name of applications.
 type AppNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, or a part of it.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How the text is compared.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -661,31 +703,59 @@ func (x *AppNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// How an application of OpenID Connect is set up.
 type OIDCConfig struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	RedirectUris             []string               `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
-	ResponseTypes            []OIDCResponseType     `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.app.v1.OIDCResponseType" json:"response_types,omitempty"`
-	GrantTypes               []OIDCGrantType        `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.app.v1.OIDCGrantType" json:"grant_types,omitempty"`
-	AppType                  OIDCAppType            `protobuf:"varint,4,opt,name=app_type,json=appType,proto3,enum=zitadel.app.v1.OIDCAppType" json:"app_type,omitempty"`
-	ClientId                 string                 `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	AuthMethodType           OIDCAuthMethodType     `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
-	PostLogoutRedirectUris   []string               `protobuf:"bytes,8,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	Version                  OIDCVersion            `protobuf:"varint,9,opt,name=version,proto3,enum=zitadel.app.v1.OIDCVersion" json:"version,omitempty"`
-	NoneCompliant            bool                   `protobuf:"varint,10,opt,name=none_compliant,json=noneCompliant,proto3" json:"none_compliant,omitempty"`
-	ComplianceProblems       []*v1.LocalizedMessage `protobuf:"bytes,11,rep,name=compliance_problems,json=complianceProblems,proto3" json:"compliance_problems,omitempty"`
-	DevMode                  bool                   `protobuf:"varint,12,opt,name=dev_mode,json=devMode,proto3" json:"dev_mode,omitempty"`
-	AccessTokenType          OIDCTokenType          `protobuf:"varint,13,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.app.v1.OIDCTokenType" json:"access_token_type,omitempty"`
-	AccessTokenRoleAssertion bool                   `protobuf:"varint,14,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
-	IdTokenRoleAssertion     bool                   `protobuf:"varint,15,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
-	IdTokenUserinfoAssertion bool                   `protobuf:"varint,16,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
-	ClockSkew                *durationpb.Duration   `protobuf:"bytes,17,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
-	AdditionalOrigins        []string               `protobuf:"bytes,18,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
-	AllowedOrigins           []string               `protobuf:"bytes,19,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
-	SkipNativeAppSuccessPage bool                   `protobuf:"varint,20,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
-	BackChannelLogoutUri     string                 `protobuf:"bytes,21,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
-	LoginVersion             *LoginVersion          `protobuf:"bytes,22,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where browsers are sent after a login, at most 100, each of 2048 bytes at most; a request must
+	// name one of them letter by letter. They have a scheme that runs no code, and neither fragment,
+	// user name, backslash nor white space.
+	RedirectUris []string `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
+	// What the authorization endpoint may answer with; none is code alone.
+	ResponseTypes []OIDCResponseType `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.app.v1.OIDCResponseType" json:"response_types,omitempty"`
+	// What tokens may be asked for with; none is the authorization code alone.
+	GrantTypes []OIDCGrantType `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.app.v1.OIDCGrantType" json:"grant_types,omitempty"`
+	// What kind of program it is.
+	AppType OIDCAppType `protobuf:"varint,4,opt,name=app_type,json=appType,proto3,enum=zitadel.app.v1.OIDCAppType" json:"app_type,omitempty"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType OIDCAuthMethodType `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
+	// Where browsers may be sent after a logout. The rules are those of redirect_uris.
+	PostLogoutRedirectUris []string `protobuf:"bytes,8,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
+	// Version of the protocol. There is one.
+	Version OIDCVersion `protobuf:"varint,9,opt,name=version,proto3,enum=zitadel.app.v1.OIDCVersion" json:"version,omitempty"`
+	// Whether there are compliance problems.
+	NoneCompliant bool `protobuf:"varint,10,opt,name=none_compliant,json=noneCompliant,proto3" json:"none_compliant,omitempty"`
+	// What is against the rules of the protocol for programs of this kind. The application works
+	// nevertheless, as far as it is safe.
+	ComplianceProblems []*v1.LocalizedMessage `protobuf:"bytes,11,rep,name=compliance_problems,json=complianceProblems,proto3" json:"compliance_problems,omitempty"`
+	// Whether it is being developed: redirect URIs with http are no problem then.
+	DevMode bool `protobuf:"varint,12,opt,name=dev_mode,json=devMode,proto3" json:"dev_mode,omitempty"`
+	// The form of its access tokens.
+	AccessTokenType OIDCTokenType `protobuf:"varint,13,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.app.v1.OIDCTokenType" json:"access_token_type,omitempty"`
+	// Whether access tokens that are JWTs name the user's roles.
+	AccessTokenRoleAssertion bool `protobuf:"varint,14,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
+	// Whether ID tokens name the user's roles.
+	IdTokenRoleAssertion bool `protobuf:"varint,15,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
+	// Whether ID tokens have the claims of the userinfo endpoint.
+	IdTokenUserinfoAssertion bool `protobuf:"varint,16,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
+	// How far clocks may be apart: 0 to 5 seconds.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,17,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// Origins from which pages may call, beside those of the redirect URIs: http or https, a host and
+	// perhaps a port.
+	AdditionalOrigins []string `protobuf:"bytes,18,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
+	// All origins from which pages may call.
+	AllowedOrigins []string `protobuf:"bytes,19,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
+	// Whether a native application is called at once, without a page that says that the login worked.
+	SkipNativeAppSuccessPage bool `protobuf:"varint,20,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
+	// An http or https address that is told of logouts; empty for none. A host with an address that
+	// is not public is refused.
+	BackChannelLogoutUri string `protobuf:"bytes,21,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,22,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OIDCConfig) Reset() {
@@ -865,14 +935,16 @@ func (x *OIDCConfig) GetLoginVersion() *LoginVersion {
 	return nil
 }
 
+// How an application of SAML is set up.
 type SAMLConfig struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Metadata:
 	//
 	//	*SAMLConfig_MetadataXml
 	//	*SAMLConfig_MetadataUrl
-	Metadata      isSAMLConfig_Metadata `protobuf_oneof:"metadata"`
-	LoginVersion  *LoginVersion         `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	Metadata isSAMLConfig_Metadata `protobuf_oneof:"metadata"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -944,10 +1016,13 @@ type isSAMLConfig_Metadata interface {
 }
 
 type SAMLConfig_MetadataXml struct {
+	// The metadata: one EntityDescriptor of SAML 2.0 in UTF-8, without a document type. Its entity
+	// id is unique in the instance.
 	MetadataXml []byte `protobuf:"bytes,1,opt,name=metadata_xml,json=metadataXml,proto3,oneof"`
 }
 
 type SAMLConfig_MetadataUrl struct {
+	// Where the metadata was fetched, once, when it was set. The address must be https and public.
 	MetadataUrl string `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3,oneof"`
 }
 
@@ -955,10 +1030,14 @@ func (*SAMLConfig_MetadataXml) isSAMLConfig_Metadata() {}
 
 func (*SAMLConfig_MetadataUrl) isSAMLConfig_Metadata() {}
 
+// How an application that only asks about tokens is set up.
 type APIConfig struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ClientId       string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	AuthMethodType APIAuthMethodType      `protobuf:"varint,3,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.APIAuthMethodType" json:"auth_method_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType APIAuthMethodType `protobuf:"varint,3,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.APIAuthMethodType" json:"auth_method_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1007,6 +1086,7 @@ func (x *APIConfig) GetAuthMethodType() APIAuthMethodType {
 	return APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC
 }
 
+// Which login pages people see.
 type LoginVersion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Version:
@@ -1078,10 +1158,12 @@ type isLoginVersion_Version interface {
 }
 
 type LoginVersion_LoginV1 struct {
+	// The pages of the first generation.
 	LoginV1 *LoginV1 `protobuf:"bytes,1,opt,name=login_v1,json=loginV1,proto3,oneof"`
 }
 
 type LoginVersion_LoginV2 struct {
+	// The pages of the second generation.
 	LoginV2 *LoginV2 `protobuf:"bytes,2,opt,name=login_v2,json=loginV2,proto3,oneof"`
 }
 
@@ -1089,6 +1171,7 @@ func (*LoginVersion_LoginV1) isLoginVersion_Version() {}
 
 func (*LoginVersion_LoginV2) isLoginVersion_Version() {}
 
+// The pages of the first generation.
 type LoginV1 struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1125,9 +1208,11 @@ func (*LoginV1) Descriptor() ([]byte, []int) {
 	return file_zitadel_app_v1_app_proto_rawDescGZIP(), []int{7}
 }
 
+// The pages of the second generation, or a login page of your own.
 type LoginV2 struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	BaseUri       *string                `protobuf:"bytes,1,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where they are, an http or https address; absent: where the instance says.
+	BaseUri       *string `protobuf:"bytes,1,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

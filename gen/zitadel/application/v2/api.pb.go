@@ -21,10 +21,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How an application proves who it is.
 type APIAuthMethodType int32
 
 const (
-	APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC           APIAuthMethodType = 0
+	// A secret in the header Authorization.
+	APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC APIAuthMethodType = 0
+	// A JWT that one of its keys signs.
 	APIAuthMethodType_API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT APIAuthMethodType = 1
 )
 
@@ -67,10 +70,14 @@ func (APIAuthMethodType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_api_proto_rawDescGZIP(), []int{0}
 }
 
+// How an application that only asks about tokens is set up.
 type APIConfiguration struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ClientId       string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	AuthMethodType APIAuthMethodType      `protobuf:"varint,2,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.APIAuthMethodType" json:"auth_method_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType APIAuthMethodType `protobuf:"varint,2,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.APIAuthMethodType" json:"auth_method_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }

@@ -24,13 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether an application can be used.
 type ApplicationState int32
 
 const (
 	ApplicationState_APPLICATION_STATE_UNSPECIFIED ApplicationState = 0
-	ApplicationState_APPLICATION_STATE_ACTIVE      ApplicationState = 1
-	ApplicationState_APPLICATION_STATE_INACTIVE    ApplicationState = 2
-	ApplicationState_APPLICATION_STATE_REMOVED     ApplicationState = 3
+	// It can be used.
+	ApplicationState_APPLICATION_STATE_ACTIVE ApplicationState = 1
+	// Nobody can use it until it is reactivated.
+	ApplicationState_APPLICATION_STATE_INACTIVE ApplicationState = 2
+	ApplicationState_APPLICATION_STATE_REMOVED  ApplicationState = 3
 )
 
 // Enum value maps for ApplicationState.
@@ -76,6 +79,7 @@ func (ApplicationState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_application_proto_rawDescGZIP(), []int{0}
 }
 
+// What applications are sorted by.
 type ApplicationSorting int32
 
 const (
@@ -131,6 +135,7 @@ func (ApplicationSorting) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_application_proto_rawDescGZIP(), []int{1}
 }
 
+// The kinds of applications.
 type ApplicationType int32
 
 const (
@@ -183,6 +188,7 @@ func (ApplicationType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_application_proto_rawDescGZIP(), []int{2}
 }
 
+// What keys are sorted by.
 type ApplicationKeysSorting int32
 
 const (
@@ -244,20 +250,27 @@ func (ApplicationKeysSorting) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_application_proto_rawDescGZIP(), []int{3}
 }
 
+// An application of a project.
 type Application struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	State         ApplicationState       `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.application.v2.ApplicationState" json:"state,omitempty"`
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Whether people and programs can use it.
+	State ApplicationState `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.application.v2.ApplicationState" json:"state,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to Configuration:
 	//
 	//	*Application_OidcConfiguration
 	//	*Application_ApiConfiguration
 	//	*Application_SamlConfiguration
 	Configuration isApplication_Configuration `protobuf_oneof:"configuration"`
-	ProjectId     string                      `protobuf:"bytes,9,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,9,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -373,14 +386,17 @@ type isApplication_Configuration interface {
 }
 
 type Application_OidcConfiguration struct {
+	// An application that people log in to with OpenID Connect.
 	OidcConfiguration *OIDCConfiguration `protobuf:"bytes,6,opt,name=oidc_configuration,json=oidcConfiguration,proto3,oneof"`
 }
 
 type Application_ApiConfiguration struct {
+	// An application that only asks about tokens.
 	ApiConfiguration *APIConfiguration `protobuf:"bytes,7,opt,name=api_configuration,json=apiConfiguration,proto3,oneof"`
 }
 
 type Application_SamlConfiguration struct {
+	// An application that people log in to with SAML.
 	SamlConfiguration *SAMLConfiguration `protobuf:"bytes,8,opt,name=saml_configuration,json=samlConfiguration,proto3,oneof"`
 }
 
@@ -390,6 +406,7 @@ func (*Application_ApiConfiguration) isApplication_Configuration() {}
 
 func (*Application_SamlConfiguration) isApplication_Configuration() {}
 
+// A condition on applications.
 type ApplicationSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -501,26 +518,32 @@ type isApplicationSearchFilter_Filter interface {
 }
 
 type ApplicationSearchFilter_ProjectIdFilter struct {
+	// Of a project.
 	ProjectIdFilter *ProjectIDFilter `protobuf:"bytes,1,opt,name=project_id_filter,json=projectIdFilter,proto3,oneof"`
 }
 
 type ApplicationSearchFilter_NameFilter struct {
+	// With a name.
 	NameFilter *ApplicationNameFilter `protobuf:"bytes,2,opt,name=name_filter,json=nameFilter,proto3,oneof"`
 }
 
 type ApplicationSearchFilter_StateFilter struct {
+	// In a state.
 	StateFilter ApplicationState `protobuf:"varint,3,opt,name=state_filter,json=stateFilter,proto3,enum=zitadel.application.v2.ApplicationState,oneof"`
 }
 
 type ApplicationSearchFilter_TypeFilter struct {
+	// Of a kind.
 	TypeFilter ApplicationType `protobuf:"varint,4,opt,name=type_filter,json=typeFilter,proto3,enum=zitadel.application.v2.ApplicationType,oneof"`
 }
 
 type ApplicationSearchFilter_ClientIdFilter struct {
+	// With a client id.
 	ClientIdFilter *ClientIDFilter `protobuf:"bytes,5,opt,name=client_id_filter,json=clientIdFilter,proto3,oneof"`
 }
 
 type ApplicationSearchFilter_EntityIdFilter struct {
+	// With an entity id of SAML.
 	EntityIdFilter *EntityIDFilter `protobuf:"bytes,6,opt,name=entity_id_filter,json=entityIdFilter,proto3,oneof"`
 }
 
@@ -536,9 +559,11 @@ func (*ApplicationSearchFilter_ClientIdFilter) isApplicationSearchFilter_Filter(
 
 func (*ApplicationSearchFilter_EntityIdFilter) isApplicationSearchFilter_Filter() {}
 
+// A condition on the project.
 type ProjectIDFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -580,10 +605,13 @@ func (x *ProjectIDFilter) GetProjectId() string {
 	return ""
 }
 
+// A condition on the name.
 type ApplicationNameFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name, or a part of it.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How the text is compared.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -632,9 +660,12 @@ func (x *ApplicationNameFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// A condition on the client id.
 type ClientIDFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId      string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -676,9 +707,11 @@ func (x *ClientIDFilter) GetClientId() string {
 	return ""
 }
 
+// A condition on the entity id.
 type EntityIDFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	EntityId      string                 `protobuf:"bytes,1,opt,name=entity_id,json=entityId,proto3" json:"entity_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entity id, as the metadata has it.
+	EntityId      string `protobuf:"bytes,1,opt,name=entity_id,json=entityId,proto3" json:"entity_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -720,6 +753,7 @@ func (x *EntityIDFilter) GetEntityId() string {
 	return ""
 }
 
+// A condition on keys.
 type ApplicationKeySearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -801,14 +835,17 @@ type isApplicationKeySearchFilter_Filter interface {
 }
 
 type ApplicationKeySearchFilter_ApplicationIdFilter struct {
+	// Of an application.
 	ApplicationIdFilter *ApplicationKeyApplicationIDFilter `protobuf:"bytes,1,opt,name=application_id_filter,json=applicationIdFilter,proto3,oneof"`
 }
 
 type ApplicationKeySearchFilter_ProjectIdFilter struct {
+	// Of a project.
 	ProjectIdFilter *ApplicationKeyProjectIDFilter `protobuf:"bytes,2,opt,name=project_id_filter,json=projectIdFilter,proto3,oneof"`
 }
 
 type ApplicationKeySearchFilter_OrganizationIdFilter struct {
+	// Of an organization.
 	OrganizationIdFilter *ApplicationKeyOrganizationIDFilter `protobuf:"bytes,3,opt,name=organization_id_filter,json=organizationIdFilter,proto3,oneof"`
 }
 
@@ -818,9 +855,11 @@ func (*ApplicationKeySearchFilter_ProjectIdFilter) isApplicationKeySearchFilter_
 
 func (*ApplicationKeySearchFilter_OrganizationIdFilter) isApplicationKeySearchFilter_Filter() {}
 
+// A condition on the application.
 type ApplicationKeyApplicationIDFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -862,9 +901,11 @@ func (x *ApplicationKeyApplicationIDFilter) GetApplicationId() string {
 	return ""
 }
 
+// A condition on the project.
 type ApplicationKeyProjectIDFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -906,9 +947,11 @@ func (x *ApplicationKeyProjectIDFilter) GetProjectId() string {
 	return ""
 }
 
+// A condition on the organization.
 type ApplicationKeyOrganizationIDFilter struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -950,13 +993,21 @@ func (x *ApplicationKeyOrganizationIDFilter) GetOrganizationId() string {
 	return ""
 }
 
+// A key that an application signs with. Gatehouse keeps the public half only.
 type ApplicationKey struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	KeyId          string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	ApplicationId  string                 `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// Id of the organization.
+	OrganizationId string `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// From this time on the key proves nothing. Absent in a request, or the year 9999 in an answer:
+	// it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache

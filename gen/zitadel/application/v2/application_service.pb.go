@@ -26,11 +26,15 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of CreateApplication.
 type CreateApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ApplicationId string                 `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application, unique in the instance. Empty: Gatehouse makes one.
+	ApplicationId string `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to ApplicationType:
 	//
 	//	*CreateApplicationRequest_OidcConfiguration
@@ -131,14 +135,17 @@ type isCreateApplicationRequest_ApplicationType interface {
 }
 
 type CreateApplicationRequest_OidcConfiguration struct {
+	// An application that people log in to with OpenID Connect.
 	OidcConfiguration *CreateOIDCApplicationRequest `protobuf:"bytes,4,opt,name=oidc_configuration,json=oidcConfiguration,proto3,oneof"`
 }
 
 type CreateApplicationRequest_SamlConfiguration struct {
+	// An application that people log in to with SAML.
 	SamlConfiguration *CreateSAMLApplicationRequest `protobuf:"bytes,5,opt,name=saml_configuration,json=samlConfiguration,proto3,oneof"`
 }
 
 type CreateApplicationRequest_ApiConfiguration struct {
+	// An application that only asks about tokens.
 	ApiConfiguration *CreateAPIApplicationRequest `protobuf:"bytes,6,opt,name=api_configuration,json=apiConfiguration,proto3,oneof"`
 }
 
@@ -148,10 +155,13 @@ func (*CreateApplicationRequest_SamlConfiguration) isCreateApplicationRequest_Ap
 
 func (*CreateApplicationRequest_ApiConfiguration) isCreateApplicationRequest_ApplicationType() {}
 
+// The answer to CreateApplication.
 type CreateApplicationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	// Types that are valid to be assigned to ApplicationType:
 	//
 	//	*CreateApplicationResponse_OidcConfiguration
@@ -245,14 +255,17 @@ type isCreateApplicationResponse_ApplicationType interface {
 }
 
 type CreateApplicationResponse_OidcConfiguration struct {
+	// An application that people log in to with OpenID Connect.
 	OidcConfiguration *CreateOIDCApplicationResponse `protobuf:"bytes,3,opt,name=oidc_configuration,json=oidcConfiguration,proto3,oneof"`
 }
 
 type CreateApplicationResponse_SamlConfiguration struct {
+	// An application that people log in to with SAML.
 	SamlConfiguration *CreateSAMLApplicationResponse `protobuf:"bytes,4,opt,name=saml_configuration,json=samlConfiguration,proto3,oneof"`
 }
 
 type CreateApplicationResponse_ApiConfiguration struct {
+	// An application that only asks about tokens.
 	ApiConfiguration *CreateAPIApplicationResponse `protobuf:"bytes,5,opt,name=api_configuration,json=apiConfiguration,proto3,oneof"`
 }
 
@@ -262,27 +275,49 @@ func (*CreateApplicationResponse_SamlConfiguration) isCreateApplicationResponse_
 
 func (*CreateApplicationResponse_ApiConfiguration) isCreateApplicationResponse_ApplicationType() {}
 
+// How an application of OpenID Connect shall be set up.
 type CreateOIDCApplicationRequest struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	RedirectUris             []string               `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
-	ResponseTypes            []OIDCResponseType     `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.application.v2.OIDCResponseType" json:"response_types,omitempty"`
-	GrantTypes               []OIDCGrantType        `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.application.v2.OIDCGrantType" json:"grant_types,omitempty"`
-	ApplicationType          OIDCApplicationType    `protobuf:"varint,4,opt,name=application_type,json=applicationType,proto3,enum=zitadel.application.v2.OIDCApplicationType" json:"application_type,omitempty"`
-	AuthMethodType           OIDCAuthMethodType     `protobuf:"varint,5,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
-	PostLogoutRedirectUris   []string               `protobuf:"bytes,6,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	Version                  OIDCVersion            `protobuf:"varint,7,opt,name=version,proto3,enum=zitadel.application.v2.OIDCVersion" json:"version,omitempty"`
-	DevelopmentMode          bool                   `protobuf:"varint,8,opt,name=development_mode,json=developmentMode,proto3" json:"development_mode,omitempty"`
-	AccessTokenType          OIDCTokenType          `protobuf:"varint,9,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.application.v2.OIDCTokenType" json:"access_token_type,omitempty"`
-	AccessTokenRoleAssertion bool                   `protobuf:"varint,10,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
-	IdTokenRoleAssertion     bool                   `protobuf:"varint,11,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
-	IdTokenUserinfoAssertion bool                   `protobuf:"varint,12,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
-	ClockSkew                *durationpb.Duration   `protobuf:"bytes,13,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
-	AdditionalOrigins        []string               `protobuf:"bytes,14,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
-	SkipNativeAppSuccessPage bool                   `protobuf:"varint,15,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
-	BackChannelLogoutUri     string                 `protobuf:"bytes,16,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
-	LoginVersion             *LoginVersion          `protobuf:"bytes,17,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where browsers are sent after a login, at most 100, each of 2048 bytes at most; a request must
+	// name one of them letter by letter. They have a scheme that runs no code, and neither fragment,
+	// user name, backslash nor white space.
+	RedirectUris []string `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
+	// What the authorization endpoint may answer with; none is code alone.
+	ResponseTypes []OIDCResponseType `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.application.v2.OIDCResponseType" json:"response_types,omitempty"`
+	// What tokens may be asked for with; none is the authorization code alone.
+	GrantTypes []OIDCGrantType `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.application.v2.OIDCGrantType" json:"grant_types,omitempty"`
+	// What kind of program it is.
+	ApplicationType OIDCApplicationType `protobuf:"varint,4,opt,name=application_type,json=applicationType,proto3,enum=zitadel.application.v2.OIDCApplicationType" json:"application_type,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType OIDCAuthMethodType `protobuf:"varint,5,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
+	// Where browsers may be sent after a logout. The rules are those of redirect_uris.
+	PostLogoutRedirectUris []string `protobuf:"bytes,6,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
+	// Version of the protocol. There is one.
+	Version OIDCVersion `protobuf:"varint,7,opt,name=version,proto3,enum=zitadel.application.v2.OIDCVersion" json:"version,omitempty"`
+	// Whether it is being developed: redirect URIs with http are no problem then.
+	DevelopmentMode bool `protobuf:"varint,8,opt,name=development_mode,json=developmentMode,proto3" json:"development_mode,omitempty"`
+	// The form of its access tokens.
+	AccessTokenType OIDCTokenType `protobuf:"varint,9,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.application.v2.OIDCTokenType" json:"access_token_type,omitempty"`
+	// Whether access tokens that are JWTs name the user's roles.
+	AccessTokenRoleAssertion bool `protobuf:"varint,10,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
+	// Whether ID tokens name the user's roles.
+	IdTokenRoleAssertion bool `protobuf:"varint,11,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
+	// Whether ID tokens have the claims of the userinfo endpoint.
+	IdTokenUserinfoAssertion bool `protobuf:"varint,12,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
+	// How far clocks may be apart: 0 to 5 seconds.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,13,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// Origins from which pages may call, beside those of the redirect URIs: http or https, a host and
+	// perhaps a port.
+	AdditionalOrigins []string `protobuf:"bytes,14,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
+	// Whether a native application is called at once, without a page that says that the login worked.
+	SkipNativeAppSuccessPage bool `protobuf:"varint,15,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
+	// An http or https address that is told of logouts; empty for none. A host with an address that
+	// is not public is refused.
+	BackChannelLogoutUri string `protobuf:"bytes,16,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,17,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateOIDCApplicationRequest) Reset() {
@@ -434,11 +469,18 @@ func (x *CreateOIDCApplicationRequest) GetLoginVersion() *LoginVersion {
 	return nil
 }
 
+// What to know of the new application.
 type CreateOIDCApplicationResponse struct {
-	state              protoimpl.MessageState  `protogen:"open.v1"`
-	ClientId           string                  `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret       string                  `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	NonCompliant       bool                    `protobuf:"varint,3,opt,name=non_compliant,json=nonCompliant,proto3" json:"non_compliant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret, shown this once; empty where the application proves who it is without one.
+	ClientSecret string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Whether there are compliance problems.
+	NonCompliant bool `protobuf:"varint,3,opt,name=non_compliant,json=nonCompliant,proto3" json:"non_compliant,omitempty"`
+	// What is against the rules of the protocol for programs of this kind. The application works
+	// nevertheless, as far as it is safe.
 	ComplianceProblems []*OIDCLocalizedMessage `protobuf:"bytes,4,rep,name=compliance_problems,json=complianceProblems,proto3" json:"compliance_problems,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -502,14 +544,16 @@ func (x *CreateOIDCApplicationResponse) GetComplianceProblems() []*OIDCLocalized
 	return nil
 }
 
+// How an application of SAML shall be set up.
 type CreateSAMLApplicationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Metadata:
 	//
 	//	*CreateSAMLApplicationRequest_MetadataXml
 	//	*CreateSAMLApplicationRequest_MetadataUrl
-	Metadata      isCreateSAMLApplicationRequest_Metadata `protobuf_oneof:"metadata"`
-	LoginVersion  *LoginVersion                           `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	Metadata isCreateSAMLApplicationRequest_Metadata `protobuf_oneof:"metadata"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -581,10 +625,13 @@ type isCreateSAMLApplicationRequest_Metadata interface {
 }
 
 type CreateSAMLApplicationRequest_MetadataXml struct {
+	// The metadata: one EntityDescriptor of SAML 2.0 in UTF-8, without a document type. Its entity
+	// id is unique in the instance.
 	MetadataXml []byte `protobuf:"bytes,1,opt,name=metadata_xml,json=metadataXml,proto3,oneof"`
 }
 
 type CreateSAMLApplicationRequest_MetadataUrl struct {
+	// Where the metadata was fetched, once, when it was set. The address must be https and public.
 	MetadataUrl string `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3,oneof"`
 }
 
@@ -592,6 +639,7 @@ func (*CreateSAMLApplicationRequest_MetadataXml) isCreateSAMLApplicationRequest_
 
 func (*CreateSAMLApplicationRequest_MetadataUrl) isCreateSAMLApplicationRequest_Metadata() {}
 
+// There is nothing else to know.
 type CreateSAMLApplicationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -628,9 +676,11 @@ func (*CreateSAMLApplicationResponse) Descriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_application_service_proto_rawDescGZIP(), []int{5}
 }
 
+// How an application that only asks about tokens shall be set up.
 type CreateAPIApplicationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	AuthMethodType APIAuthMethodType      `protobuf:"varint,1,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.APIAuthMethodType" json:"auth_method_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType APIAuthMethodType `protobuf:"varint,1,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.APIAuthMethodType" json:"auth_method_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -672,10 +722,14 @@ func (x *CreateAPIApplicationRequest) GetAuthMethodType() APIAuthMethodType {
 	return APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC
 }
 
+// What to know of the new application.
 type CreateAPIApplicationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientId      string                 `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret  string                 `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,1,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret, shown this once; empty where the application proves who it is without one.
+	ClientSecret  string `protobuf:"bytes,2,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -724,11 +778,15 @@ func (x *CreateAPIApplicationResponse) GetClientSecret() string {
 	return ""
 }
 
+// The request of UpdateApplication.
 type UpdateApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// The new name. Empty: it stays.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to ApplicationType:
 	//
 	//	*UpdateApplicationRequest_SamlConfiguration
@@ -829,14 +887,17 @@ type isUpdateApplicationRequest_ApplicationType interface {
 }
 
 type UpdateApplicationRequest_SamlConfiguration struct {
+	// An application that people log in to with SAML.
 	SamlConfiguration *UpdateSAMLApplicationConfigurationRequest `protobuf:"bytes,4,opt,name=saml_configuration,json=samlConfiguration,proto3,oneof"`
 }
 
 type UpdateApplicationRequest_OidcConfiguration struct {
+	// An application that people log in to with OpenID Connect.
 	OidcConfiguration *UpdateOIDCApplicationConfigurationRequest `protobuf:"bytes,5,opt,name=oidc_configuration,json=oidcConfiguration,proto3,oneof"`
 }
 
 type UpdateApplicationRequest_ApiConfiguration struct {
+	// An application that only asks about tokens.
 	ApiConfiguration *UpdateAPIApplicationConfigurationRequest `protobuf:"bytes,6,opt,name=api_configuration,json=apiConfiguration,proto3,oneof"`
 }
 
@@ -846,8 +907,10 @@ func (*UpdateApplicationRequest_OidcConfiguration) isUpdateApplicationRequest_Ap
 
 func (*UpdateApplicationRequest_ApiConfiguration) isUpdateApplicationRequest_ApplicationType() {}
 
+// The answer to UpdateApplication.
 type UpdateApplicationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -890,14 +953,16 @@ func (x *UpdateApplicationResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// What shall change of an application of SAML: what is absent stays.
 type UpdateSAMLApplicationConfigurationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Metadata:
 	//
 	//	*UpdateSAMLApplicationConfigurationRequest_MetadataXml
 	//	*UpdateSAMLApplicationConfigurationRequest_MetadataUrl
-	Metadata      isUpdateSAMLApplicationConfigurationRequest_Metadata `protobuf_oneof:"metadata"`
-	LoginVersion  *LoginVersion                                        `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3,oneof" json:"login_version,omitempty"`
+	Metadata isUpdateSAMLApplicationConfigurationRequest_Metadata `protobuf_oneof:"metadata"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3,oneof" json:"login_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -969,10 +1034,13 @@ type isUpdateSAMLApplicationConfigurationRequest_Metadata interface {
 }
 
 type UpdateSAMLApplicationConfigurationRequest_MetadataXml struct {
+	// The metadata: one EntityDescriptor of SAML 2.0 in UTF-8, without a document type. Its entity
+	// id is unique in the instance.
 	MetadataXml []byte `protobuf:"bytes,1,opt,name=metadata_xml,json=metadataXml,proto3,oneof"`
 }
 
 type UpdateSAMLApplicationConfigurationRequest_MetadataUrl struct {
+	// Where the metadata was fetched, once, when it was set. The address must be https and public.
 	MetadataUrl string `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3,oneof"`
 }
 
@@ -982,27 +1050,50 @@ func (*UpdateSAMLApplicationConfigurationRequest_MetadataXml) isUpdateSAMLApplic
 func (*UpdateSAMLApplicationConfigurationRequest_MetadataUrl) isUpdateSAMLApplicationConfigurationRequest_Metadata() {
 }
 
+// What shall change of an application of OpenID Connect: what is absent stays, and so does a list
+// that is empty.
 type UpdateOIDCApplicationConfigurationRequest struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	RedirectUris             []string               `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
-	ResponseTypes            []OIDCResponseType     `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.application.v2.OIDCResponseType" json:"response_types,omitempty"`
-	GrantTypes               []OIDCGrantType        `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.application.v2.OIDCGrantType" json:"grant_types,omitempty"`
-	ApplicationType          *OIDCApplicationType   `protobuf:"varint,4,opt,name=application_type,json=applicationType,proto3,enum=zitadel.application.v2.OIDCApplicationType,oneof" json:"application_type,omitempty"`
-	AuthMethodType           *OIDCAuthMethodType    `protobuf:"varint,5,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.OIDCAuthMethodType,oneof" json:"auth_method_type,omitempty"`
-	PostLogoutRedirectUris   []string               `protobuf:"bytes,6,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	Version                  *OIDCVersion           `protobuf:"varint,7,opt,name=version,proto3,enum=zitadel.application.v2.OIDCVersion,oneof" json:"version,omitempty"`
-	DevelopmentMode          *bool                  `protobuf:"varint,8,opt,name=development_mode,json=developmentMode,proto3,oneof" json:"development_mode,omitempty"`
-	AccessTokenType          *OIDCTokenType         `protobuf:"varint,9,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.application.v2.OIDCTokenType,oneof" json:"access_token_type,omitempty"`
-	AccessTokenRoleAssertion *bool                  `protobuf:"varint,10,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3,oneof" json:"access_token_role_assertion,omitempty"`
-	IdTokenRoleAssertion     *bool                  `protobuf:"varint,11,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3,oneof" json:"id_token_role_assertion,omitempty"`
-	IdTokenUserinfoAssertion *bool                  `protobuf:"varint,12,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3,oneof" json:"id_token_userinfo_assertion,omitempty"`
-	ClockSkew                *durationpb.Duration   `protobuf:"bytes,13,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
-	AdditionalOrigins        []string               `protobuf:"bytes,14,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
-	SkipNativeAppSuccessPage *bool                  `protobuf:"varint,15,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3,oneof" json:"skip_native_app_success_page,omitempty"`
-	BackChannelLogoutUri     *string                `protobuf:"bytes,16,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3,oneof" json:"back_channel_logout_uri,omitempty"`
-	LoginVersion             *LoginVersion          `protobuf:"bytes,17,opt,name=login_version,json=loginVersion,proto3,oneof" json:"login_version,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where browsers are sent after a login, at most 100, each of 2048 bytes at most; a request must
+	// name one of them letter by letter. They have a scheme that runs no code, and neither fragment,
+	// user name, backslash nor white space.
+	RedirectUris []string `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
+	// What the authorization endpoint may answer with; none is code alone.
+	ResponseTypes []OIDCResponseType `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.application.v2.OIDCResponseType" json:"response_types,omitempty"`
+	// What tokens may be asked for with; none is the authorization code alone.
+	GrantTypes []OIDCGrantType `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.application.v2.OIDCGrantType" json:"grant_types,omitempty"`
+	// What kind of program it is.
+	ApplicationType *OIDCApplicationType `protobuf:"varint,4,opt,name=application_type,json=applicationType,proto3,enum=zitadel.application.v2.OIDCApplicationType,oneof" json:"application_type,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType *OIDCAuthMethodType `protobuf:"varint,5,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.OIDCAuthMethodType,oneof" json:"auth_method_type,omitempty"`
+	// Where browsers may be sent after a logout. The rules are those of redirect_uris.
+	PostLogoutRedirectUris []string `protobuf:"bytes,6,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
+	// Version of the protocol. There is one.
+	Version *OIDCVersion `protobuf:"varint,7,opt,name=version,proto3,enum=zitadel.application.v2.OIDCVersion,oneof" json:"version,omitempty"`
+	// Whether it is being developed: redirect URIs with http are no problem then.
+	DevelopmentMode *bool `protobuf:"varint,8,opt,name=development_mode,json=developmentMode,proto3,oneof" json:"development_mode,omitempty"`
+	// The form of its access tokens.
+	AccessTokenType *OIDCTokenType `protobuf:"varint,9,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.application.v2.OIDCTokenType,oneof" json:"access_token_type,omitempty"`
+	// Whether access tokens that are JWTs name the user's roles.
+	AccessTokenRoleAssertion *bool `protobuf:"varint,10,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3,oneof" json:"access_token_role_assertion,omitempty"`
+	// Whether ID tokens name the user's roles.
+	IdTokenRoleAssertion *bool `protobuf:"varint,11,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3,oneof" json:"id_token_role_assertion,omitempty"`
+	// Whether ID tokens have the claims of the userinfo endpoint.
+	IdTokenUserinfoAssertion *bool `protobuf:"varint,12,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3,oneof" json:"id_token_userinfo_assertion,omitempty"`
+	// How far clocks may be apart: 0 to 5 seconds.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,13,opt,name=clock_skew,json=clockSkew,proto3,oneof" json:"clock_skew,omitempty"`
+	// Origins from which pages may call, beside those of the redirect URIs: http or https, a host and
+	// perhaps a port.
+	AdditionalOrigins []string `protobuf:"bytes,14,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
+	// Whether a native application is called at once, without a page that says that the login worked.
+	SkipNativeAppSuccessPage *bool `protobuf:"varint,15,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3,oneof" json:"skip_native_app_success_page,omitempty"`
+	// An http or https address that is told of logouts; empty for none. A host with an address that
+	// is not public is refused.
+	BackChannelLogoutUri *string `protobuf:"bytes,16,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3,oneof" json:"back_channel_logout_uri,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,17,opt,name=login_version,json=loginVersion,proto3,oneof" json:"login_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateOIDCApplicationConfigurationRequest) Reset() {
@@ -1154,9 +1245,11 @@ func (x *UpdateOIDCApplicationConfigurationRequest) GetLoginVersion() *LoginVers
 	return nil
 }
 
+// What shall change of an application that only asks about tokens.
 type UpdateAPIApplicationConfigurationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	AuthMethodType APIAuthMethodType      `protobuf:"varint,1,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.APIAuthMethodType" json:"auth_method_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType APIAuthMethodType `protobuf:"varint,1,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.APIAuthMethodType" json:"auth_method_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1198,9 +1291,11 @@ func (x *UpdateAPIApplicationConfigurationRequest) GetAuthMethodType() APIAuthMe
 	return APIAuthMethodType_API_AUTH_METHOD_TYPE_BASIC
 }
 
+// The request of GetApplication.
 type GetApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1242,9 +1337,11 @@ func (x *GetApplicationRequest) GetApplicationId() string {
 	return ""
 }
 
+// The answer to GetApplication.
 type GetApplicationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Application   *Application           `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The application.
+	Application   *Application `protobuf:"bytes,1,opt,name=application,proto3" json:"application,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1286,10 +1383,13 @@ func (x *GetApplicationResponse) GetApplication() *Application {
 	return nil
 }
 
+// The request of DeleteApplication.
 type DeleteApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1338,8 +1438,10 @@ func (x *DeleteApplicationRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to DeleteApplication.
 type DeleteApplicationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it ended; absent where there was none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1382,10 +1484,13 @@ func (x *DeleteApplicationResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeactivateApplication.
 type DeactivateApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1434,8 +1539,10 @@ func (x *DeactivateApplicationRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to DeactivateApplication.
 type DeactivateApplicationResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was deactivated.
 	DeactivationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deactivation_date,json=deactivationDate,proto3" json:"deactivation_date,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -1478,10 +1585,13 @@ func (x *DeactivateApplicationResponse) GetDeactivationDate() *timestamppb.Times
 	return nil
 }
 
+// The request of ReactivateApplication.
 type ReactivateApplicationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1530,8 +1640,10 @@ func (x *ReactivateApplicationRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to ReactivateApplication.
 type ReactivateApplicationResponse struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was reactivated.
 	ReactivationDate *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=reactivation_date,json=reactivationDate,proto3" json:"reactivation_date,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
@@ -1574,10 +1686,13 @@ func (x *ReactivateApplicationResponse) GetReactivationDate() *timestamppb.Times
 	return nil
 }
 
+// The request of GenerateClientSecret.
 type GenerateClientSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1626,9 +1741,12 @@ func (x *GenerateClientSecretRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to GenerateClientSecret.
 type GenerateClientSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientSecret  string                 `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new secret, shown this once.
+	ClientSecret string `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// When it was made.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1678,10 +1796,14 @@ func (x *GenerateClientSecretResponse) GetCreationDate() *timestamppb.Timestamp 
 	return nil
 }
 
+// The request of ListApplications.
 type ListApplicationsRequest struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest      `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	SortingColumn ApplicationSorting         `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.application.v2.ApplicationSorting" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction in the request; number of matches in the answer.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// What the list is sorted by.
+	SortingColumn ApplicationSorting `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.application.v2.ApplicationSorting" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*ApplicationSearchFilter `protobuf:"bytes,2,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1738,9 +1860,12 @@ func (x *ListApplicationsRequest) GetFilters() []*ApplicationSearchFilter {
 	return nil
 }
 
+// The answer to ListApplications.
 type ListApplicationsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Applications  []*Application         `protobuf:"bytes,1,rep,name=applications,proto3" json:"applications,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries of the page.
+	Applications []*Application `protobuf:"bytes,1,rep,name=applications,proto3" json:"applications,omitempty"`
+	// Page and direction in the request; number of matches in the answer.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1790,10 +1915,15 @@ func (x *ListApplicationsResponse) GetPagination() *v2.PaginationResponse {
 	return nil
 }
 
+// The request of CreateApplicationKey.
 type CreateApplicationKeyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ApplicationId  string                 `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,1,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// From this time on the key proves nothing. Absent in a request, or the year 9999 in an answer:
+	// it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -1850,11 +1980,15 @@ func (x *CreateApplicationKeyRequest) GetExpirationDate() *timestamppb.Timestamp
 	return nil
 }
 
+// The answer to CreateApplicationKey.
 type CreateApplicationKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	KeyDetails    []byte                 `protobuf:"bytes,3,opt,name=key_details,json=keyDetails,proto3" json:"key_details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// The private key as a JSON file, shown this once: type, keyId, key (PEM), appId and clientId.
+	KeyDetails    []byte `protobuf:"bytes,3,opt,name=key_details,json=keyDetails,proto3" json:"key_details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1910,11 +2044,15 @@ func (x *CreateApplicationKeyResponse) GetKeyDetails() []byte {
 	return nil
 }
 
+// The request of DeleteApplicationKey.
 type DeleteApplicationKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	ApplicationId string                 `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1970,8 +2108,10 @@ func (x *DeleteApplicationKeyRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to DeleteApplicationKey.
 type DeleteApplicationKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it ended; absent where there was none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2014,9 +2154,11 @@ func (x *DeleteApplicationKeyResponse) GetDeletionDate() *timestamppb.Timestamp 
 	return nil
 }
 
+// The request of GetApplicationKey.
 type GetApplicationKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	KeyId         string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId         string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2058,10 +2200,15 @@ func (x *GetApplicationKeyRequest) GetKeyId() string {
 	return ""
 }
 
+// The answer to GetApplicationKey.
 type GetApplicationKeyResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	KeyId          string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	CreationDate   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// From this time on the key proves nothing. Absent in a request, or the year 9999 in an answer:
+	// it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -2118,10 +2265,14 @@ func (x *GetApplicationKeyResponse) GetExpirationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListApplicationKeys.
 type ListApplicationKeysRequest struct {
-	state         protoimpl.MessageState        `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest         `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	SortingColumn ApplicationKeysSorting        `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.application.v2.ApplicationKeysSorting" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction in the request; number of matches in the answer.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// What the list is sorted by.
+	SortingColumn ApplicationKeysSorting `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.application.v2.ApplicationKeysSorting" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*ApplicationKeySearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -2178,9 +2329,12 @@ func (x *ListApplicationKeysRequest) GetFilters() []*ApplicationKeySearchFilter 
 	return nil
 }
 
+// The answer to ListApplicationKeys.
 type ListApplicationKeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Keys          []*ApplicationKey      `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries of the page.
+	Keys []*ApplicationKey `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"`
+	// Page and direction in the request; number of matches in the answer.
 	Pagination    *v2.PaginationResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

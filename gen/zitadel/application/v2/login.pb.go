@@ -21,6 +21,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Which login pages people see.
 type LoginVersion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Version:
@@ -92,10 +93,12 @@ type isLoginVersion_Version interface {
 }
 
 type LoginVersion_LoginV1 struct {
+	// The pages of the first generation.
 	LoginV1 *LoginV1 `protobuf:"bytes,1,opt,name=login_v1,json=loginV1,proto3,oneof"`
 }
 
 type LoginVersion_LoginV2 struct {
+	// The pages of the second generation.
 	LoginV2 *LoginV2 `protobuf:"bytes,2,opt,name=login_v2,json=loginV2,proto3,oneof"`
 }
 
@@ -103,6 +106,7 @@ func (*LoginVersion_LoginV1) isLoginVersion_Version() {}
 
 func (*LoginVersion_LoginV2) isLoginVersion_Version() {}
 
+// The pages of the first generation.
 type LoginV1 struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -139,9 +143,11 @@ func (*LoginV1) Descriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_login_proto_rawDescGZIP(), []int{1}
 }
 
+// The pages of the second generation, or a login page of your own.
 type LoginV2 struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	BaseUri       *string                `protobuf:"bytes,1,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where they are, an http or https address; absent: where the instance says.
+	BaseUri       *string `protobuf:"bytes,1,opt,name=base_uri,json=baseUri,proto3,oneof" json:"base_uri,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -22,12 +22,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What the authorization endpoint may answer with.
 type OIDCResponseType int32
 
 const (
-	OIDCResponseType_OIDC_RESPONSE_TYPE_UNSPECIFIED    OIDCResponseType = 0
-	OIDCResponseType_OIDC_RESPONSE_TYPE_CODE           OIDCResponseType = 1
-	OIDCResponseType_OIDC_RESPONSE_TYPE_ID_TOKEN       OIDCResponseType = 2
+	OIDCResponseType_OIDC_RESPONSE_TYPE_UNSPECIFIED OIDCResponseType = 0
+	// A code, to be exchanged for tokens.
+	OIDCResponseType_OIDC_RESPONSE_TYPE_CODE OIDCResponseType = 1
+	// An ID token.
+	OIDCResponseType_OIDC_RESPONSE_TYPE_ID_TOKEN OIDCResponseType = 2
+	// An ID token and an access token.
 	OIDCResponseType_OIDC_RESPONSE_TYPE_ID_TOKEN_TOKEN OIDCResponseType = 3
 )
 
@@ -74,14 +78,20 @@ func (OIDCResponseType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_oidc_proto_rawDescGZIP(), []int{0}
 }
 
+// What tokens may be asked for with.
 type OIDCGrantType int32
 
 const (
+	// A code of the authorization endpoint.
 	OIDCGrantType_OIDC_GRANT_TYPE_AUTHORIZATION_CODE OIDCGrantType = 0
-	OIDCGrantType_OIDC_GRANT_TYPE_IMPLICIT           OIDCGrantType = 1
-	OIDCGrantType_OIDC_GRANT_TYPE_REFRESH_TOKEN      OIDCGrantType = 2
-	OIDCGrantType_OIDC_GRANT_TYPE_DEVICE_CODE        OIDCGrantType = 3
-	OIDCGrantType_OIDC_GRANT_TYPE_TOKEN_EXCHANGE     OIDCGrantType = 4
+	// Tokens from the authorization endpoint itself.
+	OIDCGrantType_OIDC_GRANT_TYPE_IMPLICIT OIDCGrantType = 1
+	// A refresh token.
+	OIDCGrantType_OIDC_GRANT_TYPE_REFRESH_TOKEN OIDCGrantType = 2
+	// A code of a device without a browser.
+	OIDCGrantType_OIDC_GRANT_TYPE_DEVICE_CODE OIDCGrantType = 3
+	// Another token.
+	OIDCGrantType_OIDC_GRANT_TYPE_TOKEN_EXCHANGE OIDCGrantType = 4
 )
 
 // Enum value maps for OIDCGrantType.
@@ -129,12 +139,16 @@ func (OIDCGrantType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_oidc_proto_rawDescGZIP(), []int{1}
 }
 
+// Kinds of programs.
 type OIDCApplicationType int32
 
 const (
-	OIDCApplicationType_OIDC_APP_TYPE_WEB        OIDCApplicationType = 0
+	// A program on a server.
+	OIDCApplicationType_OIDC_APP_TYPE_WEB OIDCApplicationType = 0
+	// A program in the browser.
 	OIDCApplicationType_OIDC_APP_TYPE_USER_AGENT OIDCApplicationType = 1
-	OIDCApplicationType_OIDC_APP_TYPE_NATIVE     OIDCApplicationType = 2
+	// A program on a device of the user.
+	OIDCApplicationType_OIDC_APP_TYPE_NATIVE OIDCApplicationType = 2
 )
 
 // Enum value maps for OIDCApplicationType.
@@ -178,12 +192,17 @@ func (OIDCApplicationType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_oidc_proto_rawDescGZIP(), []int{2}
 }
 
+// How an application proves who it is.
 type OIDCAuthMethodType int32
 
 const (
-	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_BASIC           OIDCAuthMethodType = 0
-	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_POST            OIDCAuthMethodType = 1
-	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_NONE            OIDCAuthMethodType = 2
+	// A secret in the header Authorization.
+	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_BASIC OIDCAuthMethodType = 0
+	// A secret in the body.
+	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_POST OIDCAuthMethodType = 1
+	// Not at all: it cannot keep a secret, and uses PKCE.
+	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_NONE OIDCAuthMethodType = 2
+	// A JWT that one of its keys signs.
 	OIDCAuthMethodType_OIDC_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT OIDCAuthMethodType = 3
 )
 
@@ -230,6 +249,7 @@ func (OIDCAuthMethodType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_oidc_proto_rawDescGZIP(), []int{3}
 }
 
+// Versions of the protocol.
 type OIDCVersion int32
 
 const (
@@ -273,11 +293,14 @@ func (OIDCVersion) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_oidc_proto_rawDescGZIP(), []int{4}
 }
 
+// Forms of access tokens.
 type OIDCTokenType int32
 
 const (
+	// Texts that mean nothing by themselves.
 	OIDCTokenType_OIDC_TOKEN_TYPE_BEARER OIDCTokenType = 0
-	OIDCTokenType_OIDC_TOKEN_TYPE_JWT    OIDCTokenType = 1
+	// JWTs.
+	OIDCTokenType_OIDC_TOKEN_TYPE_JWT OIDCTokenType = 1
 )
 
 // Enum value maps for OIDCTokenType.
@@ -319,10 +342,13 @@ func (OIDCTokenType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_application_v2_oidc_proto_rawDescGZIP(), []int{5}
 }
 
+// A message for programs and for people.
 type OIDCLocalizedMessage struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Key              string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	LocalizedMessage string                 `protobuf:"bytes,2,opt,name=localized_message,json=localizedMessage,proto3" json:"localized_message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the problem, for programs.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What is wrong, in the language of the caller.
+	LocalizedMessage string `protobuf:"bytes,2,opt,name=localized_message,json=localizedMessage,proto3" json:"localized_message,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -371,31 +397,59 @@ func (x *OIDCLocalizedMessage) GetLocalizedMessage() string {
 	return ""
 }
 
+// How an application of OpenID Connect is set up.
 type OIDCConfiguration struct {
-	state                    protoimpl.MessageState  `protogen:"open.v1"`
-	RedirectUris             []string                `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
-	ResponseTypes            []OIDCResponseType      `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.application.v2.OIDCResponseType" json:"response_types,omitempty"`
-	GrantTypes               []OIDCGrantType         `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.application.v2.OIDCGrantType" json:"grant_types,omitempty"`
-	ApplicationType          OIDCApplicationType     `protobuf:"varint,4,opt,name=application_type,json=applicationType,proto3,enum=zitadel.application.v2.OIDCApplicationType" json:"application_type,omitempty"`
-	ClientId                 string                  `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	AuthMethodType           OIDCAuthMethodType      `protobuf:"varint,6,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
-	PostLogoutRedirectUris   []string                `protobuf:"bytes,7,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	Version                  OIDCVersion             `protobuf:"varint,8,opt,name=version,proto3,enum=zitadel.application.v2.OIDCVersion" json:"version,omitempty"`
-	NonCompliant             bool                    `protobuf:"varint,9,opt,name=non_compliant,json=nonCompliant,proto3" json:"non_compliant,omitempty"`
-	ComplianceProblems       []*OIDCLocalizedMessage `protobuf:"bytes,10,rep,name=compliance_problems,json=complianceProblems,proto3" json:"compliance_problems,omitempty"`
-	DevelopmentMode          bool                    `protobuf:"varint,11,opt,name=development_mode,json=developmentMode,proto3" json:"development_mode,omitempty"`
-	AccessTokenType          OIDCTokenType           `protobuf:"varint,12,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.application.v2.OIDCTokenType" json:"access_token_type,omitempty"`
-	AccessTokenRoleAssertion bool                    `protobuf:"varint,13,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
-	IdTokenRoleAssertion     bool                    `protobuf:"varint,14,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
-	IdTokenUserinfoAssertion bool                    `protobuf:"varint,15,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
-	ClockSkew                *durationpb.Duration    `protobuf:"bytes,16,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
-	AdditionalOrigins        []string                `protobuf:"bytes,17,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
-	AllowedOrigins           []string                `protobuf:"bytes,18,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
-	SkipNativeAppSuccessPage bool                    `protobuf:"varint,19,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
-	BackChannelLogoutUri     string                  `protobuf:"bytes,20,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
-	LoginVersion             *LoginVersion           `protobuf:"bytes,21,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where browsers are sent after a login, at most 100, each of 2048 bytes at most; a request must
+	// name one of them letter by letter. They have a scheme that runs no code, and neither fragment,
+	// user name, backslash nor white space.
+	RedirectUris []string `protobuf:"bytes,1,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
+	// What the authorization endpoint may answer with; none is code alone.
+	ResponseTypes []OIDCResponseType `protobuf:"varint,2,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.application.v2.OIDCResponseType" json:"response_types,omitempty"`
+	// What tokens may be asked for with; none is the authorization code alone.
+	GrantTypes []OIDCGrantType `protobuf:"varint,3,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.application.v2.OIDCGrantType" json:"grant_types,omitempty"`
+	// What kind of program it is.
+	ApplicationType OIDCApplicationType `protobuf:"varint,4,opt,name=application_type,json=applicationType,proto3,enum=zitadel.application.v2.OIDCApplicationType" json:"application_type,omitempty"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,5,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType OIDCAuthMethodType `protobuf:"varint,6,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.application.v2.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
+	// Where browsers may be sent after a logout. The rules are those of redirect_uris.
+	PostLogoutRedirectUris []string `protobuf:"bytes,7,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
+	// Version of the protocol. There is one.
+	Version OIDCVersion `protobuf:"varint,8,opt,name=version,proto3,enum=zitadel.application.v2.OIDCVersion" json:"version,omitempty"`
+	// Whether there are compliance problems.
+	NonCompliant bool `protobuf:"varint,9,opt,name=non_compliant,json=nonCompliant,proto3" json:"non_compliant,omitempty"`
+	// What is against the rules of the protocol for programs of this kind. The application works
+	// nevertheless, as far as it is safe.
+	ComplianceProblems []*OIDCLocalizedMessage `protobuf:"bytes,10,rep,name=compliance_problems,json=complianceProblems,proto3" json:"compliance_problems,omitempty"`
+	// Whether it is being developed: redirect URIs with http are no problem then.
+	DevelopmentMode bool `protobuf:"varint,11,opt,name=development_mode,json=developmentMode,proto3" json:"development_mode,omitempty"`
+	// The form of its access tokens.
+	AccessTokenType OIDCTokenType `protobuf:"varint,12,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.application.v2.OIDCTokenType" json:"access_token_type,omitempty"`
+	// Whether access tokens that are JWTs name the user's roles.
+	AccessTokenRoleAssertion bool `protobuf:"varint,13,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
+	// Whether ID tokens name the user's roles.
+	IdTokenRoleAssertion bool `protobuf:"varint,14,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
+	// Whether ID tokens have the claims of the userinfo endpoint.
+	IdTokenUserinfoAssertion bool `protobuf:"varint,15,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
+	// How far clocks may be apart: 0 to 5 seconds.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,16,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// Origins from which pages may call, beside those of the redirect URIs: http or https, a host and
+	// perhaps a port.
+	AdditionalOrigins []string `protobuf:"bytes,17,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
+	// All origins from which pages may call.
+	AllowedOrigins []string `protobuf:"bytes,18,rep,name=allowed_origins,json=allowedOrigins,proto3" json:"allowed_origins,omitempty"`
+	// Whether a native application is called at once, without a page that says that the login worked.
+	SkipNativeAppSuccessPage bool `protobuf:"varint,19,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
+	// An http or https address that is told of logouts; empty for none. A host with an address that
+	// is not public is refused.
+	BackChannelLogoutUri string `protobuf:"bytes,20,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,21,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OIDCConfiguration) Reset() {

@@ -21,11 +21,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// How an application of SAML is set up.
 type SAMLConfiguration struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	MetadataXml   []byte                 `protobuf:"bytes,1,opt,name=metadata_xml,json=metadataXml,proto3" json:"metadata_xml,omitempty"`
-	MetadataUrl   string                 `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3" json:"metadata_url,omitempty"`
-	LoginVersion  *LoginVersion          `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The metadata: one EntityDescriptor of SAML 2.0 in UTF-8, without a document type. Its entity id
+	// is unique in the instance.
+	MetadataXml []byte `protobuf:"bytes,1,opt,name=metadata_xml,json=metadataXml,proto3" json:"metadata_xml,omitempty"`
+	// Where the metadata was fetched, once, when it was set. The address must be https and public.
+	MetadataUrl string `protobuf:"bytes,2,opt,name=metadata_url,json=metadataUrl,proto3" json:"metadata_url,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *LoginVersion `protobuf:"bytes,3,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

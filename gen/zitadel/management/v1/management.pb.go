@@ -11119,10 +11119,13 @@ func (x *RemoveProjectMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetAppByID.
 type GetAppByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11171,9 +11174,11 @@ func (x *GetAppByIDRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to GetAppByID.
 type GetAppByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	App           *v19.App               `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The application.
+	App           *v19.App `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11215,11 +11220,15 @@ func (x *GetAppByIDResponse) GetApp() *v19.App {
 	return nil
 }
 
+// The request of ListApps.
 type ListAppsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v19.AppQuery        `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v19.AppQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11275,10 +11284,13 @@ func (x *ListAppsRequest) GetQueries() []*v19.AppQuery {
 	return nil
 }
 
+// The answer to ListApps.
 type ListAppsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v19.App             `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v19.App `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11327,11 +11339,15 @@ func (x *ListAppsResponse) GetResult() []*v19.App {
 	return nil
 }
 
+// The request of ListAppChanges.
 type ListAppChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ChangeQuery.
+	Query *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11387,9 +11403,11 @@ func (x *ListAppChangesRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to ListAppChanges.
 type ListAppChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries of the page.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11431,29 +11449,53 @@ func (x *ListAppChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The request of AddOIDCApp.
 type AddOIDCAppRequest struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId                string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Name                     string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	RedirectUris             []string               `protobuf:"bytes,3,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
-	ResponseTypes            []v19.OIDCResponseType `protobuf:"varint,4,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.app.v1.OIDCResponseType" json:"response_types,omitempty"`
-	GrantTypes               []v19.OIDCGrantType    `protobuf:"varint,5,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.app.v1.OIDCGrantType" json:"grant_types,omitempty"`
-	AppType                  v19.OIDCAppType        `protobuf:"varint,6,opt,name=app_type,json=appType,proto3,enum=zitadel.app.v1.OIDCAppType" json:"app_type,omitempty"`
-	AuthMethodType           v19.OIDCAuthMethodType `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
-	PostLogoutRedirectUris   []string               `protobuf:"bytes,8,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	Version                  v19.OIDCVersion        `protobuf:"varint,9,opt,name=version,proto3,enum=zitadel.app.v1.OIDCVersion" json:"version,omitempty"`
-	DevMode                  bool                   `protobuf:"varint,10,opt,name=dev_mode,json=devMode,proto3" json:"dev_mode,omitempty"`
-	AccessTokenType          v19.OIDCTokenType      `protobuf:"varint,11,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.app.v1.OIDCTokenType" json:"access_token_type,omitempty"`
-	AccessTokenRoleAssertion bool                   `protobuf:"varint,12,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
-	IdTokenRoleAssertion     bool                   `protobuf:"varint,13,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
-	IdTokenUserinfoAssertion bool                   `protobuf:"varint,14,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
-	ClockSkew                *durationpb.Duration   `protobuf:"bytes,15,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
-	AdditionalOrigins        []string               `protobuf:"bytes,16,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
-	SkipNativeAppSuccessPage bool                   `protobuf:"varint,17,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
-	BackChannelLogoutUri     string                 `protobuf:"bytes,18,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
-	LoginVersion             *v19.LoginVersion      `protobuf:"bytes,19,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Where browsers are sent after a login, at most 100, each of 2048 bytes at most; a request must
+	// name one of them letter by letter. They have a scheme that runs no code, and neither fragment,
+	// user name, backslash nor white space.
+	RedirectUris []string `protobuf:"bytes,3,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
+	// What the authorization endpoint may answer with; none is code alone.
+	ResponseTypes []v19.OIDCResponseType `protobuf:"varint,4,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.app.v1.OIDCResponseType" json:"response_types,omitempty"`
+	// What tokens may be asked for with; none is the authorization code alone.
+	GrantTypes []v19.OIDCGrantType `protobuf:"varint,5,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.app.v1.OIDCGrantType" json:"grant_types,omitempty"`
+	// What kind of program it is.
+	AppType v19.OIDCAppType `protobuf:"varint,6,opt,name=app_type,json=appType,proto3,enum=zitadel.app.v1.OIDCAppType" json:"app_type,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType v19.OIDCAuthMethodType `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
+	// Where browsers may be sent after a logout. The rules are those of redirect_uris.
+	PostLogoutRedirectUris []string `protobuf:"bytes,8,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
+	// Version of the protocol. There is one.
+	Version v19.OIDCVersion `protobuf:"varint,9,opt,name=version,proto3,enum=zitadel.app.v1.OIDCVersion" json:"version,omitempty"`
+	// Whether it is being developed: redirect URIs with http are no problem then.
+	DevMode bool `protobuf:"varint,10,opt,name=dev_mode,json=devMode,proto3" json:"dev_mode,omitempty"`
+	// The form of its access tokens.
+	AccessTokenType v19.OIDCTokenType `protobuf:"varint,11,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.app.v1.OIDCTokenType" json:"access_token_type,omitempty"`
+	// Whether access tokens that are JWTs name the user's roles.
+	AccessTokenRoleAssertion bool `protobuf:"varint,12,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
+	// Whether ID tokens name the user's roles.
+	IdTokenRoleAssertion bool `protobuf:"varint,13,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
+	// Whether ID tokens have the claims of the userinfo endpoint.
+	IdTokenUserinfoAssertion bool `protobuf:"varint,14,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
+	// How far clocks may be apart: 0 to 5 seconds.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,15,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// Origins from which pages may call, beside those of the redirect URIs: http or https, a host and
+	// perhaps a port.
+	AdditionalOrigins []string `protobuf:"bytes,16,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
+	// Whether a native application is called at once, without a page that says that the login worked.
+	SkipNativeAppSuccessPage bool `protobuf:"varint,17,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
+	// An http or https address that is told of logouts; empty for none. A host with an address that
+	// is not public is refused.
+	BackChannelLogoutUri string `protobuf:"bytes,18,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *v19.LoginVersion `protobuf:"bytes,19,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddOIDCAppRequest) Reset() {
@@ -11619,13 +11661,22 @@ func (x *AddOIDCAppRequest) GetLoginVersion() *v19.LoginVersion {
 	return nil
 }
 
+// The answer to AddOIDCApp.
 type AddOIDCAppResponse struct {
-	state              protoimpl.MessageState  `protogen:"open.v1"`
-	AppId              string                  `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	Details            *v11.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	ClientId           string                  `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret       string                  `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	NoneCompliant      bool                    `protobuf:"varint,5,opt,name=none_compliant,json=noneCompliant,proto3" json:"none_compliant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret, shown this once; empty where the application proves who it is without one.
+	ClientSecret string `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Whether there are compliance problems.
+	NoneCompliant bool `protobuf:"varint,5,opt,name=none_compliant,json=noneCompliant,proto3" json:"none_compliant,omitempty"`
+	// What is against the rules of the protocol for programs of this kind. The application works
+	// nevertheless, as far as it is safe.
 	ComplianceProblems []*v11.LocalizedMessage `protobuf:"bytes,6,rep,name=compliance_problems,json=complianceProblems,proto3" json:"compliance_problems,omitempty"`
 	unknownFields      protoimpl.UnknownFields
 	sizeCache          protoimpl.SizeCache
@@ -11703,16 +11754,20 @@ func (x *AddOIDCAppResponse) GetComplianceProblems() []*v11.LocalizedMessage {
 	return nil
 }
 
+// The request of AddSAMLApp.
 type AddSAMLAppRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Types that are valid to be assigned to Metadata:
 	//
 	//	*AddSAMLAppRequest_MetadataXml
 	//	*AddSAMLAppRequest_MetadataUrl
-	Metadata      isAddSAMLAppRequest_Metadata `protobuf_oneof:"metadata"`
-	LoginVersion  *v19.LoginVersion            `protobuf:"bytes,5,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	Metadata isAddSAMLAppRequest_Metadata `protobuf_oneof:"metadata"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *v19.LoginVersion `protobuf:"bytes,5,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11798,10 +11853,13 @@ type isAddSAMLAppRequest_Metadata interface {
 }
 
 type AddSAMLAppRequest_MetadataXml struct {
+	// The metadata: one EntityDescriptor of SAML 2.0 in UTF-8, without a document type. Its entity
+	// id is unique in the instance.
 	MetadataXml []byte `protobuf:"bytes,3,opt,name=metadata_xml,json=metadataXml,proto3,oneof"`
 }
 
 type AddSAMLAppRequest_MetadataUrl struct {
+	// Where the metadata was fetched, once, when it was set. The address must be https and public.
 	MetadataUrl string `protobuf:"bytes,4,opt,name=metadata_url,json=metadataUrl,proto3,oneof"`
 }
 
@@ -11809,10 +11867,13 @@ func (*AddSAMLAppRequest_MetadataXml) isAddSAMLAppRequest_Metadata() {}
 
 func (*AddSAMLAppRequest_MetadataUrl) isAddSAMLAppRequest_Metadata() {}
 
+// The answer to AddSAMLApp.
 type AddSAMLAppResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AppId         string                 `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11861,11 +11922,15 @@ func (x *AddSAMLAppResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of AddAPIApp.
 type AddAPIAppRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId      string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	AuthMethodType v19.APIAuthMethodType  `protobuf:"varint,3,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.APIAuthMethodType" json:"auth_method_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType v19.APIAuthMethodType `protobuf:"varint,3,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.APIAuthMethodType" json:"auth_method_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -11921,12 +11986,18 @@ func (x *AddAPIAppRequest) GetAuthMethodType() v19.APIAuthMethodType {
 	return v19.APIAuthMethodType(0)
 }
 
+// The answer to AddAPIApp.
 type AddAPIAppResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AppId         string                 `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	ClientId      string                 `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret  string                 `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The name by which programs call the application in OpenID Connect. Gatehouse makes it, and it
+	// never changes.
+	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// The secret, shown this once; empty where the application proves who it is without one.
+	ClientSecret  string `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -11989,11 +12060,15 @@ func (x *AddAPIAppResponse) GetClientSecret() string {
 	return ""
 }
 
+// The request of UpdateApp.
 type UpdateAppRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	Name          string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Name of the application, unique in its project in any case.
+	Name          string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12049,9 +12124,11 @@ func (x *UpdateAppRequest) GetName() string {
 	return ""
 }
 
+// The answer to UpdateApp.
 type UpdateAppResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12093,28 +12170,51 @@ func (x *UpdateAppResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateOIDCAppConfig.
 type UpdateOIDCAppConfigRequest struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId                string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId                    string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	RedirectUris             []string               `protobuf:"bytes,3,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
-	ResponseTypes            []v19.OIDCResponseType `protobuf:"varint,4,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.app.v1.OIDCResponseType" json:"response_types,omitempty"`
-	GrantTypes               []v19.OIDCGrantType    `protobuf:"varint,5,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.app.v1.OIDCGrantType" json:"grant_types,omitempty"`
-	AppType                  v19.OIDCAppType        `protobuf:"varint,6,opt,name=app_type,json=appType,proto3,enum=zitadel.app.v1.OIDCAppType" json:"app_type,omitempty"`
-	AuthMethodType           v19.OIDCAuthMethodType `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
-	PostLogoutRedirectUris   []string               `protobuf:"bytes,8,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
-	DevMode                  bool                   `protobuf:"varint,9,opt,name=dev_mode,json=devMode,proto3" json:"dev_mode,omitempty"`
-	AccessTokenType          v19.OIDCTokenType      `protobuf:"varint,10,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.app.v1.OIDCTokenType" json:"access_token_type,omitempty"`
-	AccessTokenRoleAssertion bool                   `protobuf:"varint,11,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
-	IdTokenRoleAssertion     bool                   `protobuf:"varint,12,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
-	IdTokenUserinfoAssertion bool                   `protobuf:"varint,13,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
-	ClockSkew                *durationpb.Duration   `protobuf:"bytes,14,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
-	AdditionalOrigins        []string               `protobuf:"bytes,15,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
-	SkipNativeAppSuccessPage bool                   `protobuf:"varint,16,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
-	BackChannelLogoutUri     string                 `protobuf:"bytes,17,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
-	LoginVersion             *v19.LoginVersion      `protobuf:"bytes,18,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Where browsers are sent after a login, at most 100, each of 2048 bytes at most; a request must
+	// name one of them letter by letter. They have a scheme that runs no code, and neither fragment,
+	// user name, backslash nor white space.
+	RedirectUris []string `protobuf:"bytes,3,rep,name=redirect_uris,json=redirectUris,proto3" json:"redirect_uris,omitempty"`
+	// What the authorization endpoint may answer with; none is code alone.
+	ResponseTypes []v19.OIDCResponseType `protobuf:"varint,4,rep,packed,name=response_types,json=responseTypes,proto3,enum=zitadel.app.v1.OIDCResponseType" json:"response_types,omitempty"`
+	// What tokens may be asked for with; none is the authorization code alone.
+	GrantTypes []v19.OIDCGrantType `protobuf:"varint,5,rep,packed,name=grant_types,json=grantTypes,proto3,enum=zitadel.app.v1.OIDCGrantType" json:"grant_types,omitempty"`
+	// What kind of program it is.
+	AppType v19.OIDCAppType `protobuf:"varint,6,opt,name=app_type,json=appType,proto3,enum=zitadel.app.v1.OIDCAppType" json:"app_type,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType v19.OIDCAuthMethodType `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.OIDCAuthMethodType" json:"auth_method_type,omitempty"`
+	// Where browsers may be sent after a logout. The rules are those of redirect_uris.
+	PostLogoutRedirectUris []string `protobuf:"bytes,8,rep,name=post_logout_redirect_uris,json=postLogoutRedirectUris,proto3" json:"post_logout_redirect_uris,omitempty"`
+	// Whether it is being developed: redirect URIs with http are no problem then.
+	DevMode bool `protobuf:"varint,9,opt,name=dev_mode,json=devMode,proto3" json:"dev_mode,omitempty"`
+	// The form of its access tokens.
+	AccessTokenType v19.OIDCTokenType `protobuf:"varint,10,opt,name=access_token_type,json=accessTokenType,proto3,enum=zitadel.app.v1.OIDCTokenType" json:"access_token_type,omitempty"`
+	// Whether access tokens that are JWTs name the user's roles.
+	AccessTokenRoleAssertion bool `protobuf:"varint,11,opt,name=access_token_role_assertion,json=accessTokenRoleAssertion,proto3" json:"access_token_role_assertion,omitempty"`
+	// Whether ID tokens name the user's roles.
+	IdTokenRoleAssertion bool `protobuf:"varint,12,opt,name=id_token_role_assertion,json=idTokenRoleAssertion,proto3" json:"id_token_role_assertion,omitempty"`
+	// Whether ID tokens have the claims of the userinfo endpoint.
+	IdTokenUserinfoAssertion bool `protobuf:"varint,13,opt,name=id_token_userinfo_assertion,json=idTokenUserinfoAssertion,proto3" json:"id_token_userinfo_assertion,omitempty"`
+	// How far clocks may be apart: 0 to 5 seconds.
+	ClockSkew *durationpb.Duration `protobuf:"bytes,14,opt,name=clock_skew,json=clockSkew,proto3" json:"clock_skew,omitempty"`
+	// Origins from which pages may call, beside those of the redirect URIs: http or https, a host and
+	// perhaps a port.
+	AdditionalOrigins []string `protobuf:"bytes,15,rep,name=additional_origins,json=additionalOrigins,proto3" json:"additional_origins,omitempty"`
+	// Whether a native application is called at once, without a page that says that the login worked.
+	SkipNativeAppSuccessPage bool `protobuf:"varint,16,opt,name=skip_native_app_success_page,json=skipNativeAppSuccessPage,proto3" json:"skip_native_app_success_page,omitempty"`
+	// An http or https address that is told of logouts; empty for none. A host with an address that
+	// is not public is refused.
+	BackChannelLogoutUri string `protobuf:"bytes,17,opt,name=back_channel_logout_uri,json=backChannelLogoutUri,proto3" json:"back_channel_logout_uri,omitempty"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *v19.LoginVersion `protobuf:"bytes,18,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateOIDCAppConfigRequest) Reset() {
@@ -12273,9 +12373,11 @@ func (x *UpdateOIDCAppConfigRequest) GetLoginVersion() *v19.LoginVersion {
 	return nil
 }
 
+// The answer to UpdateOIDCAppConfig.
 type UpdateOIDCAppConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12317,16 +12419,20 @@ func (x *UpdateOIDCAppConfigResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateSAMLAppConfig.
 type UpdateSAMLAppConfigRequest struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId     string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	// Types that are valid to be assigned to Metadata:
 	//
 	//	*UpdateSAMLAppConfigRequest_MetadataXml
 	//	*UpdateSAMLAppConfigRequest_MetadataUrl
-	Metadata      isUpdateSAMLAppConfigRequest_Metadata `protobuf_oneof:"metadata"`
-	LoginVersion  *v19.LoginVersion                     `protobuf:"bytes,5,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
+	Metadata isUpdateSAMLAppConfigRequest_Metadata `protobuf_oneof:"metadata"`
+	// Which login pages people see. Absent: those that the instance says.
+	LoginVersion  *v19.LoginVersion `protobuf:"bytes,5,opt,name=login_version,json=loginVersion,proto3" json:"login_version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12412,10 +12518,13 @@ type isUpdateSAMLAppConfigRequest_Metadata interface {
 }
 
 type UpdateSAMLAppConfigRequest_MetadataXml struct {
+	// The metadata: one EntityDescriptor of SAML 2.0 in UTF-8, without a document type. Its entity
+	// id is unique in the instance.
 	MetadataXml []byte `protobuf:"bytes,3,opt,name=metadata_xml,json=metadataXml,proto3,oneof"`
 }
 
 type UpdateSAMLAppConfigRequest_MetadataUrl struct {
+	// Where the metadata was fetched, once, when it was set. The address must be https and public.
 	MetadataUrl string `protobuf:"bytes,4,opt,name=metadata_url,json=metadataUrl,proto3,oneof"`
 }
 
@@ -12423,9 +12532,11 @@ func (*UpdateSAMLAppConfigRequest_MetadataXml) isUpdateSAMLAppConfigRequest_Meta
 
 func (*UpdateSAMLAppConfigRequest_MetadataUrl) isUpdateSAMLAppConfigRequest_Metadata() {}
 
+// The answer to UpdateSAMLAppConfig.
 type UpdateSAMLAppConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12467,11 +12578,15 @@ func (x *UpdateSAMLAppConfigResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateAPIAppConfig.
 type UpdateAPIAppConfigRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId      string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId          string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	AuthMethodType v19.APIAuthMethodType  `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.APIAuthMethodType" json:"auth_method_type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// How the application proves who it is. Where that takes no secret, an existing one ends.
+	AuthMethodType v19.APIAuthMethodType `protobuf:"varint,7,opt,name=auth_method_type,json=authMethodType,proto3,enum=zitadel.app.v1.APIAuthMethodType" json:"auth_method_type,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -12527,9 +12642,11 @@ func (x *UpdateAPIAppConfigRequest) GetAuthMethodType() v19.APIAuthMethodType {
 	return v19.APIAuthMethodType(0)
 }
 
+// The answer to UpdateAPIAppConfig.
 type UpdateAPIAppConfigResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12571,10 +12688,13 @@ func (x *UpdateAPIAppConfigResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of DeactivateApp.
 type DeactivateAppRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12623,9 +12743,11 @@ func (x *DeactivateAppRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to DeactivateApp.
 type DeactivateAppResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12667,10 +12789,13 @@ func (x *DeactivateAppResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ReactivateApp.
 type ReactivateAppRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12719,9 +12844,11 @@ func (x *ReactivateAppRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to ReactivateApp.
 type ReactivateAppResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12763,10 +12890,13 @@ func (x *ReactivateAppResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveApp.
 type RemoveAppRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12815,9 +12945,11 @@ func (x *RemoveAppRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to RemoveApp.
 type RemoveAppResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12859,10 +12991,13 @@ func (x *RemoveAppResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RegenerateOIDCClientSecret.
 type RegenerateOIDCClientSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12911,10 +13046,13 @@ func (x *RegenerateOIDCClientSecretRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to RegenerateOIDCClientSecret.
 type RegenerateOIDCClientSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientSecret  string                 `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secret, shown this once; empty where the application proves who it is without one.
+	ClientSecret string `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -12963,10 +13101,13 @@ func (x *RegenerateOIDCClientSecretResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RegenerateAPIClientSecret.
 type RegenerateAPIClientSecretRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId         string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13015,10 +13156,13 @@ func (x *RegenerateAPIClientSecretRequest) GetAppId() string {
 	return ""
 }
 
+// The answer to RegenerateAPIClientSecret.
 type RegenerateAPIClientSecretResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClientSecret  string                 `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secret, shown this once; empty where the application proves who it is without one.
+	ClientSecret string `protobuf:"bytes,1,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13067,11 +13211,15 @@ func (x *RegenerateAPIClientSecretResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetAppKey.
 type GetAppKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	KeyId         string                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId         string `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13127,9 +13275,11 @@ func (x *GetAppKeyRequest) GetKeyId() string {
 	return ""
 }
 
+// The answer to GetAppKey.
 type GetAppKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           *v14.Key               `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key.
+	Key           *v14.Key `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13171,11 +13321,15 @@ func (x *GetAppKeyResponse) GetKey() *v14.Key {
 	return nil
 }
 
+// The request of ListAppKeys.
 type ListAppKeysRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,3,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13231,10 +13385,13 @@ func (x *ListAppKeysRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to ListAppKeys.
 type ListAppKeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v14.Key             `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v14.Key `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13283,11 +13440,17 @@ func (x *ListAppKeysResponse) GetResult() []*v14.Key {
 	return nil
 }
 
+// The request of AddAppKey.
 type AddAppKeyRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId      string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId          string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	Type           v14.KeyType            `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// The form of the key.
+	Type v14.KeyType `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	// From this time on the key proves nothing. Absent in a request, or the year 9999 in an answer:
+	// it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
@@ -13351,11 +13514,15 @@ func (x *AddAppKeyRequest) GetExpirationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The answer to AddAppKey.
 type AddAppKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	KeyDetails    []byte                 `protobuf:"bytes,3,opt,name=key_details,json=keyDetails,proto3" json:"key_details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key: the kid in the header of what it signs.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// The private key as a JSON file, shown this once: type, keyId, key (PEM), appId and clientId.
+	KeyDetails    []byte `protobuf:"bytes,3,opt,name=key_details,json=keyDetails,proto3" json:"key_details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13411,11 +13578,15 @@ func (x *AddAppKeyResponse) GetKeyDetails() []byte {
 	return nil
 }
 
+// The request of RemoveAppKey.
 type RemoveAppKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId         string                 `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	KeyId         string                 `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,2,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Id of the key: the kid in the header of what it signs.
+	KeyId         string `protobuf:"bytes,3,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13471,9 +13642,11 @@ func (x *RemoveAppKeyRequest) GetKeyId() string {
 	return ""
 }
 
+// The answer to RemoveAppKey.
 type RemoveAppKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Times, sequence and owner, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
