@@ -28,7 +28,9 @@ func refusedWith(t *testing.T, name string, got tokens, code, id string) {
 func TestPKCE(t *testing.T) {
 	t.Parallel()
 	s, web := startOAuth(t)
-	public := newClient(t, s, "public", func(c *application.OIDC) { c.AuthMethod, c.ApplicationType = application.AuthNone, application.UserAgent })
+	public := newClient(t, s, "public", func(c *application.OIDC) {
+		c.AuthMethod, c.ApplicationType = application.AuthNone, application.UserAgent
+	})
 	for _, app := range []client{web, public} {
 		for name, c := range map[string]struct{ verifier, want string }{
 			"no verifier":       {"", "OIDC-code-verifier-missing"},
@@ -338,7 +340,9 @@ func TestIntrospectionIsForTheAudience(t *testing.T) {
 	t.Parallel()
 	s, web := startOAuth(t)
 	resource := newApplication(t, s, "resource", &application.API{})
-	public := newClient(t, s, "public", func(c *application.OIDC) { c.AuthMethod, c.ApplicationType = application.AuthNone, application.UserAgent })
+	public := newClient(t, s, "public", func(c *application.OIDC) {
+		c.AuthMethod, c.ApplicationType = application.AuthNone, application.UserAgent
+	})
 	shop := s.Var("project")
 	s.Run(t, testkit.Call{Name: "another project", Do: "POST /management/v1/projects", Body: `{"name":"Bank"}`, Keep: map[string]string{"project": "id"}, Events: projectAdded})
 	foreign := newApplication(t, s, "foreign", &application.API{})

@@ -16,7 +16,9 @@ import (
 func TestRedirectIsExact(t *testing.T) {
 	t.Parallel()
 	s, _ := startOAuth(t)
-	web := newClient(t, s, "exact", func(c *application.OIDC) { c.RedirectURIs = []string{"https://app.example.com/cb?a=b", "https://app.example.com/cb"} })
+	web := newClient(t, s, "exact", func(c *application.OIDC) {
+		c.RedirectURIs = []string{"https://app.example.com/cb?a=b", "https://app.example.com/cb"}
+	})
 	native := newClient(t, s, "native", func(c *application.OIDC) {
 		c.ApplicationType, c.AuthMethod = application.Native, application.AuthNone
 		c.RedirectURIs = []string{"http://127.0.0.1/cb", "http://[::1]:8000/cb", "com.example.app:/cb"}
@@ -269,7 +271,9 @@ func TestWaysBack(t *testing.T) {
 func TestLoginPages(t *testing.T) {
 	t.Parallel()
 	s, web := startOAuth(t)
-	own := newClient(t, s, "own", func(c *application.OIDC) { c.Login = application.Login{Version: application.LoginV2, BaseURI: "https://own.example.com/base/"} })
+	own := newClient(t, s, "own", func(c *application.OIDC) {
+		c.Login = application.Login{Version: application.LoginV2, BaseURI: "https://own.example.com/base/"}
+	})
 	page := func(c client) string {
 		t.Helper()
 		to, _ := c.authorize(t)
