@@ -65,7 +65,7 @@ func (a *clientApp) dest() (dest []any, done func() error) {
 	dest = []any{&a.AppID, &a.Name, &a.Kind, &a.ClientOrg, &a.state, &a.secretHash, &a.document}
 	return dest, func() error {
 		err := json.Unmarshal([]byte(a.document), &a.Config)
-		if a.Kind == kindAPI && a.Config.AuthMethod == application.APIPrivateKeyJWT {
+		if a.Kind == application.KindAPI && a.Config.AuthMethod == application.APIPrivateKeyJWT {
 			a.Config.AuthMethod = application.AuthPrivateKeyJWT
 		}
 		return err
@@ -75,12 +75,6 @@ func (a *clientApp) dest() (dest []any, done func() error) {
 func (p *clientProject) dest() []any {
 	return []any{&p.id, &p.state, &p.roleAssertion, &p.roleCheck, &p.orgCheck}
 }
-
-// The kinds of applications that are clients here.
-const (
-	kindOIDC = "oidc"
-	kindAPI  = "api"
-)
 
 // tokenJWT is the type of access tokens that are JWTs, numbered as on the wire.
 const tokenJWT int32 = 1
@@ -92,7 +86,7 @@ func (a *clientApp) WantsJWT() bool { return a.Config.AccessTokenType == tokenJW
 func (c *Client) ProjectID() string { return c.project.id }
 
 func (a *clientApp) active() bool {
-	return a.AppID != "" && a.state == application.Active && (a.Kind == kindOIDC || a.Kind == kindAPI)
+	return a.AppID != "" && a.state == application.Active && (a.Kind == application.KindOIDC || a.Kind == application.KindAPI)
 }
 
 func (p *clientProject) active() bool { return p.id != "" && p.state == project.Active }
@@ -182,7 +176,7 @@ func (c *Client) Public() bool { return c.Config.AuthMethod == application.AuthN
 
 // May reports whether the client may use a grant.
 func (c *Client) May(grant int32) bool {
-	return c.Kind == kindOIDC && slices.Contains(c.Config.GrantTypes, grant)
+	return c.Kind == application.KindOIDC && slices.Contains(c.Config.GrantTypes, grant)
 }
 
 // FindLoginClient finds the client that sends somebody here to log in, if it may be
@@ -192,7 +186,7 @@ func FindLoginClient(ctx context.Context, store *eventstore.Store, host, clientI
 	switch {
 	case err != nil:
 		return nil, err
-	case c.ID == "" || c.Kind != kindOIDC || !c.Active():
+	case c.ID == "" || c.Kind != application.KindOIDC || !c.Active():
 		return nil, errNoClient
 	}
 	return &c, c.Redirect(redirectURI)

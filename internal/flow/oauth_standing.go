@@ -175,3 +175,7 @@ func methodNames(s assurance.Set) (names string) {
 
 // ProjectID is the project of the client; empty where there is none.
 func (st *Standing) ProjectID() string { return st.project.id }
+
+// WantsFlatRoles reports whether the client wants the roles in its project as a plain
+// list, too.
+func (st *Standing) WantsFlatRoles() bool { return st.app.Config.FlatRolesClaim }

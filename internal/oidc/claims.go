@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -68,10 +69,12 @@ func (c claims) describe(st *flow.Standing, scopes flow.Scopes) {
 // assert adds the user's roles, by the projects: for each role the organizations
 // that give it, with their primary domains.
 func (c claims) assert(st *flow.Standing, scopes flow.Scopes, audience []string, asserted bool) {
+	var flat []string
 	for _, g := range st.RolesIn(scopes, audience, asserted) {
 		names := []string{rolesOf(g.ProjectID)}
 		if g.ProjectID == st.ProjectID() {
 			names = append(names, claimRoles)
+			flat = append(flat, g.Roles...)
 		}
 		for _, name := range names {
 			roles, _ := c[name].(map[string]map[string]string)
@@ -86,6 +89,10 @@ func (c claims) assert(st *flow.Standing, scopes flow.Scopes, audience []string,
 				roles[role][g.OrgID] = g.PrimaryDomain
 			}
 		}
+	}
+	if st.WantsFlatRoles() && len(flat) > 0 {
+		slices.Sort(flat)
+		c["roles"] = slices.Compact(flat)
 	}
 }
 

@@ -57,7 +57,7 @@ func active(b *flow.Bearer, issuer string) claims {
 		c.set("sid", b.Family.SessionID)
 	}
 	c.describe(&b.Standing, b.Scopes)
-	c.assert(&b.Standing, b.Scopes, b.Audience, true)
+	c.assert(&b.Standing, b.Scopes, b.Audience, false)
 	return c
 }
 
@@ -123,7 +123,7 @@ func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Re
 	}
 	c := claims{"sub": b.Person.ID}
 	c.describe(&b.Standing, b.Scopes)
-	c.assert(&b.Standing, b.Scopes, b.Audience, true)
+	c.assert(&b.Standing, b.Scopes, b.Audience, false)
 	reply(w, http.StatusOK, c)
 }
 
