@@ -83,6 +83,8 @@ type Options struct {
 	// Checks, where it is not nil, replaces how what people prove in sessions is
 	// looked at: flow.UserChecks.
 	Checks *flow.Checks
+	// Mailbox takes messages that nobody carries; nil for none. It is for development.
+	Mailbox *notify.Mailbox
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -103,7 +105,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	if o.Checks != nil {
 		checks = *o.Checks
 	}
-	people := notify.New(store, o.Vault, out, external)
+	people := notify.New(store, o.Vault, out, external, o.Mailbox)
 	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
