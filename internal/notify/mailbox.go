@@ -111,9 +111,9 @@ func (b *Mailbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		_ = mailboxTemplate.Execute(w, map[string]any{"Recipient": recipient, "Messages": list, "Most": maxKept})
 	case MailboxPath + ".json":
 		h.Set(contentType, "application/json")
-		_ = json.NewEncoder(w).Encode(struct {
-			Messages []Kept `json:"messages"`
-		}{list})
+		if body, err := json.Marshal(map[string][]Kept{"messages": list}); err == nil {
+			_, _ = w.Write(body)
+		}
 	default:
 		http.Error(w, fmt.Sprintf("The mailbox is at %s, and at %s.json for scripts.", MailboxPath, MailboxPath), http.StatusNotFound)
 	}
