@@ -85,6 +85,8 @@ type Options struct {
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
 	Vault *crypto.Vault
+	// Mailbox takes messages that nobody carries; nil for none. It is for development.
+	Mailbox *notify.Mailbox
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -101,7 +103,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{Allow: o.AllowedNetworks}
-	people := notify.New(store, o.Vault, out, external)
+	people := notify.New(store, o.Vault, out, external, o.Mailbox)
 	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text, Reach: out.Reach}
