@@ -120,7 +120,7 @@ func TestKilledServer(t *testing.T) {
 	config := testdb.Config(t)
 	db := testdb.Connect(t, config)
 	store := eventstore.New(db, nil)
-	created, err := flow.Setup(context.Background(), store, "Gatehouse", "localhost", nil)
+	created, err := flow.Setup(context.Background(), store, nil, "Gatehouse", "localhost", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

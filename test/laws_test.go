@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"internal/api/*", "internal/oidc", "internal/telemetry", "internal/notify"},
 	{"internal/api", "internal/outbound"},
 	{"internal/flow"},
-	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/group", "internal/session", "internal/job", "internal/provider"},
+	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/group", "internal/project", "internal/session", "internal/job", "internal/provider", "internal/webkey", "internal/authorization"},
 	{"internal/message", "internal/policy"},
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},

@@ -363,7 +363,7 @@ func TestKilledSender(t *testing.T) {
 	}
 	config := testdb.Config(t)
 	db := testdb.Connect(t, config)
-	created, err := flow.Setup(context.Background(), eventstore.New(db, nil), "Gatehouse", "localhost", nil)
+	created, err := flow.Setup(context.Background(), eventstore.New(db, nil), nil, "Gatehouse", "localhost", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/project"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -41,7 +42,8 @@ func rolesTable(t *testing.T) map[string][]string {
 }
 
 // machine makes a machine user of org with a token and, if roles are named, a
-// membership: of the instance for IAM roles, of the organization for others.
+// membership: of the instance for IAM roles, for those of projects and grants of one of
+// its own, of the organization for others.
 func machine(t *testing.T, s *testkit.Server, orgID, name string, roles ...string) {
 	t.Helper()
 	token, hash := user.NewToken()
@@ -60,13 +62,44 @@ func machine(t *testing.T, s *testkit.Server, orgID, name string, roles ...strin
 		if strings.HasPrefix(roles[0], "IAM_") {
 			scope = scope.Default()
 		}
-		_, err := member.Add(tx, scope, id, roles)
+		object := member.Of(scope)
+		if strings.HasPrefix(roles[0], "PROJECT_") {
+			var err error
+			if object, err = newProject(tx, scope, strings.HasPrefix(roles[0], "PROJECT_GRANT_")); err != nil {
+				return err
+			}
+		}
+		_, err := member.Add(tx, object, id, roles)
 		return err
 	})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	s.SetToken(name, token)
+}
+
+// newProject makes a project of the organization or, granted, one of another that it
+// is granted.
+func newProject(tx *eventstore.Tx, s eventstore.Scope, granted bool) (member.Object, error) {
+	owner, o := s, member.Object{Scope: s, Project: tx.NewID()}
+	if granted {
+		owner.Org = tx.NewID()
+		if _, err := org.Add(tx, s.Instance, owner.Org, "Owner of "+o.Project); err != nil {
+			return o, err
+		}
+		o.Scope, o.Grant, o.GrantedOrg = owner, tx.NewID(), s.Org
+	}
+	if _, err := project.Add(tx, owner, o.Project, project.Settings{Name: o.Project}); err != nil || !granted {
+		return o, err
+	}
+	_, err := project.AddGrant(tx, owner, o.Project, o.Grant, o.GrantedOrg, nil)
+	return o, err
+}
+
+// ofProjects reports whether members of a project can have a permission for the sake of
+// the project: other permissions that their roles list they would need elsewhere.
+func ofProjects(permission string) bool {
+	return strings.HasPrefix(permission, "project.") && permission != "project.create" || strings.HasPrefix(permission, "user.grant.")
 }
 
 // TestEveryRoleOnEveryMethod holds what each role may do against the table of
@@ -93,7 +126,7 @@ func TestEveryRoleOnEveryMethod(t *testing.T) {
 	machine(t, s, s.OrgID, "nothing")
 	roles := rolesTable(t)
 	maps.DeleteFunc(roles, func(role string, _ []string) bool {
-		return !strings.HasPrefix(role, "IAM_") && !strings.HasPrefix(role, "ORG_")
+		return !strings.HasPrefix(role, "IAM_") && !strings.HasPrefix(role, "ORG_") && !strings.HasPrefix(role, "PROJECT_")
 	})
 	for role := range roles {
 		machine(t, s, s.OrgID, role, role)
@@ -112,9 +145,10 @@ func TestEveryRoleOnEveryMethod(t *testing.T) {
 			if m.Permission == api.Public || m.Permission == api.Authenticated || m.OrgField != "" {
 				continue
 			}
-			allowed := slices.Contains(permissions, m.Permission)
+			ofProject := strings.HasPrefix(role, "PROJECT_")
+			allowed := slices.Contains(permissions, m.Permission) && (!ofProject || ofProjects(m.Permission))
 			calls <- func() { check(m, role, "", allowed) }
-			if strings.HasPrefix(role, "ORG_") { // What a role gives in one organization it gives nowhere else.
+			if strings.HasPrefix(role, "ORG_") || ofProject { // What a role gives in one organization it gives nowhere else.
 				calls <- func() { check(m, role, foreign, false) }
 			}
 		}

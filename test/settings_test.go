@@ -230,7 +230,7 @@ func TestOlderInstance(t *testing.T) {
 				return d, err
 			},
 			func() (eventstore.Details, error) {
-				return member.Add(tx, eventstore.Scope{Instance: id}, owner, []string{authz.InstanceOwner})
+				return member.Add(tx, member.Of(eventstore.Scope{Instance: id}), owner, []string{authz.InstanceOwner})
 			},
 		} {
 			if _, err := step(); err != nil {

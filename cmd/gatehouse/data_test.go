@@ -153,13 +153,13 @@ func TestNothingWithoutToken(t *testing.T) {
 	db := testdb.Open(t)
 	store, full := eventstore.New(db, nil), errors.New("the disk is full")
 	keep := func(string) error { return full }
-	if _, err := flow.Setup(t.Context(), store, "One", "one.example", keep); !errors.Is(err, full) {
+	if _, err := flow.Setup(t.Context(), store, nil, "One", "one.example", keep); !errors.Is(err, full) {
 		t.Errorf("setup: %v", err)
 	}
 	if count, err := instance.Count(t.Context(), db); count != 0 || err != nil {
 		t.Errorf("%d instances, %v", count, err)
 	}
-	if _, err := flow.Setup(t.Context(), store, "One", "one.example", nil); err != nil {
+	if _, err := flow.Setup(t.Context(), store, nil, "One", "one.example", nil); err != nil {
 		t.Fatal(err)
 	}
 	before := events(t, db)
@@ -187,7 +187,7 @@ func second(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	defer func() { _ = db.Close() }()
-	if _, err := flow.Setup(t.Context(), eventstore.New(db, nil), "Two", "two.example", nil); err != nil {
+	if _, err := flow.Setup(t.Context(), eventstore.New(db, nil), nil, "Two", "two.example", nil); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/instance"
@@ -37,14 +38,15 @@ func setup(s *session) error {
 	if _, err := db.Migrate(s.ctx); err != nil {
 		return s.Errorf("database.url", "%s", oneLine(err))
 	}
-	if _, err := s.vault(db); err != nil {
+	v, err := s.vault(db)
+	if err != nil {
 		return err
 	}
 	external := s.ExternalURL
 	if external == "" {
 		external = "http://localhost"
 	}
-	created, err := s.firstInstance(eventstore.New(db, nil), external)
+	created, err := s.firstInstance(eventstore.New(db, nil), v, external)
 	switch {
 	case err != nil:
 		return err
@@ -58,7 +60,7 @@ func setup(s *session) error {
 
 // firstInstance makes the first instance where there is none, and reports whether
 // it did. Either the token's file and the instance are there in the end, or neither.
-func (s *session) firstInstance(store *eventstore.Store, external string) (bool, error) {
+func (s *session) firstInstance(store *eventstore.Store, v *crypto.Vault, external string) (bool, error) {
 	n, err := instance.Count(s.ctx, store)
 	if err != nil || n > 0 {
 		return false, err
@@ -69,7 +71,7 @@ func (s *session) firstInstance(store *eventstore.Store, external string) (bool,
 	if err := os.Rename(path, path+".old"); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, fmt.Errorf("%s: %w", path, err)
 	}
-	_, err = flow.Setup(s.ctx, store, "Gatehouse", hostOf(external), func(token string) error { return keepSecret(path, token) })
+	_, err = flow.Setup(s.ctx, store, v, "Gatehouse", hostOf(external), func(token string) error { return keepSecret(path, token) })
 	if err == nil {
 		return true, nil
 	}

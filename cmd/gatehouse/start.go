@@ -64,7 +64,7 @@ func start(s *session) error {
 	if err != nil {
 		return err
 	}
-	created, err := s.firstInstance(srv.Store, external)
+	created, err := s.firstInstance(srv.Store, o.Vault, external)
 	if err != nil {
 		return err
 	}

@@ -189,7 +189,7 @@ func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (conte
 	case strings.HasPrefix(m.Procedure, systemService):
 		return ctx, authz.Require(ctx, m.Permission, "")
 	}
-	return ctx, authz.Require(ctx, m.Permission, caller.Org)
+	return ctx, authz.RequireInside(ctx, m.Permission, caller.Org)
 }
 
 // connectMethod wraps a handler for gRPC, gRPC-Web and Connect.

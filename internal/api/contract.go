@@ -21,6 +21,7 @@ import (
 	options "github.com/gatehouse/gatehouse/gen/gatehouse/options/v1"
 	// Every service of the contract, so that its descriptors are in the registry.
 	_ "github.com/gatehouse/gatehouse/gen/gatehouse/policy/v1"
+	_ "github.com/gatehouse/gatehouse/gen/gatehouse/webkey/v1"
 	_ "github.com/gatehouse/gatehouse/gen/zitadel/action/v2"
 	_ "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	_ "github.com/gatehouse/gatehouse/gen/zitadel/application/v2"

@@ -12,6 +12,7 @@ import (
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/metadata"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -23,6 +24,12 @@ func Org(o org.Org) *orgpb.Org {
 		Id: o.ID, Name: o.Name, PrimaryDomain: o.PrimaryDomain,
 		State: orgpb.OrgState(o.State), Details: View(o.Details), //nolint:gosec // a small number
 	}
+}
+
+// OrgColumns are what v1 sorts organizations by.
+var OrgColumns = map[orgpb.OrgFieldName]org.Column{
+	orgpb.OrgFieldName_ORG_FIELD_NAME_UNSPECIFIED: org.SortCreated,
+	orgpb.OrgFieldName_ORG_FIELD_NAME_NAME:        org.SortName,
 }
 
 // OrgFilter is a filter of v1 for organizations.
@@ -82,15 +89,11 @@ func Entries[E interface {
 
 // Member is a member as v1 shows it.
 func Member(m flow.Member) *memberpb.Member {
-	out := &memberpb.Member{
+	return &memberpb.Member{
 		UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.DisplayName(),
-		UserType: userpb.Type_TYPE_MACHINE, UserResourceOwner: m.OrgID, Details: View(m.Details),
+		UserType: UserType(m.Kind), UserResourceOwner: m.OrgID, Details: View(m.Details),
 		Email: m.Human.Email, FirstName: m.Human.FirstName, LastName: m.Human.LastName,
 	}
-	if m.IsHuman() {
-		out.UserType = userpb.Type_TYPE_HUMAN
-	}
-	return out
 }
 
 // MemberColumns are what v1 sorts members by.
@@ -120,10 +123,15 @@ func MemberFilter(q *memberpb.SearchQuery) (database.Filter, error) {
 // Membership is a membership as v1 shows it to its user.
 func Membership(m flow.Membership) *userpb.Membership {
 	out := &userpb.Membership{UserId: m.UserID, Roles: m.Roles, DisplayName: m.Title, Details: View(m.Details)}
-	if m.OrgID == "" {
+	switch m.Kind() {
+	case member.OfInstance:
 		out.Type = &userpb.Membership_Iam{Iam: true}
-	} else {
-		out.Type = &userpb.Membership_OrgId{OrgId: m.OrgID}
+	case member.OfOrg:
+		out.Type = &userpb.Membership_OrgId{OrgId: m.Org}
+	case member.OfProject:
+		out.Type = &userpb.Membership_ProjectId{ProjectId: m.Project}
+	case member.OfGrant:
+		out.Type = &userpb.Membership_ProjectGrantId{ProjectGrantId: m.Grant}
 	}
 	return out
 }

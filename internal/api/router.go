@@ -8,11 +8,13 @@ import (
 )
 
 // router finds the method for a REST path. Paths are trees of segments, in which
-// a literal wins over a variable, with a step back where it leads nowhere.
+// a literal wins over a variable, and a variable for one segment over one for all
+// that follow, with a step back where it leads nowhere.
 type router struct {
 	literal  map[string]*router
 	variable *router
-	name     string // of the variable that led here
+	rest     *router // of a variable for one or more segments, which ends a path
+	name     string  // of the variable that led here
 	ends     map[string]*endpoint
 }
 
@@ -26,11 +28,21 @@ type pathValue struct{ name, value string }
 
 func newRouter() *router { return &router{literal: map[string]*router{}} }
 
+// manySegments ends a variable that stands for the rest of a path.
+const manySegments = "=**}"
+
 // add enters a route. Two routes of one shape may differ in the names of their
 // variables, but not in the method they lead to.
 func (r *router) add(m *Method, route Route) error {
 	n := r
 	for _, seg := range segments(route.Path) {
+		if strings.HasSuffix(seg, manySegments) {
+			if n.rest == nil {
+				n.rest = newRouter()
+			}
+			n = n.rest
+			continue
+		}
 		if name, ok := strings.CutPrefix(seg, "{"); ok {
 			if n.variable == nil {
 				n.variable = newRouter()
@@ -89,7 +101,12 @@ func (r *router) walk(segs []string, verb string, vals []string) (*router, []str
 		}
 	}
 	if r.variable != nil {
-		return r.variable.walk(segs[1:], verb, append(slices.Clip(vals), segs[0]))
+		if n, v := r.variable.walk(segs[1:], verb, append(slices.Clip(vals), segs[0])); n != nil {
+			return n, v
+		}
+	}
+	if r.rest != nil {
+		return r.rest.walk(nil, verb, append(slices.Clip(vals), strings.Join(segs, "/")))
 	}
 	return nil, nil
 }
@@ -100,7 +117,7 @@ func variables(path string) []string {
 	var out []string
 	for _, seg := range segments(path) {
 		if name, ok := strings.CutPrefix(seg, "{"); ok {
-			out = append(out, strings.TrimSuffix(name, "}"))
+			out = append(out, strings.TrimSuffix(strings.TrimSuffix(name, manySegments), "}"))
 		}
 	}
 	return out

@@ -1,5 +1,5 @@
 // Package authz says who calls and what they may do. Permissions come from
-// roles, roles from memberships of an instance or an organization. A decision
+// roles, roles from memberships of an instance, an organization, a project or a grant. A decision
 // is made in three places only: by the permission option of an RPC, by Require
 // in the verb once the object is locked, and by Where inside the SQL of a list.
 //
@@ -16,11 +16,11 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
 
-// Membership is a set of roles on an instance (Org is empty) or on an
-// organization.
+// Membership is a set of roles on an instance (Org is empty), on an organization or,
+// where those are named, on a project of it or on a grant that it got.
 type Membership struct {
-	Org   string
-	Roles []string
+	Org, Project, Grant string
+	Roles               []string
 	// OfSystem: the membership is of the installation, and so of every instance.
 	OfSystem bool
 }
@@ -79,9 +79,33 @@ func From(ctx context.Context) *Caller {
 	return c
 }
 
+// Object is what a permission is asked on: an organization or, where those are
+// named, a project of it or a grant that it got.
+type Object struct{ Org, Project, Grant string }
+
+// holds reports whether what the membership gives holds on the object: on an
+// organization, also for its projects and grants, but not the other way round.
+func (m Membership) holds(o Object) bool {
+	switch {
+	case m.Grant != "":
+		return m.Grant == o.Grant
+	case m.Project != "":
+		return m.Project == o.Project
+	}
+	return m.Org == "" || m.Org == o.Org
+}
+
 // Can reports whether the caller has permission on org, or on the instance
 // where org is empty. What holds on the instance holds on its organizations.
-func (c *Caller) Can(permission, org string) bool {
+func (c *Caller) Can(permission, org string) bool { return c.CanOn(permission, Object{Org: org}) }
+
+// CanOn reports whether the caller has permission on one of the objects.
+func (c *Caller) CanOn(permission string, on ...Object) bool {
+	return c.has(permission, func(m Membership) bool { return slices.ContainsFunc(on, m.holds) })
+}
+
+// has reports whether one of the memberships that count gives the permission.
+func (c *Caller) has(permission string, counts func(Membership) bool) bool {
 	if c == nil {
 		return false
 	}
@@ -90,7 +114,7 @@ func (c *Caller) Can(permission, org string) bool {
 	}
 	system := strings.HasPrefix(permission, systemPermission)
 	for _, m := range c.Memberships {
-		if (m.Org == "" || m.Org == org) && (m.OfSystem || !system) && c.Roles.grant(m.Roles, permission, c.SystemUser) {
+		if counts(m) && (m.OfSystem || !system) && c.Roles.grant(m.Roles, permission, c.SystemUser) {
 			return true
 		}
 	}
@@ -101,7 +125,7 @@ func (c *Caller) Can(permission, org string) bool {
 func (c *Caller) Permissions(org string) []string {
 	set := map[string]bool{}
 	for _, m := range c.Memberships {
-		if m.Org == "" || m.Org == org {
+		if m.holds(Object{Org: org}) {
 			for _, r := range m.Roles {
 				for p := range c.Roles.of(c.SystemUser)[r] {
 					if m.OfSystem || !strings.HasPrefix(p, systemPermission) {
@@ -124,22 +148,77 @@ func (c *Caller) Permissions(org string) []string {
 // there is nothing, who has one is told what is missing.
 func Require(ctx context.Context, permission, org string) error {
 	c := From(ctx)
+	return c.refuse(c.Can(permission, org), org)
+}
+
+// refuse is the refusal of what is not allowed on org or on something of it.
+func (c *Caller) refuse(allowed bool, org string) error {
 	switch {
 	case c == nil:
 		return errNoCaller
-	case c.Can(permission, org):
+	case allowed:
 		return nil
 	}
-	if c.Within(org) || org == "" && len(c.Memberships) > 0 {
+	if c.Within(org) || org == "" && len(c.Memberships) > 0 || c.inside(org) {
 		return errNoPermission
 	}
 	return errNoMembership
 }
 
+// RequireOn refuses unless the context's caller has permission on one of the
+// objects. That the caller may know of them is to be asked before, see Knows.
+func RequireOn(ctx context.Context, permission string, on ...Object) error {
+	c := From(ctx)
+	switch {
+	case c == nil:
+		return errNoCaller
+	case c.CanOn(permission, on...):
+		return nil
+	}
+	return errNoPermission
+}
+
+// RequireInside refuses unless the context's caller has permission on org or, where
+// it is one on projects, on something of org: a project, or a grant that it got. On which
+// is for RequireOn and Where to say, once that is known.
+func RequireInside(ctx context.Context, permission, org string) error {
+	c := From(ctx)
+	return c.refuse(c.Can(permission, org) || ofProjects(permission) && c.has(permission, func(m Membership) bool { return m.inside(org) }), org)
+}
+
+// ofProjects reports whether a permission is about projects and what hangs on them,
+// so that members of a project can have it.
+func ofProjects(permission string) bool {
+	return strings.HasPrefix(permission, "project.") && permission != "project.create" || strings.HasPrefix(permission, "user.grant.")
+}
+
+// inside reports whether the membership is of a project of org or of a grant.
+func (m Membership) inside(org string) bool {
+	return org != "" && m.Org == org && (m.Project != "" || m.Grant != "")
+}
+
+func (c *Caller) inside(org string) bool {
+	return slices.ContainsFunc(c.Memberships, func(m Membership) bool { return m.inside(org) })
+}
+
+// Orgs lists the organizations in which the caller is a member of anything; all where
+// that is the instance.
+func (c *Caller) Orgs() (ids []string, all bool) {
+	for _, m := range c.Memberships {
+		all = all || m.Org == ""
+		ids = append(ids, m.Org)
+	}
+	return ids, all || c.System
+}
+
 // Within reports whether the caller has any membership on org or on its instance,
 // and so may know of it.
-func (c *Caller) Within(org string) bool {
-	return c.System || slices.ContainsFunc(c.Memberships, func(m Membership) bool { return m.Org == "" || m.Org == org })
+func (c *Caller) Within(org string) bool { return c.Knows(Object{Org: org}) }
+
+// Knows reports whether the caller has any membership that holds on one of the
+// objects, and so may know of it.
+func (c *Caller) Knows(on ...Object) bool {
+	return c != nil && (c.System || slices.ContainsFunc(c.Memberships, func(m Membership) bool { return slices.ContainsFunc(on, m.holds) }))
 }
 
 // RequireInstance is Require on the instance as a whole.
@@ -184,34 +263,70 @@ func RequireSystem(ctx context.Context, permission string) error {
 // Where gives the SQL condition that column names an organization on which the
 // caller has permission, with its arguments.
 func Where(ctx context.Context, permission, column string) (string, []any) {
+	return WhereOn(ctx, permission, Object{Org: column})
+}
+
+// WhereOn is Where for rows that are about one of several objects, each given by
+// its columns. A column that is not named is one that the rows do not have.
+func WhereOn(ctx context.Context, permission string, columns ...Object) (string, []any) {
 	c := From(ctx)
 	if c.Can(permission, "") {
 		return "1 = 1", nil
 	}
-	var args []any
-	if c != nil {
-		for _, m := range c.Memberships {
-			if c.Roles.grant(m.Roles, permission, c.SystemUser) {
-				args = append(args, m.Org)
-			}
-		}
-	}
-	if len(args) == 0 {
+	if c == nil {
 		return "1 = 0", nil
 	}
-	return column + " IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(args)), ", ") + ")", args
+	conditions, args := []string{"1 = 0"}, []any(nil)
+	add := func(column string, id func(Membership) string) {
+		var ids []any
+		for _, m := range c.Memberships {
+			if column != "" && id(m) != "" && c.Roles.grant(m.Roles, permission, c.SystemUser) {
+				ids = append(ids, id(m))
+			}
+		}
+		if len(ids) > 0 {
+			conditions = append(conditions, column+" IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(ids)), ", ")+")")
+			args = append(args, ids...)
+		}
+	}
+	for _, column := range columns {
+		add(column.Org, func(m Membership) string {
+			if m.Project != "" || m.Grant != "" {
+				return ""
+			}
+			return m.Org
+		})
+		add(column.Project, func(m Membership) string { return m.Project })
+		add(column.Grant, func(m Membership) string { return m.Grant })
+	}
+	return "(" + strings.Join(conditions, " OR ") + ")", args
 }
 
 // The roles of those to whom an instance or an organization belongs.
 const (
 	InstanceOwner = "IAM_OWNER"
 	OrgOwner      = "ORG_OWNER"
+	ProjectOwner  = "PROJECT_OWNER"
+	GrantOwner    = "PROJECT_GRANT_OWNER"
 )
 
+// owner is the role of those to whom what the membership is of belongs.
+func (m Membership) owner() string {
+	switch {
+	case m.Grant != "":
+		return GrantOwner
+	case m.Project != "":
+		return ProjectOwner
+	case m.Org != "":
+		return OrgOwner
+	}
+	return InstanceOwner
+}
+
 // MayGive refuses roles that do not exist, and those that are above the caller's
-// own: who owns org, or the instance where org is empty, may give any of its
-// roles, others only those that hold no permission which they lack themselves.
-func (c *Caller) MayGive(roles []string, org string) error {
+// own: who owns one of the objects, or what it is in, may give any of the roles there,
+// others only those that hold no permission which they lack themselves.
+func (c *Caller) MayGive(roles []string, on ...Object) error {
 	if c == nil {
 		return errNoCaller
 	}
@@ -223,11 +338,11 @@ func (c *Caller) MayGive(roles []string, org string) error {
 		switch {
 		case !ok:
 			return fault.Invalid("MEMBER-unknown", "There is no role %s.", role)
-		case c.owns(org):
+		case c.owns(on):
 			continue
 		}
 		for p := range permissions {
-			if !c.Can(p, org) {
+			if !c.CanOn(p, on...) {
 				return fault.Denied("MEMBER-more", "The role %s holds %s, which you do not have.", role, p)
 			}
 		}
@@ -235,14 +350,13 @@ func (c *Caller) MayGive(roles []string, org string) error {
 	return nil
 }
 
-// owns reports whether org, or the instance where org is empty, is the caller's:
-// users from the configuration own whatever they may give members to.
-func (c *Caller) owns(org string) bool {
+// owns reports whether one of the objects, or what it is in, is the caller's: users from
+// the configuration own whatever they may give members to.
+func (c *Caller) owns(on []Object) bool {
 	if c.SystemUser {
-		return c.Can("iam.member.write", org)
+		return c.CanOn("iam.member.write", on...)
 	}
 	return slices.ContainsFunc(c.Memberships, func(m Membership) bool {
-		return m.Org == "" && slices.Contains(m.Roles, InstanceOwner) ||
-			m.Org == org && org != "" && slices.Contains(m.Roles, OrgOwner)
+		return slices.Contains(m.Roles, m.owner()) && slices.ContainsFunc(on, m.holds)
 	})
 }

@@ -17,6 +17,8 @@ type Filter struct {
 	Owner          string
 	Creator        string
 	Types          []string
+	// Mentions is JSON text that the payload must contain, such as "key":"value".
+	Mentions string
 	// AfterSequence and AfterTime are where an earlier page ended, in the order
 	// that Asc gives: what they name is not part of the result.
 	AfterSequence uint64
@@ -56,6 +58,9 @@ func (f Filter) Select(columns string) *database.Select {
 		if len(one.of) > 0 {
 			q.In(one.column, one.of)
 		}
+	}
+	if f.Mentions != "" {
+		q.Where("replace(payload, ?, '') <> payload", f.Mentions)
 	}
 	after, order := " < ?", "position DESC"
 	if f.Asc {

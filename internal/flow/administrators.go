@@ -11,11 +11,11 @@ import (
 	"github.com/gatehouse/gatehouse/internal/member"
 )
 
-// Administrator is a member together with what they administer: an organization
-// or, where Resource is empty, the instance.
+// Administrator is a member together with what they administer.
 type Administrator struct {
 	Member
-	Resource, ResourceName string
+	Of         member.Object
+	ObjectName string // of the project, where it is a grant
 }
 
 // preferredLogin is the login name of the user u, joined with personJoins, that
@@ -42,51 +42,46 @@ func AdministratorWithRole(role string) database.Filter {
 	}
 }
 
-// Administrators lists who administers the instance and the organizations, as far
-// as the caller may read that.
+// Administrators lists who administers the instance, the organizations, the projects and
+// the grants, as far as the caller may read that.
 func Administrators(ctx context.Context, r database.Reader, p database.Page, by string, filters ...database.Filter) (database.Listing[Administrator], error) {
 	c := authz.From(ctx)
-	visible, args := authz.Where(ctx, "org.member.read", "mb.object_id")
-	visible = "mb.kind = 'org' AND " + visible
-	if c.Can("iam.member.read", "") {
-		visible += " OR mb.kind = 'instance'"
-	}
-	q := database.From(personColumns+", mb.kind, mb.object_id, COALESCE(adm.name, ''), "+roleList+", mb.created, mb.changed, mb.sequence",
-		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins+
-			" LEFT JOIN orgs adm ON mb.kind = 'org' AND adm.instance_id = mb.instance_id AND adm.org_id = mb.object_id").
-		Where("mb.instance_id = ?", c.Instance).Where("("+visible+")", args...).Filter(filters...)
-	return database.List(ctx, r, q, p, []string{by, "mb.kind", "mb.object_id", "mb.user_id"}, func(scan database.Scan, a *Administrator) error {
-		var kind, object, roles string
+	visible, args := objectVisible(ctx, func(kind string) string { return member.Permission(kind, "read") })
+	q := database.From(personColumns+", "+objectColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
+		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins+objectJoins).
+		Where("mb.instance_id = ?", c.Instance).Where(visible, args...).Filter(filters...)
+	return database.List(ctx, r, q, p, []string{by, "mb.kind", memberObject, "mb.user_id"}, func(scan database.Scan, a *Administrator) error {
+		var roles string
 		var created, changed int64
+		a.Of.Instance = c.Instance
 		dest, done := personDest(&a.Person)
-		if err := scan(append(dest, &kind, &object, &a.ResourceName, &roles, &created, &changed, &a.Details.Sequence)...); err != nil {
+		on, placed := objectDest(&a.Of, &a.ObjectName)
+		if err := scan(append(append(dest, on...), &roles, &created, &changed, &a.Details.Sequence)...); err != nil {
 			return err
 		}
-		if kind == "org" {
-			a.Resource = object
-		}
+		placed()
 		a.Roles = strings.Fields(roles)
-		a.Details.Owner, a.Details.Created, a.Details.Changed = object, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		a.Details.Owner, a.Details.Created, a.Details.Changed = a.Of.Aggregate().Owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		_, err := done()
 		return err
 	})
 }
 
-// AddAdministrator is AddMember for a scope that the caller names.
-func AddAdministrator(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string) (eventstore.Details, error) {
-	d, err := AddMember(tx, s, userID, roles)
+// AddAdministrator is AddMember for an object that the caller names.
+func AddAdministrator(tx *eventstore.Tx, o member.Object, userID string, roles []string) (eventstore.Details, error) {
+	d, err := AddMember(tx, o, userID, roles)
 	if err == nil {
-		err = orgExists(tx, s)
+		err = orgExists(tx, o.Scope)
 	}
 	return d, err
 }
 
 // SetAdministrator is ChangeMember, but content to change nothing: then it answers
 // with the last change.
-func SetAdministrator(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string) (eventstore.Details, error) {
-	d, err := ChangeMember(tx, s, userID, roles)
+func SetAdministrator(tx *eventstore.Tx, o member.Object, userID string, roles []string) (eventstore.Details, error) {
+	d, err := ChangeMember(tx, o, userID, roles)
 	if member.Unchanged(err) {
-		return member.Details(tx, s, userID)
+		return member.Details(tx, o, userID)
 	}
 	return d, err
 }

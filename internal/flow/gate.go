@@ -17,6 +17,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -82,12 +83,14 @@ func enterSQL(isSession, namesOrg bool) string {
 	}
 	return "SELECT d.instance_id, d.limits, " + bearer + `,
 		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
-		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, '')
+		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, ''), COALESCE(p.org_id, g.granted_org_id, '')
 		FROM instance_domains d
 		LEFT JOIN ` + from + ` t ON t.instance_id = d.instance_id AND t.token_hash = ?
 		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
 		LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
+		LEFT JOIN projects p ON r.kind = 'project' AND p.instance_id = r.instance_id AND p.project_id = r.object_id
+		LEFT JOIN project_grants g ON r.kind = 'project_grant' AND g.instance_id = r.instance_id AND g.grant_id = r.object_id
 		WHERE d.domain = ?`
 }
 
@@ -112,8 +115,8 @@ type entry struct {
 	userState, orgState int
 	expires             int64 // of the token; 0: never
 	limits              []byte
-	memberships         map[string][]string // roles by object; "" is the instance
-	assured             Assured             // of a session's token
+	memberships         map[authz.Object][]string // roles by what they are of
+	assured             Assured                   // of a session's token
 }
 
 // read asks for everything in one round trip.
@@ -142,16 +145,14 @@ func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials
 
 // row takes one of the caller's roles, and with it all that each row says.
 func (e *entry) row(scan database.Scan) error {
-	var kind, object, role string
-	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role)
-	if kind == "instance" {
-		object = ""
-	}
+	var kind, object, role, owner string
+	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role, &owner)
 	if role != "" {
 		if e.memberships == nil {
-			e.memberships = map[string][]string{}
+			e.memberships = map[authz.Object][]string{}
 		}
-		e.memberships[object] = append(e.memberships[object], role)
+		on := administered(kind, object, owner)
+		e.memberships[on] = append(e.memberships[on], role)
 	}
 	return err
 }
@@ -177,8 +178,8 @@ func (e *entry) caller(org string, roles *authz.Roles) *authz.Caller {
 		Instance: e.instance.ID, LogSince: e.instance.logSince, UserID: e.user, SessionID: e.session,
 		HomeOrg: e.home, Org: cmp.Or(org, e.home), Roles: roles,
 	}
-	for object, names := range e.memberships {
-		c.Memberships = append(c.Memberships, authz.Membership{Org: object, Roles: names})
+	for on, names := range e.memberships {
+		c.Memberships = append(c.Memberships, authz.Membership{Org: on.Org, Project: on.Project, Grant: on.Grant, Roles: names})
 	}
 	return c
 }
@@ -225,6 +226,20 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		}
 	}
 	return e.instance, e.caller(c.Org, g.roles), nil
+}
+
+// administered is what a membership is of: an object of a kind and the organization
+// that has it, where that is not the object.
+func administered(kind, object, owner string) authz.Object {
+	switch kind {
+	case member.OfInstance:
+		return authz.Object{}
+	case member.OfProject:
+		return authz.Object{Org: owner, Project: object}
+	case member.OfGrant:
+		return authz.Object{Org: owner, Grant: object}
+	}
+	return authz.Object{Org: object}
 }
 
 // limit fills in what the document of the instance's limits says; it may be empty.

@@ -176,7 +176,7 @@ func SetUpOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n FirstOrg) (
 	if len(n.Roles) == 0 {
 		n.Roles = []string{authz.OrgOwner}
 	}
-	d, err = member.AddFirst(tx, s, userID, n.Roles)
+	d, err = member.AddFirst(tx, member.Of(s), userID, n.Roles)
 	return s.Org, userID, d, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/instance"
@@ -37,8 +38,8 @@ func RemoveInstance(tx *eventstore.Tx, id string) (eventstore.Details, error) {
 }
 
 // Work is the work for each kind of job that the verbs of this package record.
-func Work(store *eventstore.Store) map[string]job.Work {
-	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store)}
+func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
+	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store)}
 }
 
 // purgeInstance is the work of jobPurge.

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -26,75 +27,75 @@ func userExists(tx *eventstore.Tx, instance, id string) error {
 	return err
 }
 
-// AddMember makes a user of the instance a member of the scope.
-func AddMember(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string) (eventstore.Details, error) {
-	d, err := member.Add(tx, s, userID, roles)
+// AddMember makes a user of the instance a member of the object.
+func AddMember(tx *eventstore.Tx, o member.Object, userID string, roles []string) (eventstore.Details, error) {
+	d, err := member.Add(tx, o, userID, roles)
 	if err == nil {
-		err = userExists(tx, s.Instance, userID)
+		err = userExists(tx, o.Instance, userID)
 	}
 	return d, err
 }
 
 // ChangeMember gives a member other roles, unless the last owner would go.
-func ChangeMember(tx *eventstore.Tx, s eventstore.Scope, userID string, roles []string) (eventstore.Details, error) {
-	return keepOwner(tx, s, func() (eventstore.Details, error) { return member.Change(tx, s, userID, roles) })
+func ChangeMember(tx *eventstore.Tx, o member.Object, userID string, roles []string) (eventstore.Details, error) {
+	return keepOwner(tx, o, func() (eventstore.Details, error) { return member.Change(tx, o, userID, roles) })
 }
 
 // RemoveMember ends a membership, unless the last owner would go.
-func RemoveMember(tx *eventstore.Tx, s eventstore.Scope, userID string) (eventstore.Details, error) {
-	return keepOwner(tx, s, func() (eventstore.Details, error) { return member.Remove(tx, s, userID) })
+func RemoveMember(tx *eventstore.Tx, o member.Object, userID string) (eventstore.Details, error) {
+	return keepOwner(tx, o, func() (eventstore.Details, error) { return member.Remove(tx, o, userID) })
 }
 
-// keepOwner runs a verb and refuses what it did where the scope had an active
-// owner before and has none after. Who administers the instance needs no owner in
-// an organization and may take the last one away.
-func keepOwner(tx *eventstore.Tx, s eventstore.Scope, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
+// keepOwner runs a verb and refuses what it did where the object had an active
+// owner before and has none after. Who administers what the object is in needs no
+// owner below and may take the last one away.
+func keepOwner(tx *eventstore.Tx, o member.Object, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
 	// Under this lock nobody else can take away another owner meanwhile.
-	if _, err := tx.Lock(s.Aggregate()); err != nil {
+	if _, err := tx.Lock(o.Aggregate()); err != nil {
 		return eventstore.Details{}, err
 	}
-	before, err := owned(tx, s)
+	before, err := owned(tx, o)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
 	d, err := verb()
-	if err != nil || !before || !s.IsDefault() && authz.From(tx.Context()).Can("org.member.write", "") {
+	above := o.Kind() != member.OfInstance && authz.From(tx.Context()).CanOn(o.Permission("write"), o.Above()...)
+	if err != nil || !before || above {
 		return d, err
 	}
-	after, err := owned(tx, s)
+	after, err := owned(tx, o)
 	if err == nil && !after {
 		err = errLastOwner
 	}
 	return d, err
 }
 
-// owned reports whether somebody who can call owns the scope.
-func owned(tx *eventstore.Tx, s eventstore.Scope) (found bool, err error) {
-	a, role := s.Aggregate(), authz.OrgOwner
-	if s.IsDefault() {
-		role = authz.InstanceOwner
-	}
+// owned reports whether somebody who can call owns the object.
+func owned(tx *eventstore.Tx, o member.Object) (found bool, err error) {
 	err = tx.Read(database.Query{
 		SQL: `SELECT r.user_id FROM member_roles r
 			JOIN users u ON u.instance_id = r.instance_id AND u.user_id = r.user_id AND u.state = ?
 			JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id AND o.state = 1
 			WHERE r.instance_id = ? AND r.kind = ? AND r.object_id = ? AND r.role = ? LIMIT 1`,
-		Args: []any{user.Active, s.Instance, a.Type, a.ID, role},
+		Args: []any{user.Active, o.Instance, o.Kind(), o.ID(), o.Owner()},
 		Row:  func(database.Scan) error { found = true; return nil },
 	})
 	return found, err
 }
 
-// RemoveUser ends a user with all memberships.
+// RemoveUser ends a user with all memberships and grants.
 func RemoveUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
 	return removeUser(tx, s.Instance, id, func() (eventstore.Details, error) { return user.Remove(tx, s.Instance, s.Org, id) })
 }
 
-// removeUser runs the verb that ends a user and ends the memberships with them.
+// removeUser runs the verb that ends a user, and ends what they were given with them.
 func removeUser(tx *eventstore.Tx, instance, id string, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
 	return keepInstanceOwner(tx, instance, id, func() (eventstore.Details, error) {
 		d, err := verb()
 		if err != nil {
+			return d, err
+		}
+		if err := followLost(tx, instance, authorization.Lost{UserID: id}); err != nil {
 			return d, err
 		}
 		return d, member.RemoveEverywhere(tx, instance, id)
@@ -121,5 +122,5 @@ func keepInstanceOwner(tx *eventstore.Tx, instance, userID string, verb func() (
 	if !found {
 		return verb()
 	}
-	return keepOwner(tx, s, verb)
+	return keepOwner(tx, member.Of(s), verb)
 }

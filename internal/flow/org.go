@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -68,7 +69,7 @@ func AddOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n NewOrg) (id s
 		if len(roles) == 0 {
 			roles = []string{authz.OrgOwner}
 		}
-		if d, err = member.AddFirst(tx, s, a.UserID, roles); err != nil {
+		if d, err = member.AddFirst(tx, member.Of(s), a.UserID, roles); err != nil {
 			return id, d, err
 		}
 	}
@@ -90,7 +91,8 @@ func addOrg(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, e
 	return d, org.AddGeneratedDomain(tx, instance, id, name, parent)
 }
 
-// jobUsers is the job that ends the users of an organization that was removed.
+// jobUsers is the job that ends the users and the projects of an organization that was
+// removed.
 const jobUsers = "org.users"
 
 type orgUsers struct {
@@ -101,12 +103,12 @@ type orgUsers struct {
 // removeBatch is the most users that one transaction ends.
 const removeBatch = 200
 
-// RemoveOrg ends an organization and its users. The default organization stays,
+// RemoveOrg ends an organization, its users, its projects and the grants that it got. The default organization stays,
 // and so does one without whose users nobody would own the instance. Nobody of the
-// organization can call from then on; what is left of its users where there are
-// many, a job ends.
+// organization can call from then on; what is left of them where there are many, a job
+// ends.
 func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, error) {
-	return keepOwner(tx, eventstore.Scope{Instance: instance}, func() (eventstore.Details, error) {
+	return keepOwner(tx, member.Of(eventstore.Scope{Instance: instance}), func() (eventstore.Details, error) {
 		d, err := org.Remove(tx, instance, id)
 		if err != nil {
 			return d, err
@@ -124,12 +126,30 @@ func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, erro
 		if err := group.RemoveOf(tx, instance, id); err != nil {
 			return d, err
 		}
-		more, err := removeUsers(tx, instance, id)
+		more, err := removeContents(tx, instance, id)
 		if err == nil && more {
 			err = tx.Job(instance, jobUsers, orgUsers{OrgID: id, Creator: tx.Creator()}, tx.Now())
 		}
 		return d, err
 	})
+}
+
+// removeContents ends some of what an organization had that is gone. It reports
+// whether there may be more.
+func removeContents(tx *eventstore.Tx, instance, id string) (more bool, err error) {
+	// Grants of users end first: they cannot be found once nobody knows whose the
+	// projects and the users were that they rest on.
+	for _, l := range []authorization.Lost{{Org: id}, {ProjectsOf: id}, {UsersOf: id}} {
+		l.At = tx.Now()
+		if more, err = authorization.Follow(tx, instance, l, removeBatch); err != nil || more {
+			return more, err
+		}
+	}
+	if more, err = removeProjects(tx, instance, id); err != nil {
+		return more, err
+	}
+	users, err := removeUsers(tx, instance, id)
+	return more || users, err
 }
 
 // removeUsers ends the memberships of all users of an organization that is gone,
@@ -164,7 +184,7 @@ func endUsers(store *eventstore.Store) job.Work {
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: p.Creator})
 		more := false
 		err = store.Write(ctx, func(tx *eventstore.Tx) error {
-			more, err = removeUsers(tx, j.Instance, p.OrgID)
+			more, err = removeContents(tx, j.Instance, p.OrgID)
 			return err
 		})
 		if more {
@@ -177,7 +197,7 @@ func endUsers(store *eventstore.Store) job.Work {
 // DeactivateOrg stops logins of the organization's users, unless nobody would
 // be left who owns the instance.
 func DeactivateOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, error) {
-	return keepOwner(tx, eventstore.Scope{Instance: instance}, func() (eventstore.Details, error) {
+	return keepOwner(tx, member.Of(eventstore.Scope{Instance: instance}), func() (eventstore.Details, error) {
 		return org.Deactivate(tx, instance, id)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -109,7 +110,7 @@ func since(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// Member is a user who administers an instance or an organization.
+// Member is a user who administers an instance, an organization, a project or a grant.
 type Member struct {
 	Person
 	Roles   []string
@@ -126,23 +127,38 @@ const (
 	SortMemberChanged = "mb.changed"
 	SortMemberUser    = "mb.user_id"
 	SortMemberOrg     = "u.org_id"
+	memberObject      = "mb.object_id"
 )
 
-// Members lists the members of the scope. Those of another instance than the one
+// Members lists the members of an instance or an organization. Those of another instance than the one
 // that the call came to are for who runs the installation.
-func Members(ctx context.Context, r database.Reader, s eventstore.Scope, p database.Page, by string, filters ...database.Filter) (database.Listing[Member], error) {
-	err := authz.Require(ctx, "org.member.read", s.Org)
-	if s.IsDefault() {
-		err = authz.RequireAt(ctx, s.Instance, "iam.member.read", "system.iam.member.read")
+func Members(ctx context.Context, r database.Reader, o member.Object, p database.Page, by string, filters ...database.Filter) (database.Listing[Member], error) {
+	err := authz.Require(ctx, o.Permission("read"), o.Org)
+	if o.Kind() == member.OfInstance {
+		err = authz.RequireAt(ctx, o.Instance, o.Permission("read"), "system.iam.member.read")
 	}
 	if err != nil {
 		return database.Listing[Member]{}, err
 	}
-	a, exists := s.Aggregate(), false
-	q := database.From(personColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
-		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins).
-		Where("mb.instance_id = ? AND mb.kind = ? AND mb.object_id = ?", s.Instance, a.Type, a.ID).Filter(filters...)
-	l, err := database.List(ctx, r, q, p, []string{by, "mb.user_id"}, func(scan database.Scan, m *Member) error {
+	exists := false
+	q := memberList(o.Instance, "").Where("mb.kind = ? AND mb.object_id = ?", o.Kind(), o.ID()).Filter(filters...)
+	l, err := database.List(ctx, r, q, p, []string{by, SortMemberUser}, scanMember(o.Aggregate().Owner),
+		func(*database.Select) database.Query { return instance.Known(o.Instance, &exists) })
+	if err == nil && !exists {
+		err = instance.ErrMissing
+	}
+	return l, err
+}
+
+// memberList begins a list of members in an instance.
+func memberList(instance, joins string) *database.Select {
+	return database.From(personColumns+", "+roleList+", mb.created, mb.changed, mb.sequence",
+		"members mb JOIN users u ON u.instance_id = mb.instance_id AND u.user_id = mb.user_id"+personJoins+joins).Where("mb.instance_id = ?", instance)
+}
+
+// scanMember reads a row of memberList.
+func scanMember(owner string) func(database.Scan, *Member) error {
+	return func(scan database.Scan, m *Member) error {
 		var roles string
 		var created, changed int64
 		dest, done := personDest(&m.Person)
@@ -150,14 +166,10 @@ func Members(ctx context.Context, r database.Reader, s eventstore.Scope, p datab
 			return err
 		}
 		m.Roles = strings.Fields(roles)
-		m.Details.Owner, m.Details.Created, m.Details.Changed = a.Owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		m.Details.Owner, m.Details.Created, m.Details.Changed = owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		_, err := done()
 		return err
-	}, func(*database.Select) database.Query { return instance.Known(s.Instance, &exists) })
-	if err == nil && !exists {
-		err = instance.ErrMissing
 	}
-	return l, err
 }
 
 // MemberWithID is the filter of a list of members for one user.
@@ -175,19 +187,68 @@ func memberBy(column string) func(m database.TextMethod, value string) database.
 	return text.Match
 }
 
-// Membership is one of the things that a user administers. OrgID is empty where
-// it is the instance.
+// Membership is one of the things that a user administers.
 type Membership struct {
-	UserID, OrgID string
-	Title         string // of the organization or the instance
-	Roles         []string
-	Details       eventstore.Details
+	member.Object
+	UserID  string
+	Title   string // of the object: that of the project, where it is a grant
+	Roles   []string
+	Details eventstore.Details
+}
+
+// objectColumns and objectJoins go together: they describe what the membership mb is of.
+const (
+	objectColumns = `mb.kind, mb.object_id, COALESCE(pj.project_id, ''), COALESCE(pj.org_id, ''), COALESCE(gr.granted_org_id, ''),
+		COALESCE(adm.name, pj.name, inst.name, '')`
+	objectJoins = ` LEFT JOIN instances inst ON mb.kind = 'instance' AND inst.instance_id = mb.instance_id
+		LEFT JOIN orgs adm ON mb.kind = 'org' AND adm.instance_id = mb.instance_id AND adm.org_id = mb.object_id
+		LEFT JOIN project_grants gr ON mb.kind = 'project_grant' AND gr.instance_id = mb.instance_id AND gr.grant_id = mb.object_id
+		LEFT JOIN projects pj ON pj.instance_id = mb.instance_id
+			AND pj.project_id = CASE mb.kind WHEN 'project' THEN mb.object_id ELSE gr.project_id END`
+)
+
+// objectDest gives the destinations of objectColumns and a function to call once they
+// are filled in.
+func objectDest(o *member.Object, title *string) (dest []any, done func()) {
+	var kind, id string
+	return []any{&kind, &id, &o.Project, &o.Org, &o.GrantedOrg, title}, func() {
+		switch kind {
+		case member.OfOrg:
+			o.Org = id
+		case member.OfGrant:
+			o.Grant = id
+		}
+	}
+}
+
+// objectVisible is the condition that the caller has the permission on what the
+// membership mb is of.
+func objectVisible(ctx context.Context, permission func(kind string) string) (string, []any) {
+	org, args := authz.Where(ctx, permission(member.OfOrg), memberObject)
+	inProject, more := authz.WhereOn(ctx, permission(member.OfProject), authz.Object{Org: "pj.org_id", Project: memberObject})
+	args = append(args, more...)
+	inGrant, more := authz.WhereOn(ctx, permission(member.OfGrant),
+		authz.Object{Org: "pj.org_id", Project: "pj.project_id"}, authz.Object{Org: "gr.granted_org_id", Grant: memberObject})
+	args = append(args, more...)
+	visible := "mb.kind = 'org' AND " + org + " OR mb.kind = 'project' AND " + inProject + " OR mb.kind = 'project_grant' AND " + inGrant
+	if authz.From(ctx).Can(permission(member.OfInstance), "") {
+		visible += " OR mb.kind = 'instance'"
+	}
+	return "(" + visible + ")", args
 }
 
 // MembershipIn is the filter of a list of memberships for one object of a kind,
 // such as "org".
 func MembershipIn(kind, id string) database.Filter {
 	return func(s *database.Select) { s.Where("mb.kind = ? AND mb.object_id = ?", kind, id) }
+}
+
+// MembershipInGrant is the filter of a list of memberships for the grant of a project
+// to an organization.
+func MembershipInGrant(projectID, grantedOrg string) database.Filter {
+	return func(s *database.Select) {
+		s.Where("mb.kind = 'project_grant' AND gr.project_id = ? AND gr.granted_org_id = ?", projectID, grantedOrg)
+	}
 }
 
 // MembershipOfInstance is the filter of a list of memberships for the instance.
@@ -205,23 +266,21 @@ func MembershipOfInstance(wanted bool) database.Filter {
 // about others only what the caller may read.
 func Memberships(ctx context.Context, r database.Reader, userID string, p database.Page, filters ...database.Filter) (database.Listing[Membership], error) {
 	c := authz.From(ctx)
-	q := database.From("mb.user_id, mb.kind, mb.object_id, COALESCE(o.name, i.name), "+roleList+", mb.created, mb.changed, mb.sequence",
-		`members mb JOIN instances i ON i.instance_id = mb.instance_id
-		LEFT JOIN orgs o ON o.instance_id = mb.instance_id AND mb.kind = 'org' AND o.org_id = mb.object_id`).
+	q := database.From("mb.user_id, "+objectColumns+", "+roleList+", mb.created, mb.changed, mb.sequence", "members mb"+objectJoins).
 		Where("mb.instance_id = ? AND mb.user_id = ?", c.Instance, userID).Filter(filters...)
 	if userID != c.UserID {
-		visible, args := authz.Where(ctx, "user.membership.read", "mb.object_id")
+		visible, args := objectVisible(ctx, func(string) string { return "user.membership.read" })
 		q.Where(visible, args...)
 	}
-	return database.List(ctx, r, q, p, []string{"mb.created", "mb.kind", "mb.object_id"}, func(scan database.Scan, m *Membership) error {
-		var kind, object, roles string
+	return database.List(ctx, r, q, p, []string{"mb.created", "mb.kind", memberObject}, func(scan database.Scan, m *Membership) error {
+		var roles string
 		var created, changed int64
-		err := scan(&m.UserID, &kind, &object, &m.Title, &roles, &created, &changed, &m.Details.Sequence)
-		if kind == "org" {
-			m.OrgID = object
-		}
+		m.Instance = c.Instance
+		dest, done := objectDest(&m.Object, &m.Title)
+		err := scan(append(append([]any{&m.UserID}, dest...), &roles, &created, &changed, &m.Details.Sequence)...)
+		done()
 		m.Roles = strings.Fields(roles)
-		m.Details.Owner, m.Details.Created, m.Details.Changed = object, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
+		m.Details.Owner, m.Details.Created, m.Details.Changed = m.Object.Aggregate().Owner, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 		return err
 	})
 }

@@ -64,7 +64,7 @@ func ResetAdmin(ctx context.Context, store *eventstore.Store, r Reset) (Created,
 			if _, err := user.AddMachine(tx, id, out.OrgID, out.OwnerID, *owner); err != nil {
 				return err
 			}
-			if _, err := member.Add(tx, eventstore.Scope{Instance: id}, out.OwnerID, []string{authz.InstanceOwner}); err != nil {
+			if _, err := member.Add(tx, member.Of(eventstore.Scope{Instance: id}), out.OwnerID, []string{authz.InstanceOwner}); err != nil {
 				return err
 			}
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
+	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
 // NewInstance is what a new instance starts with: its domains, a first
@@ -29,6 +30,8 @@ type NewInstance struct {
 	Language     string // en where it is empty
 	OrgName      string // the instance's name where it is empty
 	Owner        Owner
+	// Keys are the first web keys; they are made where there are none.
+	Keys []webkey.Pair
 }
 
 // Owner is who owns a new instance: a human, or else a machine user.
@@ -60,9 +63,10 @@ type Created struct {
 }
 
 // Setup makes the first instance, whose owner is a machine user with a token. keep
-// may be nil; see Owner.KeepPAT.
-func Setup(ctx context.Context, store *eventstore.Store, name, domain string, keep func(token string) error) (Created, error) {
-	return create(ctx, store, NewInstance{Name: name, Domain: domain, Owner: Owner{
+// may be nil; see Owner.KeepPAT. Without a vault the instance gets its web keys when
+// it first needs them.
+func Setup(ctx context.Context, store *eventstore.Store, v *crypto.Vault, name, domain string, keep func(token string) error, keys ...webkey.Pair) (Created, error) {
+	return create(ctx, store, v, NewInstance{Name: name, Domain: domain, Keys: keys, Owner: Owner{
 		Machine: user.Machine{UserName: "admin", Name: "admin", Description: "The first administrator."},
 		PAT:     &Expiring{}, KeepPAT: keep,
 	}})
@@ -70,7 +74,7 @@ func Setup(ctx context.Context, store *eventstore.Store, name, domain string, ke
 
 // CreateInstance makes an instance with all that it needs to be administered. Its
 // default language must be one of those that there are texts in.
-func CreateInstance(ctx context.Context, store *eventstore.Store, n NewInstance, supported []string) (Created, error) {
+func CreateInstance(ctx context.Context, store *eventstore.Store, v *crypto.Vault, n NewInstance, supported []string) (Created, error) {
 	if err := authz.RequireSystem(ctx, "system.instance.write"); err != nil {
 		return Created{}, err
 	}
@@ -81,7 +85,7 @@ func CreateInstance(ctx context.Context, store *eventstore.Store, n NewInstance,
 		}
 		n.Language = tag.String()
 	}
-	return create(ctx, store, n)
+	return create(ctx, store, v, n)
 }
 
 // secrets are what takes long to make and must be ready before the transaction.
@@ -113,8 +117,11 @@ func (o Owner) secrets(ctx context.Context) (s secrets, err error) {
 	return s, err
 }
 
-func create(ctx context.Context, store *eventstore.Store, n NewInstance) (Created, error) {
+func create(ctx context.Context, store *eventstore.Store, v *crypto.Vault, n NewInstance) (Created, error) {
 	s, err := n.Owner.secrets(ctx)
+	if err == nil && v != nil && len(n.Keys) == 0 {
+		n.Keys, err = webkey.FirstPairs(ctx)
+	}
 	if err != nil {
 		return Created{}, err
 	}
@@ -122,7 +129,7 @@ func create(ctx context.Context, store *eventstore.Store, n NewInstance) (Create
 	// Whoever may make an instance may fill it.
 	err = store.Write(authz.AsSystem(ctx, ""), func(tx *eventstore.Tx) error {
 		out = Created{InstanceID: tx.NewID(), OrgID: tx.NewID(), OwnerID: tx.NewID(), Token: s.token}
-		if err := n.start(tx, out.InstanceID); err != nil {
+		if err := n.start(tx, v, out.InstanceID); err != nil {
 			return err
 		}
 		if _, err := addOrg(tx, out.InstanceID, out.OrgID, cmp.Or(n.OrgName, n.Name)); err != nil {
@@ -134,14 +141,14 @@ func create(ctx context.Context, store *eventstore.Store, n NewInstance) (Create
 		if err := n.Owner.add(tx, &out, s, cmp.Or(n.Language, "en")); err != nil {
 			return err
 		}
-		out.Details, err = member.Add(tx, eventstore.Scope{Instance: out.InstanceID}, out.OwnerID, []string{authz.InstanceOwner})
+		out.Details, err = member.Add(tx, member.Of(eventstore.Scope{Instance: out.InstanceID}), out.OwnerID, []string{authz.InstanceOwner})
 		return err
 	})
 	return out, err
 }
 
-// start makes the instance with its domains, policies and language.
-func (n NewInstance) start(tx *eventstore.Tx, id string) error {
+// start makes the instance with its domains, policies, language and keys.
+func (n NewInstance) start(tx *eventstore.Tx, v *crypto.Vault, id string) error {
 	if _, err := instance.Add(tx, id, n.Name); err != nil {
 		return err
 	}
@@ -158,6 +165,11 @@ func (n NewInstance) start(tx *eventstore.Tx, id string) error {
 	}
 	if n.Language != "" && n.Language != "en" {
 		if _, err := instance.SetDefaultLanguage(tx, id, n.Language); err != nil {
+			return err
+		}
+	}
+	if v != nil {
+		if err := webkey.First(tx, v, id, n.Keys); err != nil {
 			return err
 		}
 	}

@@ -101,11 +101,7 @@ func issue(ctx context.Context, store *eventstore.Store, r TokenRequest, p user.
 		if err != nil {
 			return err
 		}
-		lifetime := settings.Doc.AccessTokenLifetime
-		if lifetime <= 0 { // The instance is older than the settings.
-			lifetime = policy.DefaultOIDC().AccessTokenLifetime
-		}
-		expires, err := user.AddToken(tx, p, hash, lifetime, t.Scopes)
+		expires, err := user.AddToken(tx, p, hash, settings.Doc.Lifetimes().AccessTokenLifetime, t.Scopes)
 		t.Lifetime = expires.Sub(tx.Now())
 		return err
 	})

@@ -80,7 +80,7 @@ var (
 	errInactive = fault.Precondition("Org-inactive", "The organization is inactive already.")
 	errActive   = fault.Precondition("Org-active", "The organization is active already.")
 	errIDTaken  = fault.AlreadyExists("ORG-id", "An organization with this id exists already.")
-	errIDBusy   = fault.New(fault.KindAborted, "ORG-id-busy", "An organization with this id was removed, and its users are not all removed yet. Try again.")
+	errIDBusy   = fault.New(fault.KindAborted, "ORG-id-busy", "An organization with this id was removed, and what it had is not all removed yet. Try again.")
 	errMissing  = fault.NotFound("ORG-missing", "There is no such organization.")
 	errName     = fault.Invalid("ORG-name", "An organization needs a name of 1 to 200 characters.")
 )
@@ -121,13 +121,18 @@ func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, erro
 	var o Org
 	var found, haunted bool
 	a := aggregate(instance, id)
-	former := database.From("user_id", "users").Where("instance_id = ? AND org_id = ?", instance, id).Page(0, 1)
-	switch err := tx.Start(a, query(instance, id, &found, &o), former.Rows(func(database.Scan) error { haunted = true; return nil })); {
+	former := func(key, table, org string) database.Query {
+		return database.From(key, table).Where("instance_id = ? AND "+org+" = ?", instance, id).Page(0, 1).
+			Rows(func(database.Scan) error { haunted = true; return nil })
+	}
+	switch err := tx.Start(a, query(instance, id, &found, &o),
+		former("user_id", "users", "org_id"), former("project_id", "projects", "org_id"), former("grant_id", "project_grants", "granted_org_id"),
+		former("grant_id", "user_grants", "org_id")); {
 	case err != nil:
 		return eventstore.Details{}, err
 	case found:
 		return eventstore.Details{}, errIDTaken
-	case haunted: // They would become users of the new one.
+	case haunted: // What is left would become the new one's.
 		return eventstore.Details{}, errIDBusy
 	}
 	return Added.Emit(tx, a, named{name})

@@ -115,6 +115,18 @@ const (
 // List gives the instance's organizations that the caller may read.
 func List(ctx context.Context, r database.Reader, instance string, p database.Page, by Column, filters ...database.Filter) (database.Listing[Org], error) {
 	visible, args := authz.Where(ctx, "org.read", "o.org_id")
-	s := database.From(columns, "orgs o").Where("o.instance_id = ?", instance).Where(visible, args...).Filter(filters...)
+	return list(ctx, r, instance, p, by, append(filters, func(s *database.Select) { s.Where(visible, args...) })...)
+}
+
+// Mine gives the organizations in which the caller is a member of anything.
+func Mine(ctx context.Context, r database.Reader, instance string, p database.Page, by Column, filters ...database.Filter) (database.Listing[Org], error) {
+	if ids, all := authz.From(ctx).Orgs(); !all {
+		filters = append(filters, database.OneOf("o.org_id", ids))
+	}
+	return list(ctx, r, instance, p, by, filters...)
+}
+
+func list(ctx context.Context, r database.Reader, instance string, p database.Page, by Column, filters ...database.Filter) (database.Listing[Org], error) {
+	s := database.From(columns, "orgs o").Where("o.instance_id = ?", instance).Filter(filters...)
 	return database.List(ctx, r, s, p, []string{string(by), "o.org_id"}, scanOrg)
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -21,6 +22,17 @@ func DefaultOIDC() OIDCSettings {
 	return OIDCSettings{
 		AccessTokenLifetime: 12 * time.Hour, IDTokenLifetime: 12 * time.Hour,
 		RefreshTokenIdleExpiration: 720 * time.Hour, RefreshTokenExpiration: 2160 * time.Hour,
+	}
+}
+
+// Lifetimes are the settings with the defaults of a new instance for what nobody has
+// set: an instance can be older than the settings.
+func (s *OIDCSettings) Lifetimes() OIDCSettings {
+	d := DefaultOIDC()
+	return OIDCSettings{
+		AccessTokenLifetime: cmp.Or(s.AccessTokenLifetime, d.AccessTokenLifetime), IDTokenLifetime: cmp.Or(s.IDTokenLifetime, d.IDTokenLifetime),
+		RefreshTokenIdleExpiration: cmp.Or(s.RefreshTokenIdleExpiration, d.RefreshTokenIdleExpiration),
+		RefreshTokenExpiration:     cmp.Or(s.RefreshTokenExpiration, d.RefreshTokenExpiration),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
 	"github.com/gatehouse/gatehouse/internal/api/auth"
+	"github.com/gatehouse/gatehouse/internal/api/authorization"
 	"github.com/gatehouse/gatehouse/internal/api/feature"
 	"github.com/gatehouse/gatehouse/internal/api/group"
 	"github.com/gatehouse/gatehouse/internal/api/instance"
@@ -28,10 +29,12 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/org"
 	"github.com/gatehouse/gatehouse/internal/api/permission"
 	"github.com/gatehouse/gatehouse/internal/api/policy"
+	"github.com/gatehouse/gatehouse/internal/api/project"
 	"github.com/gatehouse/gatehouse/internal/api/session"
 	"github.com/gatehouse/gatehouse/internal/api/settings"
 	"github.com/gatehouse/gatehouse/internal/api/system"
 	"github.com/gatehouse/gatehouse/internal/api/user"
+	"github.com/gatehouse/gatehouse/internal/api/webkey"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -101,14 +104,15 @@ func New(db *database.DB, o Options) (*Server, error) {
 		checks = *o.Checks
 	}
 	people := notify.New(store, o.Vault, out, external)
-	work := flow.Work(store)
+	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text}
 	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
-		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store),
+		management.Service(store, o.Vault, outside, external), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
 		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
-		system.Service(store, external.Hostname()), user.Service(store, o.Vault))
+		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
+		webkey.Rotation(store), authorization.Service(store))
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
 // Calls that fail are what many tests are about: only the server's own failures
@@ -63,7 +64,7 @@ type Server struct {
 func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
 	s := join(t, testdb.Open(t), edits)
-	created, err := flow.Setup(context.Background(), s.Store, "Gatehouse", "localhost", nil)
+	created, err := flow.Setup(context.Background(), s.Store, s.Vault, "Gatehouse", "localhost", nil, webKeys()...)
 	if err != nil {
 		t.Fatalf("first instance: %v", err)
 	}
@@ -117,6 +118,15 @@ var masterKey = sync.OnceValue(func() crypto.MasterKey {
 		panic(err)
 	}
 	return k
+})
+
+// webKeys are the first ones of every test: to make them takes long.
+var webKeys = sync.OnceValue(func() []webkey.Pair {
+	pairs, err := webkey.FirstPairs(context.Background())
+	if err != nil {
+		panic(err)
+	}
+	return pairs
 })
 
 // Sibling starts one more server on the same database: a second node.

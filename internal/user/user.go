@@ -86,14 +86,15 @@ func start(tx *eventstore.Tx, a eventstore.Aggregate) error {
 	if err := eventstore.CheckID(a.ID); err != nil {
 		return err
 	}
-	taken, there := false, false
+	taken, there, haunted := false, false, false
 	err := tx.Start(a, database.Query{
 		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{a.Instance, a.ID},
 		Row: func(database.Scan) error { taken = true; return nil },
 	}, database.Query{
 		SQL: "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{a.Instance, a.Owner},
 		Row: func(database.Scan) error { there = true; return nil },
-	})
+	}, database.From("grant_id", "user_grants").Where("instance_id = ? AND user_id = ?", a.Instance, a.ID).Page(0, 1).
+		Rows(func(database.Scan) error { haunted = true; return nil }))
 	switch {
 	case err != nil:
 		return err
@@ -101,6 +102,8 @@ func start(tx *eventstore.Tx, a eventstore.Aggregate) error {
 		return errNoOrg
 	case taken:
 		return errIDTaken
+	case haunted: // What a former bearer of the id was granted would become the new one's.
+		return errIDBusy
 	}
 	return nil
 }
@@ -120,6 +123,7 @@ var (
 	errName    = fault.Invalid("USER-name", "A user name has 1 to %d characters.", maxName)
 	errTaken   = fault.AlreadyExists("USER-taken", "A user of this name exists already.")
 	errIDTaken = fault.AlreadyExists("USER-id", "A user with this id exists already.")
+	errIDBusy  = fault.New(fault.KindAborted, "USER-id-busy", "A user with this id was removed, and their grants are not all removed yet. Try again.")
 	errNoOrg   = fault.NotFound("ORG-missing", "There is no such organization.")
 	errMissing = fault.NotFound("USER-missing", "There is no such user.")
 	errSame    = fault.Precondition("USER-unchanged", "The user is like this already.")

@@ -93,7 +93,7 @@ func startOn(l *lab, c database.Config) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	created, err := flow.Setup(ctx, s.Store, "Bench", "127.0.0.1", nil)
+	created, err := flow.Setup(ctx, s.Store, nil, "Bench", "127.0.0.1", nil)
 	if err != nil {
 		return nil, err
 	}

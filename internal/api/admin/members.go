@@ -22,7 +22,7 @@ func (h *Handlers) members() []api.RPC {
 }
 
 func (h *Handlers) listIAMMemberRoles(ctx context.Context, _ *pb.ListIAMMemberRolesRequest) (*pb.ListIAMMemberRolesResponse, error) {
-	roles := member.RolesOf(scope(ctx), authz.From(ctx).Roles)
+	roles := member.RolesOf(member.Of(scope(ctx)), authz.From(ctx).Roles)
 	return &pb.ListIAMMemberRolesResponse{Details: api.Listed(len(roles), h.store.Now()), Roles: roles}, nil
 }
 
@@ -31,27 +31,27 @@ func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersReque
 	if err != nil {
 		return nil, err
 	}
-	l, err := flow.Members(ctx, h.store, scope(ctx), p, by, filters...)
+	l, err := flow.Members(ctx, h.store, member.Of(scope(ctx)), p, by, filters...)
 	return &pb.ListIAMMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
 }
 
 func (h *Handlers) addIAMMember(ctx context.Context, r *pb.AddIAMMemberRequest) (*pb.AddIAMMemberResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.AddMember(tx, s, r.GetUserId(), r.GetRoles())
+		return flow.AddMember(tx, member.Of(s), r.GetUserId(), r.GetRoles())
 	})
 	return &pb.AddIAMMemberResponse{Details: api.Added(d)}, err
 }
 
 func (h *Handlers) updateIAMMember(ctx context.Context, r *pb.UpdateIAMMemberRequest) (*pb.UpdateIAMMemberResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.ChangeMember(tx, s, r.GetUserId(), r.GetRoles())
+		return flow.ChangeMember(tx, member.Of(s), r.GetUserId(), r.GetRoles())
 	})
 	return &pb.UpdateIAMMemberResponse{Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) removeIAMMember(ctx context.Context, r *pb.RemoveIAMMemberRequest) (*pb.RemoveIAMMemberResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.RemoveMember(tx, s, r.GetUserId())
+		return flow.RemoveMember(tx, member.Of(s), r.GetUserId())
 	})
 	return &pb.RemoveIAMMemberResponse{Details: api.Changed(d)}, err
 }

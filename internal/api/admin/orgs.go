@@ -4,7 +4,6 @@ import (
 	"context"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
-	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -45,17 +44,12 @@ func (h *Handlers) getDefaultOrg(ctx context.Context, _ *pb.GetDefaultOrgRequest
 	return &pb.GetDefaultOrgResponse{Org: api.Org(o)}, err
 }
 
-var orgColumns = map[orgpb.OrgFieldName]org.Column{
-	orgpb.OrgFieldName_ORG_FIELD_NAME_UNSPECIFIED: org.SortCreated,
-	orgpb.OrgFieldName_ORG_FIELD_NAME_NAME:        org.SortName,
-}
-
 func (h *Handlers) listOrgs(ctx context.Context, r *pb.ListOrgsRequest) (*pb.ListOrgsResponse, error) {
 	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
 		return nil, err
 	}
-	by, err := api.ColumnOf(orgColumns, r.GetSortingColumn())
+	by, err := api.ColumnOf(api.OrgColumns, r.GetSortingColumn())
 	if err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/metadata"
+	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -40,6 +41,9 @@ func Service(store *eventstore.Store, vault *crypto.Vault, external *url.URL) ap
 		api.Unary("GetMyMetadata", h.getMyMetadata),
 		api.Unary("ListMyZitadelPermissions", h.listMyPermissions),
 		api.Unary("ListMyMemberships", h.listMyMemberships),
+		api.Unary("ListMyUserGrants", h.listMyUserGrants),
+		api.Unary("ListMyProjectPermissions", h.listMyProjectPermissions),
+		api.Unary("ListMyProjectOrgs", h.listMyProjectOrgs),
 		api.Unary("ListMyUserChanges", h.listMyChanges),
 	})}
 }
@@ -97,6 +101,16 @@ func (h *Handlers) listMyMemberships(ctx context.Context, r *pb.ListMyMembership
 	}
 	l, err := flow.Memberships(ctx, h.store, authz.From(ctx).UserID, p, filters...)
 	return &pb.ListMyMembershipsResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Membership)}, err
+}
+
+func (h *Handlers) listMyProjectOrgs(ctx context.Context, r *pb.ListMyProjectOrgsRequest) (*pb.ListMyProjectOrgsResponse, error) {
+	instance := authz.From(ctx).Instance
+	p, by, filters, err := api.ListOf(ctx, r.GetQuery(), api.OrgColumns, r.GetSortingColumn(), r.GetQueries(), api.OrgFilter(instance))
+	if err != nil {
+		return nil, err
+	}
+	l, err := org.Mine(ctx, h.store, instance, p, by, filters...)
+	return &pb.ListMyProjectOrgsResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Org)}, err
 }
 
 func (h *Handlers) listMyChanges(ctx context.Context, r *pb.ListMyUserChangesRequest) (*pb.ListMyUserChangesResponse, error) {

@@ -23,7 +23,7 @@ func (h *Handlers) members() []api.RPC {
 }
 
 func (h *Handlers) listOrgMemberRoles(ctx context.Context, _ *pb.ListOrgMemberRolesRequest) (*pb.ListOrgMemberRolesResponse, error) {
-	return &pb.ListOrgMemberRolesResponse{Result: member.RolesOf(scope(ctx), authz.From(ctx).Roles)}, nil
+	return &pb.ListOrgMemberRolesResponse{Result: member.RolesOf(member.Of(scope(ctx)), authz.From(ctx).Roles)}, nil
 }
 
 func (h *Handlers) listOrgMembers(ctx context.Context, r *pb.ListOrgMembersRequest) (*pb.ListOrgMembersResponse, error) {
@@ -35,27 +35,27 @@ func (h *Handlers) listOrgMembers(ctx context.Context, r *pb.ListOrgMembersReque
 	if err != nil {
 		return nil, err
 	}
-	l, err := flow.Members(ctx, h.store, scope(ctx), p, flow.SortMemberCreated, filters...)
+	l, err := flow.Members(ctx, h.store, member.Of(scope(ctx)), p, flow.SortMemberCreated, filters...)
 	return &pb.ListOrgMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
 }
 
 func (h *Handlers) addOrgMember(ctx context.Context, r *pb.AddOrgMemberRequest) (*pb.AddOrgMemberResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.AddMember(tx, s, r.GetUserId(), r.GetRoles())
+		return flow.AddMember(tx, member.Of(s), r.GetUserId(), r.GetRoles())
 	})
 	return &pb.AddOrgMemberResponse{Details: api.Added(d)}, err
 }
 
 func (h *Handlers) updateOrgMember(ctx context.Context, r *pb.UpdateOrgMemberRequest) (*pb.UpdateOrgMemberResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.ChangeMember(tx, s, r.GetUserId(), r.GetRoles())
+		return flow.ChangeMember(tx, member.Of(s), r.GetUserId(), r.GetRoles())
 	})
 	return &pb.UpdateOrgMemberResponse{Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) removeOrgMember(ctx context.Context, r *pb.RemoveOrgMemberRequest) (*pb.RemoveOrgMemberResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.RemoveMember(tx, s, r.GetUserId())
+		return flow.RemoveMember(tx, member.Of(s), r.GetUserId())
 	})
 	return &pb.RemoveOrgMemberResponse{Details: api.Changed(d)}, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/member"
+	"github.com/gatehouse/gatehouse/internal/project"
 )
 
 // Handlers answers the service from a store.
@@ -31,54 +32,62 @@ func Service(store *eventstore.Store) api.Service {
 	}}
 }
 
-// scope is what a request names: the instance or an organization.
-func scope(ctx context.Context, r *pb.ResourceType) (eventstore.Scope, error) {
-	s := eventstore.Scope{Instance: authz.From(ctx).Instance}
+var errResource = fault.Invalid("MEMBER-resource", "Name the resource: the instance, or the id of an organization, of a project, or of a project and of the organization that it is granted to.")
+
+// object is what a request names, held until the commit where it is of a project.
+func object(tx *eventstore.Tx, r *pb.ResourceType) (member.Object, error) {
+	s := eventstore.Scope{Instance: authz.From(tx.Context()).Instance}
 	switch resource := r.GetResource().(type) {
 	case *pb.ResourceType_Instance:
-		return s, nil
+		return member.Of(s), nil
 	case *pb.ResourceType_OrganizationId:
 		if s.Org = resource.OrganizationId; s.Org != "" {
-			return s, nil
+			return member.Of(s), nil
 		}
-	case *pb.ResourceType_ProjectId, *pb.ResourceType_ProjectGrant_:
-		return s, fault.Unimplemented("Projects are not built yet. Name the instance or an organization.")
+	case *pb.ResourceType_ProjectId:
+		if resource.ProjectId != "" {
+			return flow.OnProject(tx, s, resource.ProjectId)
+		}
+	case *pb.ResourceType_ProjectGrant_:
+		if g := resource.ProjectGrant; g.GetProjectId() != "" && g.GetOrganizationId() != "" {
+			return flow.OnGrant(tx, s, g.GetProjectId(), project.Which{GrantedOrg: g.GetOrganizationId()})
+		}
 	}
-	return s, fault.Invalid("MEMBER-resource", "Name the resource: the instance or the id of an organization.")
+	return member.Of(s), errResource
 }
 
 // write runs a verb on what a request names in a transaction.
-func (h *Handlers) write(ctx context.Context, r interface{ GetResource() *pb.ResourceType }, verb func(*eventstore.Tx, eventstore.Scope) (eventstore.Details, error)) (*timestamppb.Timestamp, error) {
-	s, err := scope(ctx, r.GetResource())
-	if err != nil {
-		return nil, err
-	}
+func (h *Handlers) write(ctx context.Context, r interface{ GetResource() *pb.ResourceType }, verb func(*eventstore.Tx, member.Object) (eventstore.Details, error)) (*timestamppb.Timestamp, error) {
 	var d eventstore.Details
-	err = h.store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		d, err = verb(tx, s)
+	err := h.store.Write(ctx, func(tx *eventstore.Tx) error {
+		o, err := object(tx, r.GetResource())
+		if err != nil {
+			return err
+		}
+		d, err = verb(tx, o)
 		return err
 	})
 	return timestamppb.New(d.Changed), err
 }
 
 func (h *Handlers) createAdministrator(ctx context.Context, r *pb.CreateAdministratorRequest) (*pb.CreateAdministratorResponse, error) {
-	at, err := h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.AddAdministrator(tx, s, r.GetUserId(), r.GetRoles())
+	at, err := h.write(ctx, r, func(tx *eventstore.Tx, o member.Object) (eventstore.Details, error) {
+		return flow.AddAdministrator(tx, o, r.GetUserId(), r.GetRoles())
 	})
 	return &pb.CreateAdministratorResponse{CreationDate: at}, err
 }
 
 func (h *Handlers) updateAdministrator(ctx context.Context, r *pb.UpdateAdministratorRequest) (*pb.UpdateAdministratorResponse, error) {
-	at, err := h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.SetAdministrator(tx, s, r.GetUserId(), r.GetRoles())
+	at, err := h.write(ctx, r, func(tx *eventstore.Tx, o member.Object) (eventstore.Details, error) {
+		return flow.SetAdministrator(tx, o, r.GetUserId(), r.GetRoles())
 	})
 	return &pb.UpdateAdministratorResponse{ChangeDate: at}, err
 }
 
 // deleteAdministrator is satisfied with a user who is no administrator.
 func (h *Handlers) deleteAdministrator(ctx context.Context, r *pb.DeleteAdministratorRequest) (*pb.DeleteAdministratorResponse, error) {
-	at, err := h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return flow.RemoveMember(tx, s, r.GetUserId())
+	at, err := h.write(ctx, r, func(tx *eventstore.Tx, o member.Object) (eventstore.Details, error) {
+		return flow.RemoveMember(tx, o, r.GetUserId())
 	})
 	if member.Missing(err) {
 		return &pb.DeleteAdministratorResponse{}, nil
@@ -115,10 +124,17 @@ func message(a flow.Administrator) *pb.Administrator {
 		CreationDate: timestamppb.New(a.Details.Created), ChangeDate: timestamppb.New(a.Details.Changed), Roles: a.Roles,
 		User: &pb.User{Id: a.ID, PreferredLoginName: a.LoginName, DisplayName: a.Name, OrganizationId: a.OrgID},
 	}
-	if a.Resource == "" {
+	switch a.Of.Kind() {
+	case member.OfInstance:
 		out.Resource = &pb.Administrator_Instance{Instance: true}
-	} else {
-		out.Resource = &pb.Administrator_Organization{Organization: &pb.Organization{Id: a.Resource, Name: a.ResourceName}}
+	case member.OfOrg:
+		out.Resource = &pb.Administrator_Organization{Organization: &pb.Organization{Id: a.Of.Org, Name: a.ObjectName}}
+	case member.OfProject:
+		out.Resource = &pb.Administrator_Project{Project: &pb.Project{Id: a.Of.Project, Name: a.ObjectName, OrganizationId: a.Of.Org}}
+	case member.OfGrant:
+		out.Resource = &pb.Administrator_ProjectGrant{ProjectGrant: &pb.ProjectGrant{
+			Id: a.Of.Grant, ProjectId: a.Of.Project, ProjectName: a.ObjectName, OrganizationId: a.Of.Org, GrantedOrganizationId: a.Of.GrantedOrg,
+		}}
 	}
 	return out
 }
@@ -166,7 +182,7 @@ func resourceFilter(r *pb.ResourceFilter) (database.Filter, error) {
 	case *pb.ResourceFilter_ProjectId:
 		return flow.MembershipIn("project", f.ProjectId), nil
 	case *pb.ResourceFilter_ProjectGrant_:
-		return flow.MembershipIn("project_grant", f.ProjectGrant.GetProjectId()), nil
+		return flow.MembershipInGrant(f.ProjectGrant.GetProjectId(), f.ProjectGrant.GetOrganizationId()), nil
 	}
 	return nil, api.ErrFilter
 }

@@ -21,7 +21,7 @@ type order interface {
 }
 
 func (h *Handlers) create(ctx context.Context, r order, owner flow.Owner) (flow.Created, error) {
-	return flow.CreateInstance(ctx, h.store, flow.NewInstance{
+	return flow.CreateInstance(ctx, h.store, h.vault, flow.NewInstance{
 		Name: r.GetInstanceName(), Domain: instance.GeneratedDomain(r.GetInstanceName(), h.host), CustomDomain: r.GetCustomDomain(),
 		Language: r.GetDefaultLanguage(), OrgName: r.GetFirstOrgName(), Owner: owner,
 	}, api.SupportedLanguages())

@@ -8,21 +8,24 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/system/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/member"
 )
 
 // Handlers answers the service from a store.
 type Handlers struct {
 	store *eventstore.Store
+	vault *crypto.Vault
 	host  string
 }
 
 // Service lists what is built of the service. Below host new instances get their
 // domains.
-func Service(store *eventstore.Store, host string) api.Service {
-	h := &Handlers{store: store, host: host}
+func Service(store *eventstore.Store, v *crypto.Vault, host string) api.Service {
+	h := &Handlers{store: store, vault: v, host: host}
 	return api.Service{Name: "zitadel.system.v1.SystemService", RPCs: slices.Concat(h.instances(), h.domains(), h.limits(), h.debug())}
 }
 
@@ -78,6 +81,6 @@ func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersReque
 	if err != nil {
 		return nil, err
 	}
-	l, err := flow.Members(ctx, h.store, eventstore.Scope{Instance: r.GetInstanceId()}, p, by, filters...)
+	l, err := flow.Members(ctx, h.store, member.Of(eventstore.Scope{Instance: r.GetInstanceId()}), p, by, filters...)
 	return &pb.ListIAMMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
 }

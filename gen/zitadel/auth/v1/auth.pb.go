@@ -4436,9 +4436,11 @@ func (x *RemoveMyPasswordlessResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyUserGrants.
 type ListMyUserGrantsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4480,10 +4482,13 @@ func (x *ListMyUserGrantsRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListMyUserGrants.
 type ListMyUserGrantsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*UserGrant           `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The grants.
+	Result        []*UserGrant `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4532,23 +4537,37 @@ func (x *ListMyUserGrantsResponse) GetResult() []*UserGrant {
 	return nil
 }
 
+// What an organization granted to the caller: roles in a project.
 type UserGrant struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	OrgId          string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	UserId         string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles          []string               `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
-	OrgName        string                 `protobuf:"bytes,5,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
-	GrantId        string                 `protobuf:"bytes,6,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	Details        *v11.ObjectDetails     `protobuf:"bytes,7,opt,name=details,proto3" json:"details,omitempty"`
-	OrgDomain      string                 `protobuf:"bytes,8,opt,name=org_domain,json=orgDomain,proto3" json:"org_domain,omitempty"`
-	ProjectName    string                 `protobuf:"bytes,9,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	ProjectGrantId string                 `protobuf:"bytes,10,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
-	RoleKeys       []string               `protobuf:"bytes,11,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	UserType       v1.Type                `protobuf:"varint,12,opt,name=user_type,json=userType,proto3,enum=zitadel.user.v1.Type" json:"user_type,omitempty"`
-	State          v1.UserGrantState      `protobuf:"varint,13,opt,name=state,proto3,enum=zitadel.user.v1.UserGrantState" json:"state,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization that gave it.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the caller.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The same as role_keys.
+	Roles []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Name of the organization.
+	OrgName string `protobuf:"bytes,5,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
+	// Id of the grant.
+	GrantId string `protobuf:"bytes,6,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Times and sequence of the grant.
+	Details *v11.ObjectDetails `protobuf:"bytes,7,opt,name=details,proto3" json:"details,omitempty"`
+	// Primary domain of the organization.
+	OrgDomain string `protobuf:"bytes,8,opt,name=org_domain,json=orgDomain,proto3" json:"org_domain,omitempty"`
+	// Name of the project.
+	ProjectName string `protobuf:"bytes,9,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// Id of the project grant by which the organization has the project; empty where it is its own.
+	ProjectGrantId string `protobuf:"bytes,10,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
+	// Keys of the roles.
+	RoleKeys []string `protobuf:"bytes,11,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	// Whether the caller is a person or a machine.
+	UserType v1.Type `protobuf:"varint,12,opt,name=user_type,json=userType,proto3,enum=zitadel.user.v1.Type" json:"user_type,omitempty"`
+	// Whether the grant counts.
+	State         v1.UserGrantState `protobuf:"varint,13,opt,name=state,proto3,enum=zitadel.user.v1.UserGrantState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UserGrant) Reset() {
@@ -4874,6 +4893,7 @@ func (x *ListMyZitadelPermissionsResponse) GetResult() []string {
 	return nil
 }
 
+// The request of ListMyProjectPermissions has no fields.
 type ListMyProjectPermissionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -4910,9 +4930,11 @@ func (*ListMyProjectPermissionsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{105}
 }
 
+// The answer to ListMyProjectPermissions.
 type ListMyProjectPermissionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []string               `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Keys of roles, each once.
+	Result        []string `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -24,12 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether an authorization counts.
 type State int32
 
 const (
+	// In a request: refused.
 	State_STATE_UNSPECIFIED State = 0
-	State_STATE_ACTIVE      State = 1
-	State_STATE_INACTIVE    State = 2
+	// It counts.
+	State_STATE_ACTIVE State = 1
+	// It counts for nothing until it is activated.
+	State_STATE_INACTIVE State = 2
 )
 
 // Enum value maps for State.
@@ -73,16 +77,25 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_authorization_v2_authorization_proto_rawDescGZIP(), []int{0}
 }
 
+// What authorizations are sorted by.
 type AuthorizationFieldName int32
 
 const (
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_UNSPECIFIED          AuthorizationFieldName = 0
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_CREATED_DATE         AuthorizationFieldName = 1
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_CHANGED_DATE         AuthorizationFieldName = 2
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_ID                   AuthorizationFieldName = 3
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_USER_ID              AuthorizationFieldName = 4
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_PROJECT_ID           AuthorizationFieldName = 5
-	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_ORGANIZATION_ID      AuthorizationFieldName = 6
+	// The same as AUTHORIZATION_FIELD_NAME_CREATED_DATE.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_UNSPECIFIED AuthorizationFieldName = 0
+	// When they were created.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_CREATED_DATE AuthorizationFieldName = 1
+	// When they changed last.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_CHANGED_DATE AuthorizationFieldName = 2
+	// Their ids.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_ID AuthorizationFieldName = 3
+	// The ids of the users.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_USER_ID AuthorizationFieldName = 4
+	// The ids of the projects.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_PROJECT_ID AuthorizationFieldName = 5
+	// The ids of the organizations that gave them.
+	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_ORGANIZATION_ID AuthorizationFieldName = 6
+	// The ids of the organizations of the users.
 	AuthorizationFieldName_AUTHORIZATION_FIELD_NAME_USER_ORGANIZATION_ID AuthorizationFieldName = 7
 )
 
@@ -137,16 +150,26 @@ func (AuthorizationFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_authorization_v2_authorization_proto_rawDescGZIP(), []int{1}
 }
 
+// Who has which roles in a project.
 type Authorization struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Project       *Project               `protobuf:"bytes,4,opt,name=project,proto3" json:"project,omitempty"`
-	Organization  *Organization          `protobuf:"bytes,5,opt,name=organization,proto3" json:"organization,omitempty"`
-	User          *User                  `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
-	State         State                  `protobuf:"varint,7,opt,name=state,proto3,enum=zitadel.authorization.v2.State" json:"state,omitempty"`
-	Roles         []*Role                `protobuf:"bytes,8,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was created.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// The project.
+	Project *Project `protobuf:"bytes,4,opt,name=project,proto3" json:"project,omitempty"`
+	// The organization that gave it: the project's own, or one to which the project is granted.
+	Organization *Organization `protobuf:"bytes,5,opt,name=organization,proto3" json:"organization,omitempty"`
+	// The user who has the roles.
+	User *User `protobuf:"bytes,6,opt,name=user,proto3" json:"user,omitempty"`
+	// Whether it counts. It does only while the project, the project grant and the organizations are
+	// active, too.
+	State State `protobuf:"varint,7,opt,name=state,proto3,enum=zitadel.authorization.v2.State" json:"state,omitempty"`
+	// The roles.
+	Roles         []*Role `protobuf:"bytes,8,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -237,11 +260,15 @@ func (x *Authorization) GetRoles() []*Role {
 	return nil
 }
 
+// The project of an authorization.
 type Project struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name           string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the project.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Id of the organization that owns the project.
+	OrganizationId string `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -297,10 +324,13 @@ func (x *Project) GetOrganizationId() string {
 	return ""
 }
 
+// The organization of an authorization.
 type Organization struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name of the organization.
+	Name          string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -349,15 +379,21 @@ func (x *Organization) GetName() string {
 	return ""
 }
 
+// The user of an authorization.
 type User struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Id                 string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	PreferredLoginName string                 `protobuf:"bytes,2,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
-	DisplayName        string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	AvatarUrl          string                 `protobuf:"bytes,4,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
-	OrganizationId     string                 `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The name that the user logs in with.
+	PreferredLoginName string `protobuf:"bytes,2,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	// The name that the user is shown with.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Always empty: users have no pictures.
+	AvatarUrl string `protobuf:"bytes,4,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	// Id of the organization of the user.
+	OrganizationId string `protobuf:"bytes,5,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
@@ -425,11 +461,15 @@ func (x *User) GetOrganizationId() string {
 	return ""
 }
 
+// A role of a project.
 type Role struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         string                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The key, which tokens carry.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// The name that the role is shown with.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// The group that the role is shown in.
+	Group         string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,8 +525,11 @@ func (x *Role) GetGroup() string {
 	return ""
 }
 
+// A condition on an authorization.
 type AuthorizationsSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of these must be given.
+	//
 	// Types that are valid to be assigned to Filter:
 	//
 	//	*AuthorizationsSearchFilter_AuthorizationIds
@@ -646,46 +689,57 @@ type isAuthorizationsSearchFilter_Filter interface {
 }
 
 type AuthorizationsSearchFilter_AuthorizationIds struct {
+	// Selects authorizations by their ids.
 	AuthorizationIds *v2.InIDsFilter `protobuf:"bytes,1,opt,name=authorization_ids,json=authorizationIds,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_OrganizationId struct {
+	// Selects what an organization gave.
 	OrganizationId *v2.IDFilter `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_State struct {
+	// Selects a state.
 	State *StateQuery `protobuf:"bytes,3,opt,name=state,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_InUserIds struct {
+	// Selects the authorizations of users.
 	InUserIds *v2.InIDsFilter `protobuf:"bytes,4,opt,name=in_user_ids,json=inUserIds,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_UserOrganizationId struct {
+	// Selects the authorizations of the users of an organization.
 	UserOrganizationId *v2.IDFilter `protobuf:"bytes,5,opt,name=user_organization_id,json=userOrganizationId,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_UserPreferredLoginName struct {
+	// Compares the names that the user can log in with.
 	UserPreferredLoginName *UserPreferredLoginNameQuery `protobuf:"bytes,6,opt,name=user_preferred_login_name,json=userPreferredLoginName,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_UserDisplayName struct {
+	// Compares the name that the user is shown with.
 	UserDisplayName *UserDisplayNameQuery `protobuf:"bytes,7,opt,name=user_display_name,json=userDisplayName,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_ProjectId struct {
+	// Selects the authorizations of a project.
 	ProjectId *v2.IDFilter `protobuf:"bytes,8,opt,name=project_id,json=projectId,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_ProjectName struct {
+	// Compares the name of the project.
 	ProjectName *ProjectNameQuery `protobuf:"bytes,9,opt,name=project_name,json=projectName,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_RoleKey struct {
+	// Compares the keys of the roles; one that meets the condition is enough.
 	RoleKey *RoleKeyQuery `protobuf:"bytes,10,opt,name=role_key,json=roleKey,proto3,oneof"`
 }
 
 type AuthorizationsSearchFilter_ProjectGrantId struct {
+	// Selects what was given by a project grant.
 	ProjectGrantId *v2.IDFilter `protobuf:"bytes,11,opt,name=project_grant_id,json=projectGrantId,proto3,oneof"`
 }
 
@@ -711,9 +765,11 @@ func (*AuthorizationsSearchFilter_RoleKey) isAuthorizationsSearchFilter_Filter()
 
 func (*AuthorizationsSearchFilter_ProjectGrantId) isAuthorizationsSearchFilter_Filter() {}
 
+// Selects a state.
 type StateQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	State         State                  `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.authorization.v2.State" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The state.
+	State         State `protobuf:"varint,1,opt,name=state,proto3,enum=zitadel.authorization.v2.State" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -755,10 +811,13 @@ func (x *StateQuery) GetState() State {
 	return State_STATE_UNSPECIFIED
 }
 
+// Compares the names that the user can log in with.
 type UserPreferredLoginNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LoginName     string                 `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	LoginName string `protobuf:"bytes,1,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
+	// How to compare.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -807,10 +866,13 @@ func (x *UserPreferredLoginNameQuery) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Compares the name that the user is shown with.
 type UserDisplayNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -859,10 +921,13 @@ func (x *UserDisplayNameQuery) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Compares the name of the project.
 type ProjectNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -911,10 +976,13 @@ func (x *ProjectNameQuery) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Compares the name of the organization. No request has it.
 type OrganizationNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -963,10 +1031,13 @@ func (x *OrganizationNameQuery) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Compares the keys of the roles.
 type RoleKeyQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How to compare.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

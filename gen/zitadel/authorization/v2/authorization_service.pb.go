@@ -25,10 +25,14 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What to list.
 type ListAuthorizationsRequest struct {
-	state         protoimpl.MessageState        `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest         `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn AuthorizationFieldName        `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.authorization.v2.AuthorizationFieldName" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// What to sort by.
+	SortingColumn AuthorizationFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.authorization.v2.AuthorizationFieldName" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an authorization must meet all of them.
 	Filters       []*AuthorizationsSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -85,10 +89,13 @@ func (x *ListAuthorizationsRequest) GetFilters() []*AuthorizationsSearchFilter {
 	return nil
 }
 
+// The answer to ListAuthorizations.
 type ListAuthorizationsResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Pagination     *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Authorizations []*Authorization       `protobuf:"bytes,2,rep,name=authorizations,proto3" json:"authorizations,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches, and the limit that was applied.
+	Pagination *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The authorizations.
+	Authorizations []*Authorization `protobuf:"bytes,2,rep,name=authorizations,proto3" json:"authorizations,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -137,14 +144,19 @@ func (x *ListAuthorizationsResponse) GetAuthorizations() []*Authorization {
 	return nil
 }
 
+// A new authorization.
 type CreateAuthorizationRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	OrganizationId string                 `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	RoleKeys       []string               `protobuf:"bytes,4,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that gives the roles.
+	OrganizationId string `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Keys of the roles, 1000 at most.
+	RoleKeys      []string `protobuf:"bytes,4,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateAuthorizationRequest) Reset() {
@@ -205,9 +217,12 @@ func (x *CreateAuthorizationRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to CreateAuthorization.
 type CreateAuthorizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new authorization.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was created.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -257,10 +272,13 @@ func (x *CreateAuthorizationResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// An authorization with its new roles.
 type UpdateAuthorizationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	RoleKeys      []string               `protobuf:"bytes,2,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Keys of the roles as a whole, 1000 at most.
+	RoleKeys      []string `protobuf:"bytes,2,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -309,8 +327,10 @@ func (x *UpdateAuthorizationRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to UpdateAuthorization.
 type UpdateAuthorizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -353,9 +373,11 @@ func (x *UpdateAuthorizationResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The authorization to end.
 type DeleteAuthorizationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -397,8 +419,10 @@ func (x *DeleteAuthorizationRequest) GetId() string {
 	return ""
 }
 
+// The answer to DeleteAuthorization.
 type DeleteAuthorizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was ended; empty where there was none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -441,9 +465,11 @@ func (x *DeleteAuthorizationResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The authorization to activate.
 type ActivateAuthorizationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -485,8 +511,10 @@ func (x *ActivateAuthorizationRequest) GetId() string {
 	return ""
 }
 
+// The answer to ActivateAuthorization.
 type ActivateAuthorizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -529,9 +557,11 @@ func (x *ActivateAuthorizationResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The authorization to deactivate.
 type DeactivateAuthorizationRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -573,8 +603,10 @@ func (x *DeactivateAuthorizationRequest) GetId() string {
 	return ""
 }
 
+// The answer to DeactivateAuthorization.
 type DeactivateAuthorizationResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -8836,9 +8836,11 @@ func (x *BulkRemoveOrgMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of GetProjectByID.
 type GetProjectByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8880,9 +8882,11 @@ func (x *GetProjectByIDRequest) GetId() string {
 	return ""
 }
 
+// The answer to GetProjectByID.
 type GetProjectByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       *v18.Project           `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The project.
+	Project       *v18.Project `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8924,10 +8928,13 @@ func (x *GetProjectByIDResponse) GetProject() *v18.Project {
 	return nil
 }
 
+// The request of GetGrantedProjectByID.
 type GetGrantedProjectByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -8976,9 +8983,11 @@ func (x *GetGrantedProjectByIDRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to GetGrantedProjectByID.
 type GetGrantedProjectByIDResponse struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	GrantedProject *v18.GrantedProject    `protobuf:"bytes,1,opt,name=granted_project,json=grantedProject,proto3" json:"granted_project,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant, with its project.
+	GrantedProject *v18.GrantedProject `protobuf:"bytes,1,opt,name=granted_project,json=grantedProject,proto3" json:"granted_project,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -9020,10 +9029,13 @@ func (x *GetGrantedProjectByIDResponse) GetGrantedProject() *v18.GrantedProject 
 	return nil
 }
 
+// The request of ListProjects.
 type ListProjectsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v18.ProjectQuery    `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v18.ProjectQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9072,10 +9084,13 @@ func (x *ListProjectsRequest) GetQueries() []*v18.ProjectQuery {
 	return nil
 }
 
+// The answer to ListProjects.
 type ListProjectsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v18.Project         `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v18.Project `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9124,10 +9139,13 @@ func (x *ListProjectsResponse) GetResult() []*v18.Project {
 	return nil
 }
 
+// The request of ListGrantedProjects.
 type ListGrantedProjectsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v18.ProjectQuery    `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v18.ProjectQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9176,10 +9194,13 @@ func (x *ListGrantedProjectsRequest) GetQueries() []*v18.ProjectQuery {
 	return nil
 }
 
+// The answer to ListGrantedProjects.
 type ListGrantedProjectsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v18.GrantedProject  `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v18.GrantedProject `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9228,10 +9249,13 @@ func (x *ListGrantedProjectsResponse) GetResult() []*v18.GrantedProject {
 	return nil
 }
 
+// The request of ListProjectChanges.
 type ListProjectChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId     string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9280,9 +9304,11 @@ func (x *ListProjectChangesRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to ListProjectChanges.
 type ListProjectChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries of the page.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9324,12 +9350,18 @@ func (x *ListProjectChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The request of AddProject.
 type AddProjectRequest struct {
-	state                  protoimpl.MessageState     `protogen:"open.v1"`
-	Name                   string                     `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	ProjectRoleAssertion   bool                       `protobuf:"varint,2,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
-	ProjectRoleCheck       bool                       `protobuf:"varint,3,opt,name=project_role_check,json=projectRoleCheck,proto3" json:"project_role_check,omitempty"`
-	HasProjectCheck        bool                       `protobuf:"varint,4,opt,name=has_project_check,json=hasProjectCheck,proto3" json:"has_project_check,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// True: tokens and userinfo say which roles of the project a user has.
+	ProjectRoleAssertion bool `protobuf:"varint,2,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
+	// True: only users with a role in the project can log in to it.
+	ProjectRoleCheck bool `protobuf:"varint,3,opt,name=project_role_check,json=projectRoleCheck,proto3" json:"project_role_check,omitempty"`
+	// True: only users of the project's organization and of those it is granted to can log in to it.
+	HasProjectCheck bool `protobuf:"varint,4,opt,name=has_project_check,json=hasProjectCheck,proto3" json:"has_project_check,omitempty"`
+	// Whose branding login pages show.
 	PrivateLabelingSetting v18.PrivateLabelingSetting `protobuf:"varint,5,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v1.PrivateLabelingSetting" json:"private_labeling_setting,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -9400,10 +9432,13 @@ func (x *AddProjectRequest) GetPrivateLabelingSetting() v18.PrivateLabelingSetti
 	return v18.PrivateLabelingSetting(0)
 }
 
+// The answer to AddProject.
 type AddProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9452,13 +9487,20 @@ func (x *AddProjectResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateProject.
 type UpdateProjectRequest struct {
-	state                  protoimpl.MessageState     `protogen:"open.v1"`
-	Id                     string                     `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Name                   string                     `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	ProjectRoleAssertion   bool                       `protobuf:"varint,3,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
-	ProjectRoleCheck       bool                       `protobuf:"varint,4,opt,name=project_role_check,json=projectRoleCheck,proto3" json:"project_role_check,omitempty"`
-	HasProjectCheck        bool                       `protobuf:"varint,5,opt,name=has_project_check,json=hasProjectCheck,proto3" json:"has_project_check,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// True: tokens and userinfo say which roles of the project a user has.
+	ProjectRoleAssertion bool `protobuf:"varint,3,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
+	// True: only users with a role in the project can log in to it.
+	ProjectRoleCheck bool `protobuf:"varint,4,opt,name=project_role_check,json=projectRoleCheck,proto3" json:"project_role_check,omitempty"`
+	// True: only users of the project's organization and of those it is granted to can log in to it.
+	HasProjectCheck bool `protobuf:"varint,5,opt,name=has_project_check,json=hasProjectCheck,proto3" json:"has_project_check,omitempty"`
+	// Whose branding login pages show.
 	PrivateLabelingSetting v18.PrivateLabelingSetting `protobuf:"varint,6,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v1.PrivateLabelingSetting" json:"private_labeling_setting,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -9536,9 +9578,11 @@ func (x *UpdateProjectRequest) GetPrivateLabelingSetting() v18.PrivateLabelingSe
 	return v18.PrivateLabelingSetting(0)
 }
 
+// The answer to UpdateProject.
 type UpdateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9580,9 +9624,11 @@ func (x *UpdateProjectResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of DeactivateProject.
 type DeactivateProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9624,9 +9670,11 @@ func (x *DeactivateProjectRequest) GetId() string {
 	return ""
 }
 
+// The answer to DeactivateProject.
 type DeactivateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9668,9 +9716,11 @@ func (x *DeactivateProjectResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ReactivateProject.
 type ReactivateProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9712,9 +9762,11 @@ func (x *ReactivateProjectRequest) GetId() string {
 	return ""
 }
 
+// The answer to ReactivateProject.
 type ReactivateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9756,9 +9808,11 @@ func (x *ReactivateProjectResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveProject.
 type RemoveProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9800,9 +9854,11 @@ func (x *RemoveProjectRequest) GetId() string {
 	return ""
 }
 
+// The answer to RemoveProject.
 type RemoveProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9844,6 +9900,7 @@ func (x *RemoveProjectResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListProjectMemberRoles has no fields.
 type ListProjectMemberRolesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -9880,10 +9937,13 @@ func (*ListProjectMemberRolesRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_management_v1_management_proto_rawDescGZIP(), []int{192}
 }
 
+// The answer to ListProjectMemberRoles.
 type ListProjectMemberRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []string               `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []string `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -9932,12 +9992,17 @@ func (x *ListProjectMemberRolesResponse) GetResult() []string {
 	return nil
 }
 
+// The request of AddProjectRole.
 type AddProjectRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	RoleKey       string                 `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         string                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey string `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         string `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10000,9 +10065,11 @@ func (x *AddProjectRoleRequest) GetGroup() string {
 	return ""
 }
 
+// The answer to AddProjectRole.
 type AddProjectRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10044,9 +10111,12 @@ func (x *AddProjectRoleResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of BulkAddProjectRoles.
 type BulkAddProjectRolesRequest struct {
-	state         protoimpl.MessageState             `protogen:"open.v1"`
-	ProjectId     string                             `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// At least one role, each named once.
 	Roles         []*BulkAddProjectRolesRequest_Role `protobuf:"bytes,2,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -10096,9 +10166,11 @@ func (x *BulkAddProjectRolesRequest) GetRoles() []*BulkAddProjectRolesRequest_Ro
 	return nil
 }
 
+// The answer to BulkAddProjectRoles.
 type BulkAddProjectRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10140,12 +10212,17 @@ func (x *BulkAddProjectRolesResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateProjectRole.
 type UpdateProjectRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	RoleKey       string                 `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         string                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey string `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         string `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10208,9 +10285,11 @@ func (x *UpdateProjectRoleRequest) GetGroup() string {
 	return ""
 }
 
+// The answer to UpdateProjectRole.
 type UpdateProjectRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10252,10 +10331,13 @@ func (x *UpdateProjectRoleResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveProjectRole.
 type RemoveProjectRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	RoleKey       string                 `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey       string `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10304,9 +10386,11 @@ func (x *RemoveProjectRoleRequest) GetRoleKey() string {
 	return ""
 }
 
+// The answer to RemoveProjectRole.
 type RemoveProjectRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10348,11 +10432,15 @@ func (x *RemoveProjectRoleResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListProjectRoles.
 type ListProjectRolesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v18.RoleQuery       `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v18.RoleQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10408,10 +10496,13 @@ func (x *ListProjectRolesRequest) GetQueries() []*v18.RoleQuery {
 	return nil
 }
 
+// The answer to ListProjectRoles.
 type ListProjectRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v18.Role            `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v18.Role `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10460,12 +10551,17 @@ func (x *ListProjectRolesResponse) GetResult() []*v18.Role {
 	return nil
 }
 
+// The request of ListGrantedProjectRoles.
 type ListGrantedProjectRolesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v18.RoleQuery       `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v18.RoleQuery `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10528,10 +10624,13 @@ func (x *ListGrantedProjectRolesRequest) GetQueries() []*v18.RoleQuery {
 	return nil
 }
 
+// The answer to ListGrantedProjectRoles.
 type ListGrantedProjectRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v18.Role            `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v18.Role `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10580,11 +10679,15 @@ func (x *ListGrantedProjectRolesResponse) GetResult() []*v18.Role {
 	return nil
 }
 
+// The request of ListProjectMembers.
 type ListProjectMembersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v17.SearchQuery     `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v17.SearchQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10640,10 +10743,13 @@ func (x *ListProjectMembersRequest) GetQueries() []*v17.SearchQuery {
 	return nil
 }
 
+// The answer to ListProjectMembers.
 type ListProjectMembersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v17.Member          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v17.Member `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10692,11 +10798,15 @@ func (x *ListProjectMembersResponse) GetResult() []*v17.Member {
 	return nil
 }
 
+// The request of AddProjectMember.
 type AddProjectMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// At least one role, each named once.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10752,9 +10862,11 @@ func (x *AddProjectMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to AddProjectMember.
 type AddProjectMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10796,11 +10908,15 @@ func (x *AddProjectMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateProjectMember.
 type UpdateProjectMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// At least one role, each named once.
+	Roles         []string `protobuf:"bytes,3,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10856,9 +10972,11 @@ func (x *UpdateProjectMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to UpdateProjectMember.
 type UpdateProjectMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10900,10 +11018,13 @@ func (x *UpdateProjectMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveProjectMember.
 type RemoveProjectMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -10952,9 +11073,11 @@ func (x *RemoveProjectMemberRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveProjectMember.
 type RemoveProjectMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13392,11 +13515,15 @@ func (x *RemoveAppKeyResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListProjectGrantChanges.
 type ListProjectGrantChangesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v12.ChangeQuery       `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,3,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v12.ChangeQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,3,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13452,9 +13579,11 @@ func (x *ListProjectGrantChangesRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to ListProjectGrantChanges.
 type ListProjectGrantChangesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v12.Change          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries of the page.
+	Result        []*v12.Change `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13496,10 +13625,13 @@ func (x *ListProjectGrantChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The request of GetProjectGrantByID.
 type GetProjectGrantByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13548,9 +13680,11 @@ func (x *GetProjectGrantByIDRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to GetProjectGrantByID.
 type GetProjectGrantByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectGrant  *v18.GrantedProject    `protobuf:"bytes,1,opt,name=project_grant,json=projectGrant,proto3" json:"project_grant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant.
+	ProjectGrant  *v18.GrantedProject `protobuf:"bytes,1,opt,name=project_grant,json=projectGrant,proto3" json:"project_grant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13592,10 +13726,14 @@ func (x *GetProjectGrantByIDResponse) GetProjectGrant() *v18.GrantedProject {
 	return nil
 }
 
+// The request of ListProjectGrants.
 type ListProjectGrantsRequest struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	ProjectId     string                   `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Query         *v11.ListQuery           `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v18.ProjectGrantQuery `protobuf:"bytes,3,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -13652,10 +13790,13 @@ func (x *ListProjectGrantsRequest) GetQueries() []*v18.ProjectGrantQuery {
 	return nil
 }
 
+// The answer to ListProjectGrants.
 type ListProjectGrantsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v18.GrantedProject  `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v18.GrantedProject `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13704,9 +13845,12 @@ func (x *ListProjectGrantsResponse) GetResult() []*v18.GrantedProject {
 	return nil
 }
 
+// The request of ListAllProjectGrants.
 type ListAllProjectGrantsRequest struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Query         *v11.ListQuery              `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Queries       []*v18.AllProjectGrantQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -13756,10 +13900,13 @@ func (x *ListAllProjectGrantsRequest) GetQueries() []*v18.AllProjectGrantQuery {
 	return nil
 }
 
+// The answer to ListAllProjectGrants.
 type ListAllProjectGrantsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v18.GrantedProject  `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v18.GrantedProject `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13808,11 +13955,15 @@ func (x *ListAllProjectGrantsResponse) GetResult() []*v18.GrantedProject {
 	return nil
 }
 
+// The request of AddProjectGrant.
 type AddProjectGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantedOrgId  string                 `protobuf:"bytes,2,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
-	RoleKeys      []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant, 1 to 200 characters.
+	GrantedOrgId string `protobuf:"bytes,2,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
+	// Keys of roles of the project, each named once.
+	RoleKeys      []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13868,10 +14019,13 @@ func (x *AddProjectGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to AddProjectGrant.
 type AddProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GrantId       string                 `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13920,11 +14074,15 @@ func (x *AddProjectGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateProjectGrant.
 type UpdateProjectGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	RoleKeys      []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Keys of roles of the project, each named once.
+	RoleKeys      []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -13980,9 +14138,11 @@ func (x *UpdateProjectGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to UpdateProjectGrant.
 type UpdateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14024,10 +14184,13 @@ func (x *UpdateProjectGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of DeactivateProjectGrant.
 type DeactivateProjectGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14076,9 +14239,11 @@ func (x *DeactivateProjectGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to DeactivateProjectGrant.
 type DeactivateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14120,10 +14285,13 @@ func (x *DeactivateProjectGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ReactivateProjectGrant.
 type ReactivateProjectGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14172,9 +14340,11 @@ func (x *ReactivateProjectGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to ReactivateProjectGrant.
 type ReactivateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14216,10 +14386,13 @@ func (x *ReactivateProjectGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveProjectGrant.
 type RemoveProjectGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14268,9 +14441,11 @@ func (x *RemoveProjectGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to RemoveProjectGrant.
 type RemoveProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14312,10 +14487,13 @@ func (x *RemoveProjectGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListProjectGrantMemberRoles.
 type ListProjectGrantMemberRolesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Result        []string               `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// The entries of the page.
+	Result        []string `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14364,10 +14542,13 @@ func (x *ListProjectGrantMemberRolesRequest) GetResult() []string {
 	return nil
 }
 
+// The answer to ListProjectGrantMemberRoles.
 type ListProjectGrantMemberRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []string               `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []string `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14416,12 +14597,17 @@ func (x *ListProjectGrantMemberRolesResponse) GetResult() []string {
 	return nil
 }
 
+// The request of ListProjectGrantMembers.
 type ListProjectGrantMembersRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v17.SearchQuery     `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,3,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
+	Queries       []*v17.SearchQuery `protobuf:"bytes,4,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14484,10 +14670,13 @@ func (x *ListProjectGrantMembersRequest) GetQueries() []*v17.SearchQuery {
 	return nil
 }
 
+// The answer to ListProjectGrantMembers.
 type ListProjectGrantMembersResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v17.Member          `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The entries of the page.
+	Result        []*v17.Member `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14536,12 +14725,17 @@ func (x *ListProjectGrantMembersResponse) GetResult() []*v17.Member {
 	return nil
 }
 
+// The request of AddProjectGrantMember.
 type AddProjectGrantMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// At least one role, each named once.
+	Roles         []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14604,9 +14798,11 @@ func (x *AddProjectGrantMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to AddProjectGrantMember.
 type AddProjectGrantMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14648,12 +14844,17 @@ func (x *AddProjectGrantMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of UpdateProjectGrantMember.
 type UpdateProjectGrantMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Roles         []string               `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// At least one role, each named once.
+	Roles         []string `protobuf:"bytes,4,rep,name=roles,proto3" json:"roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14716,9 +14917,11 @@ func (x *UpdateProjectGrantMemberRequest) GetRoles() []string {
 	return nil
 }
 
+// The answer to UpdateProjectGrantMember.
 type UpdateProjectGrantMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14760,11 +14963,15 @@ func (x *UpdateProjectGrantMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveProjectGrantMember.
 type RemoveProjectGrantMemberRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Id of the user, 1 to 200 characters.
+	UserId        string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14820,9 +15027,11 @@ func (x *RemoveProjectGrantMemberRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveProjectGrantMember.
 type RemoveProjectGrantMemberResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14864,10 +15073,13 @@ func (x *RemoveProjectGrantMemberResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to return.
 type GetUserGrantByIDRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14916,9 +15128,11 @@ func (x *GetUserGrantByIDRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to GetUserGrantByID.
 type GetUserGrantByIDResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserGrant     *v1.UserGrant          `protobuf:"bytes,1,opt,name=user_grant,json=userGrant,proto3" json:"user_grant,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The grant.
+	UserGrant     *v1.UserGrant `protobuf:"bytes,1,opt,name=user_grant,json=userGrant,proto3" json:"user_grant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -14960,10 +15174,13 @@ func (x *GetUserGrantByIDResponse) GetUserGrant() *v1.UserGrant {
 	return nil
 }
 
+// The request of ListUserGrants.
 type ListUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
-	Queries       []*v1.UserGrantQuery   `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	// Conditions, at most 50; a grant must meet all of them.
+	Queries       []*v1.UserGrantQuery `protobuf:"bytes,2,rep,name=queries,proto3" json:"queries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15012,10 +15229,13 @@ func (x *ListUserGrantRequest) GetQueries() []*v1.UserGrantQuery {
 	return nil
 }
 
+// The answer to ListUserGrants.
 type ListUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v1.UserGrant        `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The grants.
+	Result        []*v1.UserGrant `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15064,14 +15284,20 @@ func (x *ListUserGrantResponse) GetResult() []*v1.UserGrant {
 	return nil
 }
 
+// A new grant.
 type AddUserGrantRequest struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ProjectGrantId string                 `protobuf:"bytes,3,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
-	RoleKeys       []string               `protobuf:"bytes,4,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the project grant by which the organization has the project; empty for its own projects, and
+	// to have it found.
+	ProjectGrantId string `protobuf:"bytes,3,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
+	// Keys of the roles, each once, 1000 at most.
+	RoleKeys      []string `protobuf:"bytes,4,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddUserGrantRequest) Reset() {
@@ -15132,10 +15358,13 @@ func (x *AddUserGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to AddUserGrant.
 type AddUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserGrantId   string                 `protobuf:"bytes,1,opt,name=user_grant_id,json=userGrantId,proto3" json:"user_grant_id,omitempty"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the new grant.
+	UserGrantId string `protobuf:"bytes,1,opt,name=user_grant_id,json=userGrantId,proto3" json:"user_grant_id,omitempty"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15184,11 +15413,15 @@ func (x *AddUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// A grant with its new roles.
 type UpdateUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	RoleKeys      []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Keys of the roles as a whole, each once, 1000 at most.
+	RoleKeys      []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15244,9 +15477,11 @@ func (x *UpdateUserGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to UpdateUserGrant.
 type UpdateUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15288,10 +15523,13 @@ func (x *UpdateUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to deactivate.
 type DeactivateUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15340,9 +15578,11 @@ func (x *DeactivateUserGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to DeactivateUserGrant.
 type DeactivateUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15384,10 +15624,13 @@ func (x *DeactivateUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to reactivate.
 type ReactivateUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15436,9 +15679,11 @@ func (x *ReactivateUserGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to ReactivateUserGrant.
 type ReactivateUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15480,10 +15725,13 @@ func (x *ReactivateUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grant to end.
 type RemoveUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the grant.
+	GrantId       string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15532,9 +15780,11 @@ func (x *RemoveUserGrantRequest) GetGrantId() string {
 	return ""
 }
 
+// The answer to RemoveUserGrant.
 type RemoveUserGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15576,9 +15826,11 @@ func (x *RemoveUserGrantResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The grants to end.
 type BulkRemoveUserGrantRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GrantId       []string               `protobuf:"bytes,1,rep,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their ids, 1 to 1000.
+	GrantId       []string `protobuf:"bytes,1,rep,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -15620,6 +15872,7 @@ func (x *BulkRemoveUserGrantRequest) GetGrantId() []string {
 	return nil
 }
 
+// The answer to BulkRemoveUserGrant has no fields.
 type BulkRemoveUserGrantResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -33653,11 +33906,15 @@ func (x *BulkSetOrgMetadataRequest_Metadata) GetValue() []byte {
 	return nil
 }
 
+// What users can be in a project.
 type BulkAddProjectRolesRequest_Role struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         string                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the role, without white space.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         string `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

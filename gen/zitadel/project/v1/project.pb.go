@@ -23,12 +23,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a project can be logged in to.
 type ProjectState int32
 
 const (
+	// None named: the default.
 	ProjectState_PROJECT_STATE_UNSPECIFIED ProjectState = 0
-	ProjectState_PROJECT_STATE_ACTIVE      ProjectState = 1
-	ProjectState_PROJECT_STATE_INACTIVE    ProjectState = 2
+	// Active.
+	ProjectState_PROJECT_STATE_ACTIVE ProjectState = 1
+	// Inactive: it counts for nothing.
+	ProjectState_PROJECT_STATE_INACTIVE ProjectState = 2
 )
 
 // Enum value maps for ProjectState.
@@ -72,11 +76,15 @@ func (ProjectState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v1_project_proto_rawDescGZIP(), []int{0}
 }
 
+// Whose branding login pages show.
 type PrivateLabelingSetting int32
 
 const (
-	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED                            PrivateLabelingSetting = 0
-	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_ENFORCE_PROJECT_RESOURCE_OWNER_POLICY  PrivateLabelingSetting = 1
+	// None named: the default.
+	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED PrivateLabelingSetting = 0
+	// That of the organization that the project belongs to.
+	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_ENFORCE_PROJECT_RESOURCE_OWNER_POLICY PrivateLabelingSetting = 1
+	// That of the user's organization, once the user is known.
 	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_ALLOW_LOGIN_USER_RESOURCE_OWNER_POLICY PrivateLabelingSetting = 2
 )
 
@@ -121,12 +129,16 @@ func (PrivateLabelingSetting) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v1_project_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether a grant counts.
 type ProjectGrantState int32
 
 const (
+	// None named: the default.
 	ProjectGrantState_PROJECT_GRANT_STATE_UNSPECIFIED ProjectGrantState = 0
-	ProjectGrantState_PROJECT_GRANT_STATE_ACTIVE      ProjectGrantState = 1
-	ProjectGrantState_PROJECT_GRANT_STATE_INACTIVE    ProjectGrantState = 2
+	// Active.
+	ProjectGrantState_PROJECT_GRANT_STATE_ACTIVE ProjectGrantState = 1
+	// Inactive: it counts for nothing.
+	ProjectGrantState_PROJECT_GRANT_STATE_INACTIVE ProjectGrantState = 2
 )
 
 // Enum value maps for ProjectGrantState.
@@ -170,15 +182,24 @@ func (ProjectGrantState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v1_project_proto_rawDescGZIP(), []int{2}
 }
 
+// A project: what applications belong to.
 type Project struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	Id                     string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details                *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	Name                   string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	State                  ProjectState           `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.project.v1.ProjectState" json:"state,omitempty"`
-	ProjectRoleAssertion   bool                   `protobuf:"varint,5,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
-	ProjectRoleCheck       bool                   `protobuf:"varint,6,opt,name=project_role_check,json=projectRoleCheck,proto3" json:"project_role_check,omitempty"`
-	HasProjectCheck        bool                   `protobuf:"varint,7,opt,name=has_project_check,json=hasProjectCheck,proto3" json:"has_project_check,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Sequence and times, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// State, see the enum.
+	State ProjectState `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.project.v1.ProjectState" json:"state,omitempty"`
+	// True: tokens and userinfo say which roles of the project a user has.
+	ProjectRoleAssertion bool `protobuf:"varint,5,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
+	// True: only users with a role in the project can log in to it.
+	ProjectRoleCheck bool `protobuf:"varint,6,opt,name=project_role_check,json=projectRoleCheck,proto3" json:"project_role_check,omitempty"`
+	// True: only users of the project's organization and of those it is granted to can log in to it.
+	HasProjectCheck bool `protobuf:"varint,7,opt,name=has_project_check,json=hasProjectCheck,proto3" json:"has_project_check,omitempty"`
+	// Whose branding login pages show.
 	PrivateLabelingSetting PrivateLabelingSetting `protobuf:"varint,8,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v1.PrivateLabelingSetting" json:"private_labeling_setting,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -270,20 +291,31 @@ func (x *Project) GetPrivateLabelingSetting() PrivateLabelingSetting {
 	return PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED
 }
 
+// A grant of a project to another organization.
 type GrantedProject struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	GrantId          string                 `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	GrantedOrgId     string                 `protobuf:"bytes,2,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
-	GrantedOrgName   string                 `protobuf:"bytes,3,opt,name=granted_org_name,json=grantedOrgName,proto3" json:"granted_org_name,omitempty"`
-	GrantedRoleKeys  []string               `protobuf:"bytes,4,rep,name=granted_role_keys,json=grantedRoleKeys,proto3" json:"granted_role_keys,omitempty"`
-	State            ProjectGrantState      `protobuf:"varint,5,opt,name=state,proto3,enum=zitadel.project.v1.ProjectGrantState" json:"state,omitempty"`
-	ProjectId        string                 `protobuf:"bytes,6,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ProjectName      string                 `protobuf:"bytes,7,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	ProjectOwnerId   string                 `protobuf:"bytes,8,opt,name=project_owner_id,json=projectOwnerId,proto3" json:"project_owner_id,omitempty"`
-	ProjectOwnerName string                 `protobuf:"bytes,9,opt,name=project_owner_name,json=projectOwnerName,proto3" json:"project_owner_name,omitempty"`
-	Details          *v1.ObjectDetails      `protobuf:"bytes,10,opt,name=details,proto3" json:"details,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the grant, 1 to 200 characters.
+	GrantId string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Id of the organization that has the grant, 1 to 200 characters.
+	GrantedOrgId string `protobuf:"bytes,2,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
+	// Name of the organization that has the grant.
+	GrantedOrgName string `protobuf:"bytes,3,opt,name=granted_org_name,json=grantedOrgName,proto3" json:"granted_org_name,omitempty"`
+	// Keys of the roles that the grant gives.
+	GrantedRoleKeys []string `protobuf:"bytes,4,rep,name=granted_role_keys,json=grantedRoleKeys,proto3" json:"granted_role_keys,omitempty"`
+	// State, see the enum.
+	State ProjectGrantState `protobuf:"varint,5,opt,name=state,proto3,enum=zitadel.project.v1.ProjectGrantState" json:"state,omitempty"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,6,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the project.
+	ProjectName string `protobuf:"bytes,7,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// Id of the organization that the project belongs to.
+	ProjectOwnerId string `protobuf:"bytes,8,opt,name=project_owner_id,json=projectOwnerId,proto3" json:"project_owner_id,omitempty"`
+	// Name of the organization that the project belongs to.
+	ProjectOwnerName string `protobuf:"bytes,9,opt,name=project_owner_name,json=projectOwnerName,proto3" json:"project_owner_name,omitempty"`
+	// Sequence and times, see ObjectDetails.
+	Details       *v1.ObjectDetails `protobuf:"bytes,10,opt,name=details,proto3" json:"details,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GrantedProject) Reset() {
@@ -386,6 +418,7 @@ func (x *GrantedProject) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// One condition on projects.
 type ProjectQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -457,10 +490,12 @@ type isProjectQuery_Query interface {
 }
 
 type ProjectQuery_NameQuery struct {
+	// Compares the name.
 	NameQuery *ProjectNameQuery `protobuf:"bytes,1,opt,name=name_query,json=nameQuery,proto3,oneof"`
 }
 
 type ProjectQuery_ProjectResourceOwnerQuery struct {
+	// Selects the projects of an organization.
 	ProjectResourceOwnerQuery *ProjectResourceOwnerQuery `protobuf:"bytes,2,opt,name=project_resource_owner_query,json=projectResourceOwnerQuery,proto3,oneof"`
 }
 
@@ -468,10 +503,13 @@ func (*ProjectQuery_NameQuery) isProjectQuery_Query() {}
 
 func (*ProjectQuery_ProjectResourceOwnerQuery) isProjectQuery_Query() {}
 
+// A condition, or what one compares.
 type ProjectNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -520,9 +558,11 @@ func (x *ProjectNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// A condition, or what one compares.
 type ProjectResourceOwnerQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ResourceOwner string                 `protobuf:"bytes,1,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	ResourceOwner string `protobuf:"bytes,1,opt,name=resource_owner,json=resourceOwner,proto3" json:"resource_owner,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -564,12 +604,17 @@ func (x *ProjectResourceOwnerQuery) GetResourceOwner() string {
 	return ""
 }
 
+// What users can be in a project.
 type Role struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         string                 `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the role, without white space.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Sequence and times, see ObjectDetails.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         string `protobuf:"bytes,4,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -632,6 +677,7 @@ func (x *Role) GetGroup() string {
 	return ""
 }
 
+// One condition on roles.
 type RoleQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -703,10 +749,12 @@ type isRoleQuery_Query interface {
 }
 
 type RoleQuery_KeyQuery struct {
+	// Compares the key.
 	KeyQuery *RoleKeyQuery `protobuf:"bytes,1,opt,name=key_query,json=keyQuery,proto3,oneof"`
 }
 
 type RoleQuery_DisplayNameQuery struct {
+	// Compares the display name.
 	DisplayNameQuery *RoleDisplayNameQuery `protobuf:"bytes,2,opt,name=display_name_query,json=displayNameQuery,proto3,oneof"`
 }
 
@@ -714,10 +762,13 @@ func (*RoleQuery_KeyQuery) isRoleQuery_Query() {}
 
 func (*RoleQuery_DisplayNameQuery) isRoleQuery_Query() {}
 
+// A condition, or what one compares.
 type RoleKeyQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the role, without white space.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -766,10 +817,13 @@ func (x *RoleKeyQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// A condition, or what one compares.
 type RoleDisplayNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -818,6 +872,7 @@ func (x *RoleDisplayNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// One condition on grants of a project.
 type ProjectGrantQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -889,10 +944,12 @@ type isProjectGrantQuery_Query interface {
 }
 
 type ProjectGrantQuery_ProjectNameQuery struct {
+	// Compares the name of the project.
 	ProjectNameQuery *GrantProjectNameQuery `protobuf:"bytes,1,opt,name=project_name_query,json=projectNameQuery,proto3,oneof"`
 }
 
 type ProjectGrantQuery_RoleKeyQuery struct {
+	// Compares the keys of the roles.
 	RoleKeyQuery *GrantRoleKeyQuery `protobuf:"bytes,2,opt,name=role_key_query,json=roleKeyQuery,proto3,oneof"`
 }
 
@@ -900,6 +957,7 @@ func (*ProjectGrantQuery_ProjectNameQuery) isProjectGrantQuery_Query() {}
 
 func (*ProjectGrantQuery_RoleKeyQuery) isProjectGrantQuery_Query() {}
 
+// One condition on grants.
 type AllProjectGrantQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Query:
@@ -991,18 +1049,22 @@ type isAllProjectGrantQuery_Query interface {
 }
 
 type AllProjectGrantQuery_ProjectNameQuery struct {
+	// Compares the name of the project.
 	ProjectNameQuery *GrantProjectNameQuery `protobuf:"bytes,1,opt,name=project_name_query,json=projectNameQuery,proto3,oneof"`
 }
 
 type AllProjectGrantQuery_RoleKeyQuery struct {
+	// Compares the keys of the roles.
 	RoleKeyQuery *GrantRoleKeyQuery `protobuf:"bytes,2,opt,name=role_key_query,json=roleKeyQuery,proto3,oneof"`
 }
 
 type AllProjectGrantQuery_ProjectIdQuery struct {
+	// Selects a project.
 	ProjectIdQuery *ProjectIDQuery `protobuf:"bytes,3,opt,name=project_id_query,json=projectIdQuery,proto3,oneof"`
 }
 
 type AllProjectGrantQuery_GrantedOrgIdQuery struct {
+	// Selects who has the grant.
 	GrantedOrgIdQuery *GrantedOrgIDQuery `protobuf:"bytes,4,opt,name=granted_org_id_query,json=grantedOrgIdQuery,proto3,oneof"`
 }
 
@@ -1014,10 +1076,13 @@ func (*AllProjectGrantQuery_ProjectIdQuery) isAllProjectGrantQuery_Query() {}
 
 func (*AllProjectGrantQuery_GrantedOrgIdQuery) isAllProjectGrantQuery_Query() {}
 
+// A condition, or what one compares.
 type GrantProjectNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1066,10 +1131,13 @@ func (x *GrantProjectNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// A condition, or what one compares.
 type GrantRoleKeyQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RoleKey       string                 `protobuf:"bytes,1,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey string `protobuf:"bytes,1,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1118,9 +1186,11 @@ func (x *GrantRoleKeyQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// A condition, or what one compares.
 type ProjectIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1162,9 +1232,11 @@ func (x *ProjectIDQuery) GetProjectId() string {
 	return ""
 }
 
+// A condition, or what one compares.
 type GrantedOrgIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GrantedOrgId  string                 `protobuf:"bytes,1,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization that has the grant, 1 to 200 characters.
+	GrantedOrgId  string `protobuf:"bytes,1,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

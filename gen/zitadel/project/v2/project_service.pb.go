@@ -25,14 +25,22 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// The request of CreateProject.
 type CreateProjectRequest struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId         string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	ProjectId              *string                `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3,oneof" json:"project_id,omitempty"`
-	Name                   string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	ProjectRoleAssertion   bool                   `protobuf:"varint,4,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
-	AuthorizationRequired  bool                   `protobuf:"varint,5,opt,name=authorization_required,json=authorizationRequired,proto3" json:"authorization_required,omitempty"`
-	ProjectAccessRequired  bool                   `protobuf:"varint,6,opt,name=project_access_required,json=projectAccessRequired,proto3" json:"project_access_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization that the project belongs to.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId *string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3,oneof" json:"project_id,omitempty"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	// True: tokens and userinfo say which roles of the project a user has.
+	ProjectRoleAssertion bool `protobuf:"varint,4,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
+	// True: only users with a role in the project can log in to it.
+	AuthorizationRequired bool `protobuf:"varint,5,opt,name=authorization_required,json=authorizationRequired,proto3" json:"authorization_required,omitempty"`
+	// True: only users of the project's organization and of those it is granted to can log in to it.
+	ProjectAccessRequired bool `protobuf:"varint,6,opt,name=project_access_required,json=projectAccessRequired,proto3" json:"project_access_required,omitempty"`
+	// Whose branding login pages show.
 	PrivateLabelingSetting PrivateLabelingSetting `protobuf:"varint,7,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v2.PrivateLabelingSetting" json:"private_labeling_setting,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -117,9 +125,12 @@ func (x *CreateProjectRequest) GetPrivateLabelingSetting() PrivateLabelingSettin
 	return PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED
 }
 
+// The answer to CreateProject.
 type CreateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// When it was made.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -169,13 +180,20 @@ func (x *CreateProjectResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of UpdateProject.
 type UpdateProjectRequest struct {
-	state                  protoimpl.MessageState  `protogen:"open.v1"`
-	ProjectId              string                  `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Name                   *string                 `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
-	ProjectRoleAssertion   *bool                   `protobuf:"varint,3,opt,name=project_role_assertion,json=projectRoleAssertion,proto3,oneof" json:"project_role_assertion,omitempty"`
-	AuthorizationRequired  *bool                   `protobuf:"varint,4,opt,name=authorization_required,json=authorizationRequired,proto3,oneof" json:"authorization_required,omitempty"`
-	ProjectAccessRequired  *bool                   `protobuf:"varint,5,opt,name=project_access_required,json=projectAccessRequired,proto3,oneof" json:"project_access_required,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name, 1 to 200 characters.
+	Name *string `protobuf:"bytes,2,opt,name=name,proto3,oneof" json:"name,omitempty"`
+	// True: tokens and userinfo say which roles of the project a user has.
+	ProjectRoleAssertion *bool `protobuf:"varint,3,opt,name=project_role_assertion,json=projectRoleAssertion,proto3,oneof" json:"project_role_assertion,omitempty"`
+	// True: only users with a role in the project can log in to it.
+	AuthorizationRequired *bool `protobuf:"varint,4,opt,name=authorization_required,json=authorizationRequired,proto3,oneof" json:"authorization_required,omitempty"`
+	// True: only users of the project's organization and of those it is granted to can log in to it.
+	ProjectAccessRequired *bool `protobuf:"varint,5,opt,name=project_access_required,json=projectAccessRequired,proto3,oneof" json:"project_access_required,omitempty"`
+	// Whose branding login pages show.
 	PrivateLabelingSetting *PrivateLabelingSetting `protobuf:"varint,6,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v2.PrivateLabelingSetting,oneof" json:"private_labeling_setting,omitempty"`
 	unknownFields          protoimpl.UnknownFields
 	sizeCache              protoimpl.SizeCache
@@ -253,8 +271,10 @@ func (x *UpdateProjectRequest) GetPrivateLabelingSetting() PrivateLabelingSettin
 	return PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED
 }
 
+// The answer to UpdateProject.
 type UpdateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -297,9 +317,11 @@ func (x *UpdateProjectResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeleteProject.
 type DeleteProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,8 +363,10 @@ func (x *DeleteProjectRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to DeleteProject.
 type DeleteProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed; absent where there was none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -385,9 +409,11 @@ func (x *DeleteProjectResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of GetProject.
 type GetProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,9 +455,11 @@ func (x *GetProjectRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to GetProject.
 type GetProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Project       *Project               `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The project.
+	Project       *Project `protobuf:"bytes,1,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -473,10 +501,14 @@ func (x *GetProjectResponse) GetProject() *Project {
 	return nil
 }
 
+// The request of ListProjects.
 type ListProjectsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest  `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn *ProjectFieldName      `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.project.v2.ProjectFieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn *ProjectFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.project.v2.ProjectFieldName,oneof" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*ProjectSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -533,10 +565,13 @@ func (x *ListProjectsRequest) GetFilters() []*ProjectSearchFilter {
 	return nil
 }
 
+// The answer to ListProjects.
 type ListProjectsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pagination    *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	Projects      []*Project             `protobuf:"bytes,2,rep,name=projects,proto3" json:"projects,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The projects of the page.
+	Projects      []*Project `protobuf:"bytes,2,rep,name=projects,proto3" json:"projects,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -585,9 +620,11 @@ func (x *ListProjectsResponse) GetProjects() []*Project {
 	return nil
 }
 
+// The request of DeactivateProject.
 type DeactivateProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -629,8 +666,10 @@ func (x *DeactivateProjectRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to DeactivateProject.
 type DeactivateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -673,9 +712,11 @@ func (x *DeactivateProjectResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ActivateProject.
 type ActivateProjectRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -717,8 +758,10 @@ func (x *ActivateProjectRequest) GetProjectId() string {
 	return ""
 }
 
+// The answer to ActivateProject.
 type ActivateProjectResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -761,12 +804,17 @@ func (x *ActivateProjectResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of AddProjectRole.
 type AddProjectRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	RoleKey       string                 `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         *string                `protobuf:"bytes,4,opt,name=group,proto3,oneof" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey string `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         *string `protobuf:"bytes,4,opt,name=group,proto3,oneof" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,8 +877,10 @@ func (x *AddProjectRoleRequest) GetGroup() string {
 	return ""
 }
 
+// The answer to AddProjectRole.
 type AddProjectRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -873,12 +923,17 @@ func (x *AddProjectRoleResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of UpdateProjectRole.
 type UpdateProjectRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	RoleKey       string                 `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
-	DisplayName   *string                `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
-	Group         *string                `protobuf:"bytes,4,opt,name=group,proto3,oneof" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey string `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	// What people are shown for the role.
+	DisplayName *string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         *string `protobuf:"bytes,4,opt,name=group,proto3,oneof" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -941,8 +996,10 @@ func (x *UpdateProjectRoleRequest) GetGroup() string {
 	return ""
 }
 
+// The answer to UpdateProjectRole.
 type UpdateProjectRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -985,10 +1042,13 @@ func (x *UpdateProjectRoleResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of RemoveProjectRole.
 type RemoveProjectRoleRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	RoleKey       string                 `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, 1 to 200 bytes without white space.
+	RoleKey       string `protobuf:"bytes,2,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1037,8 +1097,10 @@ func (x *RemoveProjectRoleRequest) GetRoleKey() string {
 	return ""
 }
 
+// The answer to RemoveProjectRole.
 type RemoveProjectRoleResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed; absent where there was none.
 	RemovalDate   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=removal_date,json=removalDate,proto3" json:"removal_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1081,11 +1143,16 @@ func (x *RemoveProjectRoleResponse) GetRemovalDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListProjectRoles.
 type ListProjectRolesRequest struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	ProjectId     string                     `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Pagination    *v2.PaginationRequest      `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn *ProjectRoleFieldName      `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.project.v2.ProjectRoleFieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,2,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn *ProjectRoleFieldName `protobuf:"varint,3,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.project.v2.ProjectRoleFieldName,oneof" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*ProjectRoleSearchFilter `protobuf:"bytes,4,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1149,10 +1216,13 @@ func (x *ListProjectRolesRequest) GetFilters() []*ProjectRoleSearchFilter {
 	return nil
 }
 
+// The answer to ListProjectRoles.
 type ListProjectRolesResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pagination    *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	ProjectRoles  []*ProjectRole         `protobuf:"bytes,2,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The roles of the page.
+	ProjectRoles  []*ProjectRole `protobuf:"bytes,2,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1201,13 +1271,17 @@ func (x *ListProjectRolesResponse) GetProjectRoles() []*ProjectRole {
 	return nil
 }
 
+// The request of CreateProjectGrant.
 type CreateProjectGrantRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId             string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantedOrganizationId string                 `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
-	RoleKeys              []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	// Keys of roles of the project, each named once.
+	RoleKeys      []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreateProjectGrantRequest) Reset() {
@@ -1261,8 +1335,10 @@ func (x *CreateProjectGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to CreateProjectGrant.
 type CreateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1305,13 +1381,17 @@ func (x *CreateProjectGrantResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of UpdateProjectGrant.
 type UpdateProjectGrantRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId             string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantedOrganizationId string                 `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
-	RoleKeys              []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	unknownFields         protoimpl.UnknownFields
-	sizeCache             protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	// Keys of roles of the project, each named once.
+	RoleKeys      []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UpdateProjectGrantRequest) Reset() {
@@ -1365,8 +1445,10 @@ func (x *UpdateProjectGrantRequest) GetRoleKeys() []string {
 	return nil
 }
 
+// The answer to UpdateProjectGrant.
 type UpdateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1409,10 +1491,13 @@ func (x *UpdateProjectGrantResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeleteProjectGrant.
 type DeleteProjectGrantRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId             string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantedOrganizationId string                 `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1461,8 +1546,10 @@ func (x *DeleteProjectGrantRequest) GetGrantedOrganizationId() string {
 	return ""
 }
 
+// The answer to DeleteProjectGrant.
 type DeleteProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was removed; absent where there was none.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1505,10 +1592,13 @@ func (x *DeleteProjectGrantResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of DeactivateProjectGrant.
 type DeactivateProjectGrantRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId             string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantedOrganizationId string                 `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1557,8 +1647,10 @@ func (x *DeactivateProjectGrantRequest) GetGrantedOrganizationId() string {
 	return ""
 }
 
+// The answer to DeactivateProjectGrant.
 type DeactivateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1601,10 +1693,13 @@ func (x *DeactivateProjectGrantResponse) GetChangeDate() *timestamppb.Timestamp 
 	return nil
 }
 
+// The request of ActivateProjectGrant.
 type ActivateProjectGrantRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId             string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantedOrganizationId string                 `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,2,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -1653,8 +1748,10 @@ func (x *ActivateProjectGrantRequest) GetGrantedOrganizationId() string {
 	return ""
 }
 
+// The answer to ActivateProjectGrant.
 type ActivateProjectGrantResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was changed last.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1697,10 +1794,14 @@ func (x *ActivateProjectGrantResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ListProjectGrants.
 type ListProjectGrantsRequest struct {
-	state         protoimpl.MessageState      `protogen:"open.v1"`
-	Pagination    *v2.PaginationRequest       `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
-	SortingColumn *ProjectGrantFieldName      `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.project.v2.ProjectGrantFieldName,oneof" json:"sorting_column,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see PaginationRequest.
+	Pagination *v2.PaginationRequest `protobuf:"bytes,1,opt,name=pagination,proto3,oneof" json:"pagination,omitempty"`
+	// Column to sort by.
+	SortingColumn *ProjectGrantFieldName `protobuf:"varint,2,opt,name=sorting_column,json=sortingColumn,proto3,enum=zitadel.project.v2.ProjectGrantFieldName,oneof" json:"sorting_column,omitempty"`
+	// Conditions, at most 50; an entry must meet all of them.
 	Filters       []*ProjectGrantSearchFilter `protobuf:"bytes,3,rep,name=filters,proto3" json:"filters,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1757,10 +1858,13 @@ func (x *ListProjectGrantsRequest) GetFilters() []*ProjectGrantSearchFilter {
 	return nil
 }
 
+// The answer to ListProjectGrants.
 type ListProjectGrantsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Pagination    *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
-	ProjectGrants []*ProjectGrant        `protobuf:"bytes,2,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all matches and the limit that was applied.
+	Pagination *v2.PaginationResponse `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// The grants of the page.
+	ProjectGrants []*ProjectGrant `protobuf:"bytes,2,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

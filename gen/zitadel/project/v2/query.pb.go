@@ -24,12 +24,16 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a grant counts.
 type ProjectGrantState int32
 
 const (
+	// None named: the default.
 	ProjectGrantState_PROJECT_GRANT_STATE_UNSPECIFIED ProjectGrantState = 0
-	ProjectGrantState_PROJECT_GRANT_STATE_ACTIVE      ProjectGrantState = 1
-	ProjectGrantState_PROJECT_GRANT_STATE_INACTIVE    ProjectGrantState = 2
+	// Active.
+	ProjectGrantState_PROJECT_GRANT_STATE_ACTIVE ProjectGrantState = 1
+	// Inactive: it counts for nothing.
+	ProjectGrantState_PROJECT_GRANT_STATE_INACTIVE ProjectGrantState = 2
 )
 
 // Enum value maps for ProjectGrantState.
@@ -73,12 +77,16 @@ func (ProjectGrantState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{0}
 }
 
+// Whether a project can be logged in to.
 type ProjectState int32
 
 const (
+	// None named: the default.
 	ProjectState_PROJECT_STATE_UNSPECIFIED ProjectState = 0
-	ProjectState_PROJECT_STATE_ACTIVE      ProjectState = 1
-	ProjectState_PROJECT_STATE_INACTIVE    ProjectState = 2
+	// Active.
+	ProjectState_PROJECT_STATE_ACTIVE ProjectState = 1
+	// Inactive: it counts for nothing.
+	ProjectState_PROJECT_STATE_INACTIVE ProjectState = 2
 )
 
 // Enum value maps for ProjectState.
@@ -122,12 +130,16 @@ func (ProjectState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{1}
 }
 
+// Whether the grant counts, where a project is granted.
 type GrantedProjectState int32
 
 const (
+	// None named: the default.
 	GrantedProjectState_GRANTED_PROJECT_STATE_UNSPECIFIED GrantedProjectState = 0
-	GrantedProjectState_GRANTED_PROJECT_STATE_ACTIVE      GrantedProjectState = 1
-	GrantedProjectState_GRANTED_PROJECT_STATE_INACTIVE    GrantedProjectState = 2
+	// Active.
+	GrantedProjectState_GRANTED_PROJECT_STATE_ACTIVE GrantedProjectState = 1
+	// Inactive: it counts for nothing.
+	GrantedProjectState_GRANTED_PROJECT_STATE_INACTIVE GrantedProjectState = 2
 )
 
 // Enum value maps for GrantedProjectState.
@@ -171,11 +183,15 @@ func (GrantedProjectState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{2}
 }
 
+// Whose branding login pages show.
 type PrivateLabelingSetting int32
 
 const (
-	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED                            PrivateLabelingSetting = 0
-	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_ENFORCE_PROJECT_RESOURCE_OWNER_POLICY  PrivateLabelingSetting = 1
+	// None named: the default.
+	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_UNSPECIFIED PrivateLabelingSetting = 0
+	// That of the organization that the project belongs to.
+	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_ENFORCE_PROJECT_RESOURCE_OWNER_POLICY PrivateLabelingSetting = 1
+	// That of the user's organization, once the user is known.
 	PrivateLabelingSetting_PRIVATE_LABELING_SETTING_ALLOW_LOGIN_USER_RESOURCE_OWNER_POLICY PrivateLabelingSetting = 2
 )
 
@@ -220,14 +236,20 @@ func (PrivateLabelingSetting) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{3}
 }
 
+// What projects are sorted by.
 type ProjectFieldName int32
 
 const (
-	ProjectFieldName_PROJECT_FIELD_NAME_UNSPECIFIED   ProjectFieldName = 0
-	ProjectFieldName_PROJECT_FIELD_NAME_ID            ProjectFieldName = 1
+	// None named: the default.
+	ProjectFieldName_PROJECT_FIELD_NAME_UNSPECIFIED ProjectFieldName = 0
+	// The id.
+	ProjectFieldName_PROJECT_FIELD_NAME_ID ProjectFieldName = 1
+	// The time of creation.
 	ProjectFieldName_PROJECT_FIELD_NAME_CREATION_DATE ProjectFieldName = 2
-	ProjectFieldName_PROJECT_FIELD_NAME_CHANGE_DATE   ProjectFieldName = 3
-	ProjectFieldName_PROJECT_FIELD_NAME_NAME          ProjectFieldName = 4
+	// The time of the last change.
+	ProjectFieldName_PROJECT_FIELD_NAME_CHANGE_DATE ProjectFieldName = 3
+	// The name, case ignored.
+	ProjectFieldName_PROJECT_FIELD_NAME_NAME ProjectFieldName = 4
 )
 
 // Enum value maps for ProjectFieldName.
@@ -275,13 +297,18 @@ func (ProjectFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{4}
 }
 
+// What grants are sorted by.
 type ProjectGrantFieldName int32
 
 const (
-	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_UNSPECIFIED   ProjectGrantFieldName = 0
-	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_PROJECT_ID    ProjectGrantFieldName = 1
+	// None named: the default.
+	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_UNSPECIFIED ProjectGrantFieldName = 0
+	// The id of the project.
+	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_PROJECT_ID ProjectGrantFieldName = 1
+	// The time of creation.
 	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_CREATION_DATE ProjectGrantFieldName = 2
-	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_CHANGE_DATE   ProjectGrantFieldName = 3
+	// The time of the last change.
+	ProjectGrantFieldName_PROJECT_GRANT_FIELD_NAME_CHANGE_DATE ProjectGrantFieldName = 3
 )
 
 // Enum value maps for ProjectGrantFieldName.
@@ -327,13 +354,18 @@ func (ProjectGrantFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{5}
 }
 
+// What roles are sorted by.
 type ProjectRoleFieldName int32
 
 const (
-	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_UNSPECIFIED   ProjectRoleFieldName = 0
-	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_KEY           ProjectRoleFieldName = 1
+	// None named: the default.
+	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_UNSPECIFIED ProjectRoleFieldName = 0
+	// The key.
+	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_KEY ProjectRoleFieldName = 1
+	// The time of creation.
 	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_CREATION_DATE ProjectRoleFieldName = 2
-	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_CHANGE_DATE   ProjectRoleFieldName = 3
+	// The time of the last change.
+	ProjectRoleFieldName_PROJECT_ROLE_FIELD_NAME_CHANGE_DATE ProjectRoleFieldName = 3
 )
 
 // Enum value maps for ProjectRoleFieldName.
@@ -379,12 +411,17 @@ func (ProjectRoleFieldName) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{6}
 }
 
+// Which of an organization's projects.
 type ProjectOrganizationIDFilter_Type int32
 
 const (
+	// None named: the default.
 	ProjectOrganizationIDFilter_TYPE_UNSPECIFIED ProjectOrganizationIDFilter_Type = 0
-	ProjectOrganizationIDFilter_OWNED            ProjectOrganizationIDFilter_Type = 1
-	ProjectOrganizationIDFilter_GRANTED          ProjectOrganizationIDFilter_Type = 2
+	// Those that it owns.
+	ProjectOrganizationIDFilter_OWNED ProjectOrganizationIDFilter_Type = 1
+	// Those that it was granted.
+	ProjectOrganizationIDFilter_GRANTED ProjectOrganizationIDFilter_Type = 2
+	// Both.
 	ProjectOrganizationIDFilter_OWNED_OR_GRANTED ProjectOrganizationIDFilter_Type = 3
 )
 
@@ -431,19 +468,29 @@ func (ProjectOrganizationIDFilter_Type) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_project_v2_query_proto_rawDescGZIP(), []int{4, 0}
 }
 
+// A grant of a project to another organization.
 type ProjectGrant struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	OrganizationId          string                 `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	CreationDate            *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate              *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	GrantedOrganizationId   string                 `protobuf:"bytes,4,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
-	GrantedOrganizationName string                 `protobuf:"bytes,5,opt,name=granted_organization_name,json=grantedOrganizationName,proto3" json:"granted_organization_name,omitempty"`
-	GrantedRoleKeys         []string               `protobuf:"bytes,6,rep,name=granted_role_keys,json=grantedRoleKeys,proto3" json:"granted_role_keys,omitempty"`
-	ProjectId               string                 `protobuf:"bytes,7,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ProjectName             string                 `protobuf:"bytes,8,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	State                   ProjectGrantState      `protobuf:"varint,9,opt,name=state,proto3,enum=zitadel.project.v2.ProjectGrantState" json:"state,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization that the project belongs to.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it was changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId string `protobuf:"bytes,4,opt,name=granted_organization_id,json=grantedOrganizationId,proto3" json:"granted_organization_id,omitempty"`
+	// Name of the organization that has the grant.
+	GrantedOrganizationName string `protobuf:"bytes,5,opt,name=granted_organization_name,json=grantedOrganizationName,proto3" json:"granted_organization_name,omitempty"`
+	// Keys of the roles that the grant gives.
+	GrantedRoleKeys []string `protobuf:"bytes,6,rep,name=granted_role_keys,json=grantedRoleKeys,proto3" json:"granted_role_keys,omitempty"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,7,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the project.
+	ProjectName string `protobuf:"bytes,8,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// State, see the enum.
+	State         ProjectGrantState `protobuf:"varint,9,opt,name=state,proto3,enum=zitadel.project.v2.ProjectGrantState" json:"state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProjectGrant) Reset() {
@@ -539,23 +586,37 @@ func (x *ProjectGrant) GetState() ProjectGrantState {
 	return ProjectGrantState_PROJECT_GRANT_STATE_UNSPECIFIED
 }
 
+// A project: what applications belong to.
 type Project struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId               string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	OrganizationId          string                 `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	CreationDate            *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate              *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	Name                    string                 `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
-	State                   ProjectState           `protobuf:"varint,6,opt,name=state,proto3,enum=zitadel.project.v2.ProjectState" json:"state,omitempty"`
-	ProjectRoleAssertion    bool                   `protobuf:"varint,7,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
-	AuthorizationRequired   bool                   `protobuf:"varint,8,opt,name=authorization_required,json=authorizationRequired,proto3" json:"authorization_required,omitempty"`
-	ProjectAccessRequired   bool                   `protobuf:"varint,9,opt,name=project_access_required,json=projectAccessRequired,proto3" json:"project_access_required,omitempty"`
-	PrivateLabelingSetting  PrivateLabelingSetting `protobuf:"varint,10,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v2.PrivateLabelingSetting" json:"private_labeling_setting,omitempty"`
-	GrantedOrganizationId   *string                `protobuf:"bytes,12,opt,name=granted_organization_id,json=grantedOrganizationId,proto3,oneof" json:"granted_organization_id,omitempty"`
-	GrantedOrganizationName *string                `protobuf:"bytes,13,opt,name=granted_organization_name,json=grantedOrganizationName,proto3,oneof" json:"granted_organization_name,omitempty"`
-	GrantedState            GrantedProjectState    `protobuf:"varint,14,opt,name=granted_state,json=grantedState,proto3,enum=zitadel.project.v2.GrantedProjectState" json:"granted_state,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that the project belongs to.
+	OrganizationId string `protobuf:"bytes,2,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it was changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,5,opt,name=name,proto3" json:"name,omitempty"`
+	// State, see the enum.
+	State ProjectState `protobuf:"varint,6,opt,name=state,proto3,enum=zitadel.project.v2.ProjectState" json:"state,omitempty"`
+	// True: tokens and userinfo say which roles of the project a user has.
+	ProjectRoleAssertion bool `protobuf:"varint,7,opt,name=project_role_assertion,json=projectRoleAssertion,proto3" json:"project_role_assertion,omitempty"`
+	// True: only users with a role in the project can log in to it.
+	AuthorizationRequired bool `protobuf:"varint,8,opt,name=authorization_required,json=authorizationRequired,proto3" json:"authorization_required,omitempty"`
+	// True: only users of the project's organization and of those it is granted to can log in to it.
+	ProjectAccessRequired bool `protobuf:"varint,9,opt,name=project_access_required,json=projectAccessRequired,proto3" json:"project_access_required,omitempty"`
+	// Whose branding login pages show.
+	PrivateLabelingSetting PrivateLabelingSetting `protobuf:"varint,10,opt,name=private_labeling_setting,json=privateLabelingSetting,proto3,enum=zitadel.project.v2.PrivateLabelingSetting" json:"private_labeling_setting,omitempty"`
+	// Id of the organization that has the grant.
+	GrantedOrganizationId *string `protobuf:"bytes,12,opt,name=granted_organization_id,json=grantedOrganizationId,proto3,oneof" json:"granted_organization_id,omitempty"`
+	// Name of the organization that has the grant.
+	GrantedOrganizationName *string `protobuf:"bytes,13,opt,name=granted_organization_name,json=grantedOrganizationName,proto3,oneof" json:"granted_organization_name,omitempty"`
+	// State of the grant, where it is granted.
+	GrantedState  GrantedProjectState `protobuf:"varint,14,opt,name=granted_state,json=grantedState,proto3,enum=zitadel.project.v2.GrantedProjectState" json:"granted_state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Project) Reset() {
@@ -679,6 +740,7 @@ func (x *Project) GetGrantedState() GrantedProjectState {
 	return GrantedProjectState_GRANTED_PROJECT_STATE_UNSPECIFIED
 }
 
+// One condition on projects.
 type ProjectSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -760,14 +822,17 @@ type isProjectSearchFilter_Filter interface {
 }
 
 type ProjectSearchFilter_ProjectNameFilter struct {
+	// Compares the name of the project.
 	ProjectNameFilter *ProjectNameFilter `protobuf:"bytes,1,opt,name=project_name_filter,json=projectNameFilter,proto3,oneof"`
 }
 
 type ProjectSearchFilter_InProjectIdsFilter struct {
+	// Selects projects by their ids.
 	InProjectIdsFilter *v2.InIDsFilter `protobuf:"bytes,2,opt,name=in_project_ids_filter,json=inProjectIdsFilter,proto3,oneof"`
 }
 
 type ProjectSearchFilter_OrganizationIdFilter struct {
+	// Selects by the organization that the project belongs to.
 	OrganizationIdFilter *ProjectOrganizationIDFilter `protobuf:"bytes,3,opt,name=organization_id_filter,json=organizationIdFilter,proto3,oneof"`
 }
 
@@ -777,10 +842,13 @@ func (*ProjectSearchFilter_InProjectIdsFilter) isProjectSearchFilter_Filter() {}
 
 func (*ProjectSearchFilter_OrganizationIdFilter) isProjectSearchFilter_Filter() {}
 
+// A condition, or what one compares.
 type ProjectNameFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectName   string                 `protobuf:"bytes,1,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the project.
+	ProjectName string `protobuf:"bytes,1,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -829,12 +897,15 @@ func (x *ProjectNameFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// Selects what an organization owns, or what it was granted.
 type ProjectOrganizationIDFilter struct {
-	state          protoimpl.MessageState           `protogen:"open.v1"`
-	OrganizationId string                           `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	Type           ProjectOrganizationIDFilter_Type `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.project.v2.ProjectOrganizationIDFilter_Type" json:"type,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization that the project belongs to.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// Which of the organization's projects; by default all.
+	Type          ProjectOrganizationIDFilter_Type `protobuf:"varint,2,opt,name=type,proto3,enum=zitadel.project.v2.ProjectOrganizationIDFilter_Type" json:"type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ProjectOrganizationIDFilter) Reset() {
@@ -881,6 +952,7 @@ func (x *ProjectOrganizationIDFilter) GetType() ProjectOrganizationIDFilter_Type
 	return ProjectOrganizationIDFilter_TYPE_UNSPECIFIED
 }
 
+// One condition on grants.
 type ProjectGrantSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -982,22 +1054,27 @@ type isProjectGrantSearchFilter_Filter interface {
 }
 
 type ProjectGrantSearchFilter_ProjectNameFilter struct {
+	// Compares the name of the project.
 	ProjectNameFilter *ProjectNameFilter `protobuf:"bytes,1,opt,name=project_name_filter,json=projectNameFilter,proto3,oneof"`
 }
 
 type ProjectGrantSearchFilter_RoleKeyFilter struct {
+	// Compares the keys of roles.
 	RoleKeyFilter *ProjectRoleKeyFilter `protobuf:"bytes,2,opt,name=role_key_filter,json=roleKeyFilter,proto3,oneof"`
 }
 
 type ProjectGrantSearchFilter_InProjectIdsFilter struct {
+	// Selects projects by their ids.
 	InProjectIdsFilter *v2.InIDsFilter `protobuf:"bytes,3,opt,name=in_project_ids_filter,json=inProjectIdsFilter,proto3,oneof"`
 }
 
 type ProjectGrantSearchFilter_OrganizationIdFilter struct {
+	// Selects by the organization that the project belongs to.
 	OrganizationIdFilter *v2.IDFilter `protobuf:"bytes,4,opt,name=organization_id_filter,json=organizationIdFilter,proto3,oneof"`
 }
 
 type ProjectGrantSearchFilter_GrantedOrganizationIdFilter struct {
+	// Selects by the organization that has the grant.
 	GrantedOrganizationIdFilter *v2.IDFilter `protobuf:"bytes,5,opt,name=granted_organization_id_filter,json=grantedOrganizationIdFilter,proto3,oneof"`
 }
 
@@ -1011,14 +1088,21 @@ func (*ProjectGrantSearchFilter_OrganizationIdFilter) isProjectGrantSearchFilter
 
 func (*ProjectGrantSearchFilter_GrantedOrganizationIdFilter) isProjectGrantSearchFilter_Filter() {}
 
+// What users can be in a project.
 type ProjectRole struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Group         string                 `protobuf:"bytes,6,opt,name=group,proto3" json:"group,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project, 1 to 200 characters.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Key of the role, without white space.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// When it was made.
+	CreationDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
+	// When it was changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,5,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// A word that puts roles together, at most 200 characters.
+	Group         string `protobuf:"bytes,6,opt,name=group,proto3" json:"group,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1095,6 +1179,7 @@ func (x *ProjectRole) GetGroup() string {
 	return ""
 }
 
+// One condition on roles.
 type ProjectRoleSearchFilter struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Filter:
@@ -1166,10 +1251,12 @@ type isProjectRoleSearchFilter_Filter interface {
 }
 
 type ProjectRoleSearchFilter_RoleKeyFilter struct {
+	// Compares the keys of roles.
 	RoleKeyFilter *ProjectRoleKeyFilter `protobuf:"bytes,1,opt,name=role_key_filter,json=roleKeyFilter,proto3,oneof"`
 }
 
 type ProjectRoleSearchFilter_DisplayNameFilter struct {
+	// Compares the display name.
 	DisplayNameFilter *ProjectRoleDisplayNameFilter `protobuf:"bytes,2,opt,name=display_name_filter,json=displayNameFilter,proto3,oneof"`
 }
 
@@ -1177,10 +1264,13 @@ func (*ProjectRoleSearchFilter_RoleKeyFilter) isProjectRoleSearchFilter_Filter()
 
 func (*ProjectRoleSearchFilter_DisplayNameFilter) isProjectRoleSearchFilter_Filter() {}
 
+// A condition, or what one compares.
 type ProjectRoleKeyFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           string                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Key of the role, without white space.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1229,10 +1319,13 @@ func (x *ProjectRoleKeyFilter) GetMethod() v2.TextFilterMethod {
 	return v2.TextFilterMethod(0)
 }
 
+// A condition, or what one compares.
 type ProjectRoleDisplayNameFilter struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v2.TextFilterMethod    `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What people are shown for the role.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare; by default the whole text, case included.
+	Method        v2.TextFilterMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.filter.v2.TextFilterMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

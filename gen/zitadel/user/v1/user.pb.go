@@ -440,12 +440,16 @@ func (SessionState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{6}
 }
 
+// Whether a user grant counts.
 type UserGrantState int32
 
 const (
+	// Not sent.
 	UserGrantState_USER_GRANT_STATE_UNSPECIFIED UserGrantState = 0
-	UserGrantState_USER_GRANT_STATE_ACTIVE      UserGrantState = 1
-	UserGrantState_USER_GRANT_STATE_INACTIVE    UserGrantState = 2
+	// It counts.
+	UserGrantState_USER_GRANT_STATE_ACTIVE UserGrantState = 1
+	// It counts for nothing until it is reactivated.
+	UserGrantState_USER_GRANT_STATE_INACTIVE UserGrantState = 2
 )
 
 // Enum value maps for UserGrantState.
@@ -3182,32 +3186,57 @@ func (x *PersonalAccessToken) GetScopes() []string {
 	return nil
 }
 
+// What an organization granted to a user: roles in a project.
 type UserGrant struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Id                 string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details            *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	RoleKeys           []string               `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
-	State              UserGrantState         `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.user.v1.UserGrantState" json:"state,omitempty"`
-	UserId             string                 `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	UserName           string                 `protobuf:"bytes,6,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	FirstName          string                 `protobuf:"bytes,7,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	LastName           string                 `protobuf:"bytes,8,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	Email              string                 `protobuf:"bytes,9,opt,name=email,proto3" json:"email,omitempty"`
-	DisplayName        string                 `protobuf:"bytes,10,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	OrgId              string                 `protobuf:"bytes,11,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	OrgName            string                 `protobuf:"bytes,12,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
-	OrgDomain          string                 `protobuf:"bytes,13,opt,name=org_domain,json=orgDomain,proto3" json:"org_domain,omitempty"`
-	ProjectId          string                 `protobuf:"bytes,14,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	ProjectName        string                 `protobuf:"bytes,15,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	ProjectGrantId     string                 `protobuf:"bytes,16,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
-	AvatarUrl          string                 `protobuf:"bytes,17,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
-	PreferredLoginName string                 `protobuf:"bytes,18,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
-	UserType           Type                   `protobuf:"varint,19,opt,name=user_type,json=userType,proto3,enum=zitadel.user.v1.Type" json:"user_type,omitempty"`
-	GrantedOrgId       string                 `protobuf:"bytes,20,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
-	GrantedOrgName     string                 `protobuf:"bytes,21,opt,name=granted_org_name,json=grantedOrgName,proto3" json:"granted_org_name,omitempty"`
-	GrantedOrgDomain   string                 `protobuf:"bytes,22,opt,name=granted_org_domain,json=grantedOrgDomain,proto3" json:"granted_org_domain,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the instance.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the grant; resource_owner is the organization that gave it.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Keys of the roles.
+	RoleKeys []string `protobuf:"bytes,3,rep,name=role_keys,json=roleKeys,proto3" json:"role_keys,omitempty"`
+	// Whether it counts. It does only while the project, the project grant and the organizations are
+	// active, too.
+	State UserGrantState `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.user.v1.UserGrantState" json:"state,omitempty"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// User name of the user.
+	UserName string `protobuf:"bytes,6,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// First name, of humans.
+	FirstName string `protobuf:"bytes,7,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// Last name, of humans.
+	LastName string `protobuf:"bytes,8,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// Address, of humans.
+	Email string `protobuf:"bytes,9,opt,name=email,proto3" json:"email,omitempty"`
+	// Name that the user is shown with.
+	DisplayName string `protobuf:"bytes,10,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Id of the organization that gave it.
+	OrgId string `protobuf:"bytes,11,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// Name of that organization.
+	OrgName string `protobuf:"bytes,12,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
+	// Primary domain of that organization.
+	OrgDomain string `protobuf:"bytes,13,opt,name=org_domain,json=orgDomain,proto3" json:"org_domain,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,14,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Name of the project.
+	ProjectName string `protobuf:"bytes,15,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// Id of the project grant by which the organization has the project; empty where the project is its
+	// own.
+	ProjectGrantId string `protobuf:"bytes,16,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
+	// Always empty: users have no pictures.
+	AvatarUrl string `protobuf:"bytes,17,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	// The name that the user logs in with.
+	PreferredLoginName string `protobuf:"bytes,18,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`
+	// Whether the user is a person or a machine.
+	UserType Type `protobuf:"varint,19,opt,name=user_type,json=userType,proto3,enum=zitadel.user.v1.Type" json:"user_type,omitempty"`
+	// Id of the organization to which the project is granted; empty where the project is its own.
+	GrantedOrgId string `protobuf:"bytes,20,opt,name=granted_org_id,json=grantedOrgId,proto3" json:"granted_org_id,omitempty"`
+	// Name of that organization.
+	GrantedOrgName string `protobuf:"bytes,21,opt,name=granted_org_name,json=grantedOrgName,proto3" json:"granted_org_name,omitempty"`
+	// Primary domain of that organization.
+	GrantedOrgDomain string `protobuf:"bytes,22,opt,name=granted_org_domain,json=grantedOrgDomain,proto3" json:"granted_org_domain,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *UserGrant) Reset() {
@@ -3394,8 +3423,11 @@ func (x *UserGrant) GetGrantedOrgDomain() string {
 	return ""
 }
 
+// A condition on a user grant.
 type UserGrantQuery struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// One of these must be given.
+	//
 	// Types that are valid to be assigned to Query:
 	//
 	//	*UserGrantQuery_ProjectIdQuery
@@ -3595,62 +3627,77 @@ type isUserGrantQuery_Query interface {
 }
 
 type UserGrantQuery_ProjectIdQuery struct {
+	// Selects the grants of a project.
 	ProjectIdQuery *UserGrantProjectIDQuery `protobuf:"bytes,1,opt,name=project_id_query,json=projectIdQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_UserIdQuery struct {
+	// Selects the grants of a user.
 	UserIdQuery *UserGrantUserIDQuery `protobuf:"bytes,2,opt,name=user_id_query,json=userIdQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_WithGrantedQuery struct {
+	// Widens the list to what other organizations granted of projects of this one.
 	WithGrantedQuery *UserGrantWithGrantedQuery `protobuf:"bytes,3,opt,name=with_granted_query,json=withGrantedQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_RoleKeyQuery struct {
+	// Compares the keys of the roles; one that meets the condition is enough.
 	RoleKeyQuery *UserGrantRoleKeyQuery `protobuf:"bytes,4,opt,name=role_key_query,json=roleKeyQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_ProjectGrantIdQuery struct {
+	// Selects what was granted by a project grant.
 	ProjectGrantIdQuery *UserGrantProjectGrantIDQuery `protobuf:"bytes,5,opt,name=project_grant_id_query,json=projectGrantIdQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_UserNameQuery struct {
+	// Compares the user name.
 	UserNameQuery *UserGrantUserNameQuery `protobuf:"bytes,6,opt,name=user_name_query,json=userNameQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_FirstNameQuery struct {
+	// Compares the first name.
 	FirstNameQuery *UserGrantFirstNameQuery `protobuf:"bytes,7,opt,name=first_name_query,json=firstNameQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_LastNameQuery struct {
+	// Compares the last name.
 	LastNameQuery *UserGrantLastNameQuery `protobuf:"bytes,8,opt,name=last_name_query,json=lastNameQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_EmailQuery struct {
+	// Compares the address.
 	EmailQuery *UserGrantEmailQuery `protobuf:"bytes,9,opt,name=email_query,json=emailQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_OrgNameQuery struct {
+	// Compares the name of the organization that gave the grant.
 	OrgNameQuery *UserGrantOrgNameQuery `protobuf:"bytes,10,opt,name=org_name_query,json=orgNameQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_OrgDomainQuery struct {
+	// Compares the primary domain of that organization.
 	OrgDomainQuery *UserGrantOrgDomainQuery `protobuf:"bytes,11,opt,name=org_domain_query,json=orgDomainQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_ProjectNameQuery struct {
+	// Compares the name of the project.
 	ProjectNameQuery *UserGrantProjectNameQuery `protobuf:"bytes,12,opt,name=project_name_query,json=projectNameQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_DisplayNameQuery struct {
+	// Compares the name that the user is shown with.
 	DisplayNameQuery *UserGrantDisplayNameQuery `protobuf:"bytes,13,opt,name=display_name_query,json=displayNameQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_UserTypeQuery struct {
+	// Selects the grants of humans or of machine users.
 	UserTypeQuery *UserGrantUserTypeQuery `protobuf:"bytes,14,opt,name=user_type_query,json=userTypeQuery,proto3,oneof"`
 }
 
 type UserGrantQuery_InUserIdsQuery struct {
+	// Selects the grants of several users.
 	InUserIdsQuery *UserGrantInUserIDsQuery `protobuf:"bytes,15,opt,name=in_user_ids_query,json=inUserIdsQuery,proto3,oneof"`
 }
 
@@ -3684,9 +3731,11 @@ func (*UserGrantQuery_UserTypeQuery) isUserGrantQuery_Query() {}
 
 func (*UserGrantQuery_InUserIdsQuery) isUserGrantQuery_Query() {}
 
+// Selects the grants of a project.
 type UserGrantProjectIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId     string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3728,9 +3777,11 @@ func (x *UserGrantProjectIDQuery) GetProjectId() string {
 	return ""
 }
 
+// Selects the grants of a user.
 type UserGrantUserIDQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3772,9 +3823,11 @@ func (x *UserGrantUserIDQuery) GetUserId() string {
 	return ""
 }
 
+// Selects the grants of several users.
 type UserGrantInUserIDsQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	InUserIds     []string               `protobuf:"bytes,1,rep,name=in_user_ids,json=inUserIds,proto3" json:"in_user_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of the users.
+	InUserIds     []string `protobuf:"bytes,1,rep,name=in_user_ids,json=inUserIds,proto3" json:"in_user_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3816,9 +3869,11 @@ func (x *UserGrantInUserIDsQuery) GetInUserIds() []string {
 	return nil
 }
 
+// Widens the list.
 type UserGrantWithGrantedQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	WithGranted   bool                   `protobuf:"varint,1,opt,name=with_granted,json=withGranted,proto3" json:"with_granted,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether to list also what other organizations granted of projects of this one.
+	WithGranted   bool `protobuf:"varint,1,opt,name=with_granted,json=withGranted,proto3" json:"with_granted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3860,10 +3915,13 @@ func (x *UserGrantWithGrantedQuery) GetWithGranted() bool {
 	return false
 }
 
+// Compares the keys of the roles.
 type UserGrantRoleKeyQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	RoleKey       string                 `protobuf:"bytes,1,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	RoleKey string `protobuf:"bytes,1,opt,name=role_key,json=roleKey,proto3" json:"role_key,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3912,9 +3970,11 @@ func (x *UserGrantRoleKeyQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Selects what was granted by a project grant.
 type UserGrantProjectGrantIDQuery struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	ProjectGrantId string                 `protobuf:"bytes,1,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project grant.
+	ProjectGrantId string `protobuf:"bytes,1,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3956,10 +4016,13 @@ func (x *UserGrantProjectGrantIDQuery) GetProjectGrantId() string {
 	return ""
 }
 
+// Compares the user name.
 type UserGrantUserNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserName      string                 `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	UserName string `protobuf:"bytes,1,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4008,10 +4071,13 @@ func (x *UserGrantUserNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the first name.
 type UserGrantFirstNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FirstName     string                 `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	FirstName string `protobuf:"bytes,1,opt,name=first_name,json=firstName,proto3" json:"first_name,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4060,10 +4126,13 @@ func (x *UserGrantFirstNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the last name.
 type UserGrantLastNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	LastName      string                 `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	LastName string `protobuf:"bytes,1,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4112,10 +4181,13 @@ func (x *UserGrantLastNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the address.
 type UserGrantEmailQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Email         string                 `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	Email string `protobuf:"bytes,1,opt,name=email,proto3" json:"email,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4164,10 +4236,13 @@ func (x *UserGrantEmailQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the name of the organization that gave the grant.
 type UserGrantOrgNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgName       string                 `protobuf:"bytes,1,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	OrgName string `protobuf:"bytes,1,opt,name=org_name,json=orgName,proto3" json:"org_name,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4216,10 +4291,13 @@ func (x *UserGrantOrgNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the primary domain of the organization that gave the grant.
 type UserGrantOrgDomainQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrgDomain     string                 `protobuf:"bytes,1,opt,name=org_domain,json=orgDomain,proto3" json:"org_domain,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	OrgDomain string `protobuf:"bytes,1,opt,name=org_domain,json=orgDomain,proto3" json:"org_domain,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4268,10 +4346,13 @@ func (x *UserGrantOrgDomainQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the name of the project.
 type UserGrantProjectNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectName   string                 `protobuf:"bytes,1,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	ProjectName string `protobuf:"bytes,1,opt,name=project_name,json=projectName,proto3" json:"project_name,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4320,10 +4401,13 @@ func (x *UserGrantProjectNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Compares the name that the user is shown with.
 type UserGrantDisplayNameQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	DisplayName   string                 `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Method        v1.TextQueryMethod     `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The text to compare with.
+	DisplayName string `protobuf:"bytes,1,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// How to compare.
+	Method        v1.TextQueryMethod `protobuf:"varint,2,opt,name=method,proto3,enum=zitadel.v1.TextQueryMethod" json:"method,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4372,9 +4456,11 @@ func (x *UserGrantDisplayNameQuery) GetMethod() v1.TextQueryMethod {
 	return v1.TextQueryMethod(0)
 }
 
+// Selects the grants of humans or of machine users.
 type UserGrantUserTypeQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          Type                   `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.user.v1.Type" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The type of the user.
+	Type          Type `protobuf:"varint,1,opt,name=type,proto3,enum=zitadel.user.v1.Type" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

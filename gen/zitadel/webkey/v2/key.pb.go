@@ -23,14 +23,21 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a web key is for.
 type State int32
 
 const (
+	// Not sent.
 	State_STATE_UNSPECIFIED State = 0
-	State_STATE_INITIAL     State = 1
-	State_STATE_ACTIVE      State = 2
-	State_STATE_INACTIVE    State = 3
-	State_STATE_REMOVED     State = 4
+	// The key is published and has not signed yet.
+	State_STATE_INITIAL State = 1
+	// The key is published and signs. One key of the instance is active.
+	State_STATE_ACTIVE State = 2
+	// The key does not sign any more. It is published until it is deleted, so that clients can check
+	// what it signed.
+	State_STATE_INACTIVE State = 3
+	// Not sent: a key that was deleted is not listed.
+	State_STATE_REMOVED State = 4
 )
 
 // Enum value maps for State.
@@ -78,13 +85,18 @@ func (State) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_webkey_v2_key_proto_rawDescGZIP(), []int{0}
 }
 
+// How long an RSA key is.
 type RSABits int32
 
 const (
+	// In a request: refused.
 	RSABits_RSA_BITS_UNSPECIFIED RSABits = 0
-	RSABits_RSA_BITS_2048        RSABits = 1
-	RSABits_RSA_BITS_3072        RSABits = 2
-	RSABits_RSA_BITS_4096        RSABits = 3
+	// 2048 bits.
+	RSABits_RSA_BITS_2048 RSABits = 1
+	// 3072 bits.
+	RSABits_RSA_BITS_3072 RSABits = 2
+	// 4096 bits.
+	RSABits_RSA_BITS_4096 RSABits = 3
 )
 
 // Enum value maps for RSABits.
@@ -130,13 +142,18 @@ func (RSABits) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_webkey_v2_key_proto_rawDescGZIP(), []int{1}
 }
 
+// What an RSA key hashes with before it signs.
 type RSAHasher int32
 
 const (
+	// In a request: refused.
 	RSAHasher_RSA_HASHER_UNSPECIFIED RSAHasher = 0
-	RSAHasher_RSA_HASHER_SHA256      RSAHasher = 1
-	RSAHasher_RSA_HASHER_SHA384      RSAHasher = 2
-	RSAHasher_RSA_HASHER_SHA512      RSAHasher = 3
+	// SHA-256, for the algorithm RS256.
+	RSAHasher_RSA_HASHER_SHA256 RSAHasher = 1
+	// SHA-384, for the algorithm RS384.
+	RSAHasher_RSA_HASHER_SHA384 RSAHasher = 2
+	// SHA-512, for the algorithm RS512.
+	RSAHasher_RSA_HASHER_SHA512 RSAHasher = 3
 )
 
 // Enum value maps for RSAHasher.
@@ -182,13 +199,18 @@ func (RSAHasher) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_webkey_v2_key_proto_rawDescGZIP(), []int{2}
 }
 
+// The curve of an ECDSA key.
 type ECDSACurve int32
 
 const (
+	// In a request: refused.
 	ECDSACurve_ECDSA_CURVE_UNSPECIFIED ECDSACurve = 0
-	ECDSACurve_ECDSA_CURVE_P256        ECDSACurve = 1
-	ECDSACurve_ECDSA_CURVE_P384        ECDSACurve = 2
-	ECDSACurve_ECDSA_CURVE_P512        ECDSACurve = 3
+	// P-256, for the algorithm ES256.
+	ECDSACurve_ECDSA_CURVE_P256 ECDSACurve = 1
+	// P-384, for the algorithm ES384.
+	ECDSACurve_ECDSA_CURVE_P384 ECDSACurve = 2
+	// P-521, for the algorithm ES512.
+	ECDSACurve_ECDSA_CURVE_P512 ECDSACurve = 3
 )
 
 // Enum value maps for ECDSACurve.
@@ -234,12 +256,20 @@ func (ECDSACurve) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_webkey_v2_key_proto_rawDescGZIP(), []int{3}
 }
 
+// A pair of keys that signs what the instance issues, such as ID tokens. The private key is never
+// shown.
 type WebKey struct {
-	state        protoimpl.MessageState `protogen:"open.v1"`
-	Id           string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id, which is in the header of what the key signed as kid.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When the key was made.
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
-	ChangeDate   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	State        State                  `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.webkey.v2.State" json:"state,omitempty"`
+	// When its state changed last.
+	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	// What the key is for now.
+	State State `protobuf:"varint,4,opt,name=state,proto3,enum=zitadel.webkey.v2.State" json:"state,omitempty"`
+	// What the key was made from.
+	//
 	// Types that are valid to be assigned to Key:
 	//
 	//	*WebKey_Rsa
@@ -347,14 +377,17 @@ type isWebKey_Key interface {
 }
 
 type WebKey_Rsa struct {
+	// An RSA key.
 	Rsa *RSA `protobuf:"bytes,5,opt,name=rsa,proto3,oneof"`
 }
 
 type WebKey_Ecdsa struct {
+	// An ECDSA key.
 	Ecdsa *ECDSA `protobuf:"bytes,6,opt,name=ecdsa,proto3,oneof"`
 }
 
 type WebKey_Ed25519 struct {
+	// An Ed25519 key, for the algorithm EdDSA.
 	Ed25519 *ED25519 `protobuf:"bytes,7,opt,name=ed25519,proto3,oneof"`
 }
 
@@ -364,10 +397,13 @@ func (*WebKey_Ecdsa) isWebKey_Key() {}
 
 func (*WebKey_Ed25519) isWebKey_Key() {}
 
+// An RSA key.
 type RSA struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Bits          RSABits                `protobuf:"varint,1,opt,name=bits,proto3,enum=zitadel.webkey.v2.RSABits" json:"bits,omitempty"`
-	Hasher        RSAHasher              `protobuf:"varint,2,opt,name=hasher,proto3,enum=zitadel.webkey.v2.RSAHasher" json:"hasher,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long it is.
+	Bits RSABits `protobuf:"varint,1,opt,name=bits,proto3,enum=zitadel.webkey.v2.RSABits" json:"bits,omitempty"`
+	// What it hashes with.
+	Hasher        RSAHasher `protobuf:"varint,2,opt,name=hasher,proto3,enum=zitadel.webkey.v2.RSAHasher" json:"hasher,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,9 +452,11 @@ func (x *RSA) GetHasher() RSAHasher {
 	return RSAHasher_RSA_HASHER_UNSPECIFIED
 }
 
+// An ECDSA key.
 type ECDSA struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Curve         ECDSACurve             `protobuf:"varint,1,opt,name=curve,proto3,enum=zitadel.webkey.v2.ECDSACurve" json:"curve,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its curve.
+	Curve         ECDSACurve `protobuf:"varint,1,opt,name=curve,proto3,enum=zitadel.webkey.v2.ECDSACurve" json:"curve,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,6 +498,7 @@ func (x *ECDSA) GetCurve() ECDSACurve {
 	return ECDSACurve_ECDSA_CURVE_UNSPECIFIED
 }
 
+// An Ed25519 key: there is nothing to choose.
 type ED25519 struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

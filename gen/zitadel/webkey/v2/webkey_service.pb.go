@@ -25,8 +25,11 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What to make a pair of keys from.
 type CreateWebKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sort of the key; RSA of 2048 bits with SHA-256 where none is named.
+	//
 	// Types that are valid to be assigned to Key:
 	//
 	//	*CreateWebKeyRequest_Rsa
@@ -106,14 +109,17 @@ type isCreateWebKeyRequest_Key interface {
 }
 
 type CreateWebKeyRequest_Rsa struct {
+	// An RSA key.
 	Rsa *RSA `protobuf:"bytes,1,opt,name=rsa,proto3,oneof"`
 }
 
 type CreateWebKeyRequest_Ecdsa struct {
+	// An ECDSA key.
 	Ecdsa *ECDSA `protobuf:"bytes,2,opt,name=ecdsa,proto3,oneof"`
 }
 
 type CreateWebKeyRequest_Ed25519 struct {
+	// An Ed25519 key.
 	Ed25519 *ED25519 `protobuf:"bytes,3,opt,name=ed25519,proto3,oneof"`
 }
 
@@ -123,9 +129,12 @@ func (*CreateWebKeyRequest_Ecdsa) isCreateWebKeyRequest_Key() {}
 
 func (*CreateWebKeyRequest_Ed25519) isCreateWebKeyRequest_Key() {}
 
+// The pair of keys is made.
 type CreateWebKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// When it was made.
 	CreationDate  *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -175,9 +184,11 @@ func (x *CreateWebKeyResponse) GetCreationDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The key that shall sign.
 type ActivateWebKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,8 +230,10 @@ func (x *ActivateWebKeyRequest) GetId() string {
 	return ""
 }
 
+// The key signs.
 type ActivateWebKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it became active.
 	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -263,9 +276,11 @@ func (x *ActivateWebKeyResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// The key to delete.
 type DeleteWebKeyRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its id.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -307,8 +322,10 @@ func (x *DeleteWebKeyRequest) GetId() string {
 	return ""
 }
 
+// The key is gone.
 type DeleteWebKeyResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was deleted; empty where there was no such key.
 	DeletionDate  *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=deletion_date,json=deletionDate,proto3" json:"deletion_date,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -351,6 +368,7 @@ func (x *DeleteWebKeyResponse) GetDeletionDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Nothing has to be said.
 type ListWebKeysRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -387,9 +405,11 @@ func (*ListWebKeysRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_webkey_v2_webkey_service_proto_rawDescGZIP(), []int{6}
 }
 
+// All keys of the instance.
 type ListWebKeysResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	WebKeys       []*WebKey              `protobuf:"bytes,1,rep,name=web_keys,json=webKeys,proto3" json:"web_keys,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The keys, the oldest first.
+	WebKeys       []*WebKey `protobuf:"bytes,1,rep,name=web_keys,json=webKeys,proto3" json:"web_keys,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
