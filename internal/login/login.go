@@ -84,7 +84,7 @@ func (s *Server) routes() map[string]func(*visit) error {
 		get + "user/invite": showNewPassword, post + "user/invite": takeNewPassword,
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
 		get + "otp/verify": showCode,
-		get + "done": showDone, get + "colors.css": showColors,
+		get + "done":       showDone, get + "colors.css": showColors,
 	}
 }
 
