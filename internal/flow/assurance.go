@@ -38,6 +38,9 @@ type Assured struct {
 	active  bool // there is such a user, who is active in an active organization
 }
 
+// Ready are the factors that the session's user has set up and could be asked for.
+func (a *Assured) Ready() assurance.Set { return a.ready }
+
 // rules are the login policy that holds for somebody, and how it is enforced.
 type rules struct {
 	login       policy.LoginPolicy
