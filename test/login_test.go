@@ -130,9 +130,9 @@ func (b *browser) toPassword(t *testing.T) page {
 	return p.at(t, "password", "ann")
 }
 
-// TestLoginPages goes through a person's first days: a password, an app, and what the
+// TestHostedLogin goes through a person's first days: a password, an app, and what the
 // removal of the factor means on the pages.
-func TestLoginPages(t *testing.T) {
+func TestHostedLogin(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
@@ -174,8 +174,8 @@ func TestLoginPages(t *testing.T) {
 	b.open(t, "/ui/login/login").at(t, "account", "ann")
 }
 
-// TestLoginPageLogout ends the session for good.
-func TestLoginPageLogout(t *testing.T) {
+// TestHostedLoginLogout ends the session for good.
+func TestHostedLoginLogout(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
@@ -195,8 +195,8 @@ func TestLoginPageLogout(t *testing.T) {
 	b.open(t, "/ui/login/login").at(t, "login", "Login name")
 }
 
-// TestLoginPageDefences tries what pages elsewhere and people in between could.
-func TestLoginPageDefences(t *testing.T) {
+// TestHostedLoginDefences tries what pages elsewhere and people in between could.
+func TestHostedLoginDefences(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
@@ -254,8 +254,8 @@ func TestLoginPageDefences(t *testing.T) {
 	foreign.open(t, "/ui/login/login").at(t, "login", "Anmeldename", `lang="de"`)
 }
 
-// TestLoginPagesOfMails follows the links of mails.
-func TestLoginPagesOfMails(t *testing.T) {
+// TestHostedLoginMails follows the links of mails.
+func TestHostedLoginMails(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
@@ -293,7 +293,7 @@ func TestLoginPagesOfMails(t *testing.T) {
 	}
 
 	s.Run(t, testkit.Call{
-		Name: "somebody new", Do: "POST /v2/users/human", Keep: map[string]string{"ann": "userId"}, Events: []string{"user.human.added"},
+		Name: "somebody new", Do: "POST /v2/users/human", Keep: map[string]string{"ann": "userId"}, Events: []string{"user.human.added", "user.human.email.code.added"},
 		Body: `{"username":"bob","profile":{"givenName":"Bob","familyName":"Lee"},"email":{"email":"bob@example.com","isVerified":false}}`,
 	})
 	s.Run(t, testkit.Call{Name: "invite", Do: "POST /v2/users/$ann/invite_code", Body: `{"returnCode":{}}`, Keep: map[string]string{"code": "inviteCode"}, Events: []string{"user.human.invite.code.added"}})
@@ -304,8 +304,8 @@ func TestLoginPagesOfMails(t *testing.T) {
 	b.submit(t, p, "password", "proof", "An0ther-one!").at(t, "enrol")
 }
 
-// TestLoginPageKeys registers and uses a passkey as the page's script does.
-func TestLoginPageKeys(t *testing.T) {
+// TestHostedLoginKeys registers and uses a passkey as the page's script does.
+func TestHostedLoginKeys(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
@@ -330,4 +330,63 @@ func TestLoginPageKeys(t *testing.T) {
 	b.submit(t, p, "key", "credential", `{"id":"x"}`).at(t, "key", `role="alert"`)
 	d.key.Counter++
 	b.submit(t, p, "key", "credential", d.get(t, options(p, "key/options", nil))).at(t, "done")
+}
+
+// TestHostedLoginForApplications logs in to an application, and once more without being
+// asked.
+func TestHostedLoginForApplications(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	s.Run(t,
+		testkit.Call{Name: "project", Do: "POST /management/v1/projects", Body: `{"name":"Shop"}`, Keep: map[string]string{"shop": "id"}, Events: []string{"project.added", "project.member.added"}},
+		testkit.Call{
+			Name: "application", Do: "POST /management/v1/projects/$shop/apps/oidc", Keep: map[string]string{"client": "clientId"},
+			Body:   `{"name":"Web","redirectUris":["https://shop.example/back"],"responseTypes":["OIDC_RESPONSE_TYPE_CODE"],"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE"],"appType":"OIDC_APP_TYPE_WEB","authMethodType":"OIDC_AUTH_METHOD_TYPE_NONE"}`,
+			Events: []string{"project.application.added", "project.application.config.oidc.added"},
+		},
+	)
+	b := newBrowser(t, s)
+	b.client.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
+		if req.URL.Host == "shop.example" {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}
+	authorize := func(more ...string) page {
+		t.Helper()
+		q := url.Values{
+			"client_id": {s.Var("client")}, "redirect_uri": {"https://shop.example/back"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s1"},
+			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
+		}
+		for i := 0; i+1 < len(more); i += 2 {
+			q.Set(more[i], more[i+1])
+		}
+		return b.open(t, "/oauth/v2/authorize?"+q.Encode())
+	}
+	back := func(p page) {
+		t.Helper()
+		to := p.header.Get("Location")
+		if u, err := url.Parse(to); err != nil || u.Host != "shop.example" || u.Query().Get("code") == "" || u.Query().Get("state") != "s1" {
+			t.Errorf("the browser is sent to %q (%d): %s", to, p.status, p.body)
+		}
+	}
+	p := authorize("login_hint", "ann").at(t, "login", `value="ann"`)
+	if policy := p.header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "form-action 'self' https://shop.example") {
+		t.Errorf("the forms may lead to: %s", policy)
+	}
+	p = b.submit(t, p, "login", "loginName", "ann").at(t, "password")
+	p = b.submit(t, p, "password", "proof", annsPassword).at(t, "enrol")
+	back(b.submit(t, p, "enrol/skip"))
+	back(authorize())
+	p = authorize("prompt", "select_account").at(t, "account", "ann")
+	back(b.submit(t, p, "account", "session", regexp.MustCompile(`name="session" value="(\d+)"`).FindStringSubmatch(p.body)[1]))
+	p = b.submit(t, authorize("prompt", "login").at(t, "login"), "login", "loginName", "ann").at(t, "password")
+	s.Clock.Advance(time.Second)
+	back(b.submit(t, p, "password", "proof", annsPassword))
+	s.Clock.Advance(time.Hour)
+	authorize("max_age", "60").at(t, "account")
+	if p := b.open(t, "/ui/login/login?authRequest=V2_none"); p.status == http.StatusOK {
+		t.Errorf("a request that is not there: %s", p.body)
+	}
 }

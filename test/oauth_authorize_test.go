@@ -279,7 +279,7 @@ func TestLoginPages(t *testing.T) {
 		to, _ := c.authorize(t)
 		return strings.Split(to.String(), "?")[0]
 	}
-	if got := page(web); got != "http://localhost/ui/v2/login/login" {
+	if got := page(web); got != "http://localhost/ui/login/login" {
 		t.Error(got)
 	}
 	s.Run(t, testkit.Call{Name: "the instance's", Do: "PUT /v2/features/instance", Body: `{"loginV2":{"required":true,"baseUri":"https://login.example.com"}}`, Events: []string{"feature.instance.login_v2.set"}})

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/oauth"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -132,9 +133,10 @@ type visit struct {
 	call     *api.Call
 	instance string
 	jar      jar
-	current  *entry // the session that the page is about; nil: none
-	org      string // whose policies hold; empty: the instance's
-	leadsTo  string // where the login ends, if that is outside: see csp
+	current  *entry         // the session that the page is about; nil: none
+	org      string         // whose policies hold; empty: the instance's
+	leadsTo  string         // where the login ends, if that is outside: see csp
+	request  *oauth.Request // of the application that asked for the login; nil: nobody did
 	texts    texts
 }
 
@@ -169,6 +171,14 @@ func (v *visit) open() error {
 	}
 	v.jar = v.readJar()
 	v.current = v.jar.find(v.r.Form.Get("session"))
+	if id := v.r.Form.Get("authRequest"); id != "" {
+		r, err := flow.AuthRequest(v.asNobody(), v.store, id)
+		if err != nil {
+			return err
+		}
+		v.request = &r
+		v.leadTo(r.RedirectURI)
+	}
 	return nil
 }
 

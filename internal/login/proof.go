@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -17,18 +18,35 @@ import (
 
 func toLogin(v *visit) error { return v.goTo("login") }
 
-// showLogin asks who is there. A browser that holds sessions is offered them first.
+// showLogin asks who is there. A browser that holds sessions is offered them first; an
+// application that asks for nothing else gets the only one there is.
 func showLogin(v *visit) error {
-	if v.r.Form.Get("new") == "" && len(v.jar) > 0 {
-		if known, err := v.accounts(); err != nil {
+	form := v.r.Form
+	if form.Get("new") == "" && len(v.jar) > 0 && !v.prompts("login") {
+		known, err := v.accounts()
+		switch {
+		case err != nil:
 			return err
-		} else if len(known) > 0 {
+		case len(known) == 1 && v.request != nil && !v.prompts("select_account"):
+			v.current = v.jar.find(known[0].ID)
+			return v.next()
+		case len(known) > 0:
 			return v.goTo("account")
 		}
 	}
 	v.current = nil
-	v.show(http.StatusOK, "login", data{More: v.r.Form.Get("loginName")})
+	name := form.Get("loginName")
+	if name == "" && v.request != nil {
+		name = v.request.LoginHint
+	}
+	v.show(http.StatusOK, "login", data{More: name})
 	return nil
+}
+
+// prompts reports whether the application asks for this prompt (OpenID Connect Core,
+// section 3.1.2.1).
+func (v *visit) prompts(prompt string) bool {
+	return v.request != nil && slices.Contains(v.request.Prompt, prompt)
 }
 
 // takeLogin begins a session for who says to be there: always a new one, so that none

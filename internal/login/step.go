@@ -50,8 +50,9 @@ func (v *visit) progress() (p progress, err error) {
 		}
 	}
 	login, err := policy.Login.Resolve(v.ctx, v.store, v.scope(v.org))
-	p.policy = login.Doc
-	v.leadTo(p.policy.DefaultRedirectURI)
+	if p.policy = login.Doc; v.request == nil {
+		v.leadTo(p.policy.DefaultRedirectURI)
+	}
 	return p, err
 }
 
@@ -65,9 +66,7 @@ func (p *progress) ref() user.Ref {
 
 // asUser is the context of what the user of the session does to themselves.
 func (v *visit) asUser(p *progress) context.Context {
-	ctx := authz.WithCaller(v.ctx, &authz.Caller{
-		Instance: v.instance, UserID: p.Session.UserID, HomeOrg: p.Session.UserOrg, Org: p.Session.UserOrg, SessionID: p.Session.ID,
-	})
+	ctx := authz.WithCaller(v.ctx, p.Caller(v.store.Now()))
 	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: p.Session.UserID})
 }
 
@@ -172,8 +171,29 @@ func (p *progress) shouldOffer(now time.Time) bool {
 
 // finish ends a login that is enough: where it was asked for.
 func (v *visit) finish(p *progress) error {
-	if to := p.policy.DefaultRedirectURI; to != "" {
-		return v.leave(to)
+	switch {
+	case v.request != nil:
+		return v.answer(p)
+	case p.policy.DefaultRedirectURI != "":
+		return v.leave(p.policy.DefaultRedirectURI)
 	}
 	return v.goTo("done")
+}
+
+// answer sends the browser back to the application with what it asked for. Where that
+// is a login newer than this one, or of somebody else, the login begins anew.
+func (v *visit) answer(p *progress) error {
+	linked, err := flow.LinkSession(v.asUser(p), v.store, v.request.ID, p.Session.ID, p.token)
+	switch fault.Of(err).ID {
+	case "OIDC-prompt-login", "OIDC-login-age", "OIDC-hint":
+		return v.goTo("login", "new", "true")
+	}
+	if err != nil {
+		return err
+	}
+	to, err := flow.CallbackURL(v.asUser(p), v.store, &linked.Request, flow.Answered(&linked.Request, linked.Code))
+	if err != nil {
+		return err
+	}
+	return v.leave(to)
 }
