@@ -105,7 +105,7 @@ func TestAssertions(t *testing.T) {
 		"a personal token":               {s.TokenOf(t, "robot"), "invalid_request"},
 		"an iss that is twice something": {compactOf(t, key, kid, `{"iss":"`+s.Var("robot")+`","iss":"x"}`), "invalid_grant"},
 	} {
-		call := tokenCall(name, "grant_type", jwtBearer, "assertion", c.assertion)
+		call := tokenCall(name, "grant_type", jwtBearer, "scope", apiScope, "assertion", c.assertion)
 		if c.code == "" {
 			s.Run(t, gives(call, "good"), me(name+" works", "good", 200))
 		} else {
@@ -186,7 +186,7 @@ func TestAssertionsWorkOnce(t *testing.T) {
 	key := rsaKey(t)
 	addKey(t, s, "key", key, never)
 	ask := func(id any) testkit.Call {
-		return tokenCall(fmt.Sprint("id ", id), "grant_type", jwtBearer, "assertion", assertion(t, jose.RS256, key, s.Var("key"), nil, claims(s, map[string]any{"jti": id})))
+		return tokenCall(fmt.Sprint("id ", id), "grant_type", jwtBearer, "scope", apiScope, "assertion", assertion(t, jose.RS256, key, s.Var("key"), nil, claims(s, map[string]any{"jti": id})))
 	}
 	once, other, anonymous := ask("1"), ask("2"), ask(nil)
 	s.Run(t, gives(once, "one"), fails(once, 400, "invalid_grant"), gives(other, "two"), gives(anonymous, "three"), gives(anonymous, "four"), me("the first stays", "one", 200))

@@ -74,7 +74,7 @@ func TestRefusedRequests(t *testing.T) {
 	})
 	implicit := newClient(t, s, "implicit", func(c *application.OIDC) { c.ResponseTypes = []int32{application.ResponseIDToken} })
 	noCode := newClient(t, s, "no code", func(c *application.OIDC) { c.GrantTypes = []int32{application.GrantRefresh} })
-	plain := "plainplainplainplainplainplainplainplainplain"
+	plain := challengeOf("a verifier that looks like a challenge")
 	for _, c := range []struct {
 		name   string
 		app    client

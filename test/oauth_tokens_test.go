@@ -76,8 +76,8 @@ func TestJWTAccessToken(t *testing.T) {
 // is a token of one kind one of another.
 func TestForgedTokens(t *testing.T) {
 	t.Parallel()
-	s, web := startOAuth(t)
-	web = newClient(t, s, "jwts", func(c *application.OIDC) { c.AccessTokenType = 1 })
+	s, _ := startOAuth(t)
+	web := newClient(t, s, "jwts", func(c *application.OIDC) { c.AccessTokenType = 1 })
 	got := web.login(t, "scope", "openid "+apiScope)
 	jwks := s.Send(t, testkit.Call{As: "nobody", Do: "GET /oauth/v2/keys"}).Body
 	var set jose.JSONWebKeySet

@@ -67,7 +67,7 @@ func equip(t *testing.T, s *testkit.Server, name string, kinds ...user.FactorKin
 	e.key.Options.UserNotVerified = true
 	ref := user.Ref{Instance: s.InstanceID, Org: s.OrgID, UserID: s.Var(name)}
 	for _, kind := range kinds {
-		if err := e.enrol(t, authz.AsSystem(context.Background(), s.InstanceID), ref, kind); err != nil {
+		if err := e.enrol(authz.AsSystem(context.Background(), s.InstanceID), t, ref, kind); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,7 +76,7 @@ func equip(t *testing.T, s *testkit.Server, name string, kinds ...user.FactorKin
 	return e
 }
 
-func (e *equipment) enrol(t *testing.T, ctx context.Context, ref user.Ref, kind user.FactorKind) (err error) {
+func (e *equipment) enrol(ctx context.Context, t *testing.T, ref user.Ref, kind user.FactorKind) (err error) {
 	t.Helper()
 	switch kind {
 	case user.TOTP:

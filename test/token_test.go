@@ -212,10 +212,10 @@ func TestTokenForSecret(t *testing.T) {
 	}
 	s.Run(t, secret("a secret", "robot", "secret"), secret("a secret of the other", "twin", "twins"))
 	post := func(name, id, secret string) testkit.Call {
-		return tokenCall(name, "grant_type", "client_credentials", "client_id", id, "client_secret", secret)
+		return tokenCall(name, "grant_type", "client_credentials", "client_id", id, "client_secret", secret, "scope", apiScope)
 	}
 	basic := func(name, id, secret string, more ...string) testkit.Call {
-		c := tokenCall(name, append([]string{"grant_type", "client_credentials"}, more...)...)
+		c := tokenCall(name, append([]string{"grant_type", "client_credentials", "scope", apiScope}, more...)...)
 		c.Header["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(id)+":"+url.QueryEscape(secret)))
 		return c
 	}

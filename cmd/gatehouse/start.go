@@ -128,7 +128,7 @@ func (s *session) serverOptions(external string, t *telemetry.Telemetry) (server
 	}
 	secure, err := s.tls()
 	return server.Options{
-		ExternalURL: external, TrustedProxies: s.TrustedProxies, AllowedNetworks: s.AllowedNetworks, Roles: s.Roles, SystemUsers: s.systemUsers(),
+		ExternalURL: external, LoginPage: s.LoginURL, TrustedProxies: s.TrustedProxies, AllowedNetworks: s.AllowedNetworks, Roles: s.Roles, SystemUsers: s.systemUsers(),
 		Limits: server.Limits(s.Limits), TLS: secure, Telemetry: t,
 	}, err
 }

@@ -69,14 +69,22 @@ func (c *Config) checkAddresses() error {
 			return c.Errorf(key, "%q is not a host and a port, such as localhost:8080 or :8080", address)
 		}
 	}
+	if u, err := url.Parse(c.LoginURL); c.LoginURL != "" && (err != nil || !isWeb(u)) {
+		return c.Errorf("login_url", "%q is not like https://login.example.com/ui", c.LoginURL)
+	}
 	if c.ExternalURL == "" {
 		return nil
 	}
 	u, err := url.Parse(c.ExternalURL)
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.User != nil {
+	if err != nil || !isWeb(u) || strings.Trim(u.Path, "/") != "" {
 		return c.Errorf("external_url", "%q is not like https://id.example.com", c.ExternalURL)
 	}
 	return nil
+}
+
+// isWeb reports whether u is an address of the web, with at most a path.
+func isWeb(u *url.URL) bool {
+	return u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https") && u.RawQuery == "" && u.User == nil
 }
 
 func (c *Config) checkDatabase() error {

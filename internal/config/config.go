@@ -23,6 +23,9 @@ type Config struct {
 	// ExternalURL is under which clients reach the server. Empty: the scheme that
 	// is served, localhost and the port of Listen.
 	ExternalURL string `yaml:"external_url"`
+	// LoginURL is where people log in whose instance and application name no other
+	// page. Empty: /ui/v2/login under the address of the instance.
+	LoginURL string `yaml:"login_url"`
 	// TrustedProxies are the networks whose X-Forwarded- headers, request ids and
 	// trace contexts count.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`

@@ -112,6 +112,7 @@ func TestMistakes(t *testing.T) {
 		{file: "metrics:\n  listen: nine", want: "FILE:2: metrics.listen"},
 		{file: "external_url: id.example.com", want: "is not like https://id.example.com"},
 		{file: "external_url: https://id.example.com/path", want: "is not like https://id.example.com"},
+		{file: "login_url: login.example.com", want: "is not like https://login.example.com/ui"},
 		{file: "trusted_proxies: [10.0.0.0]", want: "FILE:1: trusted_proxies"},
 		{file: "database: {url: mysql://x}", want: "FILE:1: database.url: the URL must begin with postgres://"},
 		{file: "database: {url_file: /nowhere}", want: "FILE:1: database.url_file: stat /nowhere"},

@@ -72,10 +72,14 @@ var (
 // bearerTables say, for each kind of token, whom it stands for: the columns user,
 // expiry and session, and the table t, whose last parameter is the token's hash.
 var bearerTables = map[tokenKind][2]string{
-	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
+	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
 	sessionToken: {"COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
 	loginToken:   {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.session_id, '')", ownTokens + " t ON t.instance_id = d.instance_id"},
 }
+
+// forOurAPI is the condition that a token is for our API: one that was given for a key
+// or a secret has to be asked for with its scope, a personal one is for nothing else.
+const forOurAPI = "(t.source = '' OR ' ' || t.scopes || ' ' LIKE '% " + ScopeAPI + " %')"
 
 // enterSQL gives one row per role of the caller; a single row with empty columns
 // where there is no valid token or no role. What a token is, is seen by its form,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -24,22 +25,18 @@ const answerPath = "/oauth/v2/authorize/answer"
 // Answered is the answer of a login that succeeded. Each answer names who gives it
 // (RFC 9207).
 func Answered(r *oauth.Request, code string) oauth.Answer {
-	return oauth.Answer{URI: r.RedirectURI, Parameters: pairs("code", code, "state", r.State, "iss", r.Issuer)}
+	return oauth.Answer{URI: r.RedirectURI, Parameters: said([2]string{"code", code}, [2]string{"state", r.State}, [2]string{"iss", r.Issuer})}
 }
 
 // Failed is the answer of a login that did not.
 func Failed(r *oauth.Request, code, description, uri string) oauth.Answer {
-	return oauth.Answer{URI: r.RedirectURI, Parameters: pairs("error", code, "error_description", description, "error_uri", uri, "state", r.State, "iss", r.Issuer)}
+	return oauth.Answer{URI: r.RedirectURI, Parameters: said([2]string{"error", code}, [2]string{"error_description", description},
+		[2]string{"error_uri", uri}, [2]string{"state", r.State}, [2]string{"iss", r.Issuer})}
 }
 
-// pairs leaves out what is empty.
-func pairs(namesAndValues ...string) (out [][2]string) {
-	for i := 0; i < len(namesAndValues); i += 2 {
-		if namesAndValues[i+1] != "" {
-			out = append(out, [2]string{namesAndValues[i], namesAndValues[i+1]})
-		}
-	}
-	return out
+// said leaves out parameters that are empty.
+func said(parameters ...[2]string) [][2]string {
+	return slices.DeleteFunc(parameters, func(p [2]string) bool { return p[1] == "" })
 }
 
 // AnswerURL is the client's address with an answer: behind # in the mode for that,
@@ -91,7 +88,7 @@ func TakeAnswer(ctx context.Context, store *eventstore.Store, host, id string) (
 
 // Left is the answer to a client whose user logged out.
 func Left(uri, state string) oauth.Answer {
-	return oauth.Answer{URI: uri, Parameters: pairs("state", state)}
+	return oauth.Answer{URI: uri, Parameters: said([2]string{"state", state})}
 }
 
 // Exists refuses a host of no instance, and an instance that is blocked; also are

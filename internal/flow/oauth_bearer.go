@@ -49,25 +49,21 @@ const (
 )
 
 // FindBearer says who has an access token, if the token and all that it rests on
-// stand now. It is one round trip, with what also asks for.
-func FindBearer(ctx context.Context, store *eventstore.Store, host, token string, also ...database.Query) (*Bearer, error) {
+// stand now. It is one round trip.
+func FindBearer(ctx context.Context, store *eventstore.Store, host, token string) (*Bearer, error) {
 	b := &Bearer{}
 	var s site
 	var settings policy.OIDCSettings
 	args := []any{hostname.Canonical(host), user.HashToken(token)}
-	queries := append(also, database.Query{
+	queries := []database.Query{{
 		SQL: "SELECT " + siteColumns + siteFrom + " WHERE d.domain = ?", Args: args[:1], Row: func(scan database.Scan) error { return scan(s.dest(&b.Instance)...) },
-	})
-	switch kind := kindOf(token); kind {
-	case loginToken:
-		queries = append(queries, database.Query{
-			SQL: "SELECT t.token_id, t.scopes, t.created, t.expires, " + oauth.FamilyColumns + loginTokenFrom, Args: args, Row: b.readLogin,
-		})
+	}}
+	const own = "SELECT t.token_id, t.scopes, t.created, t.expires, "
+	if kind := kindOf(token); kind == loginToken {
+		queries = append(queries, database.Query{SQL: own + oauth.FamilyColumns + loginTokenFrom, Args: args, Row: b.readLogin})
 		queries = append(queries, b.queries(source{loginTokenSQL, args})...)
-	case machineToken:
-		queries = append(queries, database.Query{
-			SQL: "SELECT t.token_id, t.scopes, t.created, t.expires, t.user_id" + machineTokenFrom, Args: args, Row: b.readMachine,
-		})
+	} else if kind == machineToken {
+		queries = append(queries, database.Query{SQL: own + "t.user_id" + machineTokenFrom, Args: args, Row: b.readMachine})
 		queries = append(queries, b.queries(source{machineTokenSQL, args})...)
 	}
 	err := store.Read(ctx, queries...)
@@ -145,7 +141,7 @@ const ownTokens = `(SELECT lt.instance_id, lt.expires, lf.user_id, lf.session_id
 	JOIN applications la ON la.instance_id = lf.instance_id AND la.client_id = lf.client_id AND la.state = 1
 	JOIN projects lp ON lp.instance_id = la.instance_id AND lp.project_id = la.project_id AND lp.state = 1
 	JOIN orgs lo ON lo.instance_id = lp.instance_id AND lo.org_id = lp.org_id AND lo.state = 1
-	WHERE lt.token_hash = ? AND lt.api = 1)`
+	WHERE lt.token_hash = ? AND lt.api = 1)` //nolint:gosec // names of columns
 
 // kindOf says which table knows a token. A JWT is looked for like any other token,
 // by what it is letter by letter: what it says about itself only says where.
@@ -176,32 +172,31 @@ func kindOf(token string) tokenKind {
 
 var errOthersToken = fault.Denied("OIDC-revoke-client", "The token was given to another client.").With(oauth.UnauthorizedClient)
 
+// given is how Revoke finds out whose a token is: its id, its family and its client, of
+// which the last two are empty for a machine user's.
+var given = map[tokenKind]string{ //nolint:gosec // names of columns
+	loginToken: `SELECT t.token_id, t.family_id, f.client_id FROM oidc_access_tokens t
+		JOIN oidc_sessions f ON f.instance_id = t.instance_id AND f.family_id = t.family_id WHERE t.instance_id = ? AND t.token_hash = ?`,
+	machineToken: "SELECT t.token_id, '', '' FROM access_tokens t WHERE t.instance_id = ? AND t.token_hash = ?",
+}
+
 // Revoke ends a token of a client: with a refresh token all that come from the same
 // login. A token that does not exist, or no longer, is fine.
 func Revoke(ctx context.Context, store *eventstore.Store, c *Client, token string) error {
 	if _, hash, _, ok := user.SplitRefreshToken(token); ok {
 		return revokeFamily(ctx, store, c, hash)
 	}
-	var id, family, client string
-	found := false
-	switch kindOf(token) {
-	case loginToken:
-		err := store.Read(ctx, database.One(&found, `SELECT t.token_id, t.family_id, f.client_id FROM oidc_access_tokens t
-			JOIN oidc_sessions f ON f.instance_id = t.instance_id AND f.family_id = t.family_id WHERE t.instance_id = ? AND t.token_hash = ?`,
-			[]any{c.Instance.ID, user.HashToken(token)}, &id, &family, &client))
-		if err != nil || !found {
-			return err
-		}
-	case machineToken:
-		err := store.Read(ctx, database.One(&found, "SELECT token_id FROM access_tokens WHERE instance_id = ? AND token_hash = ?",
-			[]any{c.Instance.ID, user.HashToken(token)}, &id))
-		if err != nil || !found {
-			return err
-		}
-	default:
+	sql, ok := given[kindOf(token)]
+	if !ok {
 		return nil
 	}
-	if client != c.ID {
+	var id, family, client string
+	found := false
+	err := store.Read(ctx, database.One(&found, sql, []any{c.Instance.ID, user.HashToken(token)}, &id, &family, &client))
+	switch {
+	case err != nil || !found:
+		return err
+	case client != c.ID:
 		return errOthersToken
 	}
 	return store.Write(ctx, func(tx *eventstore.Tx) error { return oauth.EndAccess(tx, c.Instance.ID, family, id) })

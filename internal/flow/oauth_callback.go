@@ -40,10 +40,13 @@ func acrOf(v assurance.Verdict) string {
 	return ACROneFactor
 }
 
+// otp is how ID tokens name codes that work once.
+const otp = "otp"
+
 // amr is how ID tokens name methods (RFC 8176).
 var amr = map[assurance.Method]string{
 	assurance.Password: "pwd", assurance.Passkey: "user", assurance.U2F: "user",
-	assurance.TOTP: "otp", assurance.OTPEmail: "otp", assurance.OTPSMS: "otp", assurance.RecoveryCode: "otp",
+	assurance.TOTP: otp, assurance.OTPEmail: otp, assurance.OTPSMS: otp, assurance.RecoveryCode: otp,
 }
 
 func amrOf(v assurance.Verdict) (out []string) {

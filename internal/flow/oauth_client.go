@@ -93,7 +93,7 @@ func (p *clientProject) active() bool { return p.id != "" && p.state == project.
 
 // Active reports whether the client, its project and that one's organization are.
 func (c *Client) Active() bool {
-	return c.clientApp.active() && c.project.active() && c.orgState == org.Active
+	return c.active() && c.project.active() && c.orgState == org.Active
 }
 
 const siteColumns = "d.instance_id, d.limits, COALESCE(os.document, '{}')"
@@ -139,7 +139,7 @@ func FindClient(ctx context.Context, store *eventstore.Store, host, clientID, ke
 	var s site
 	var orgState int
 	dest := append(s.dest(&c.Instance), &c.ID)
-	appDest, appDone := c.clientApp.dest()
+	appDest, appDone := c.dest()
 	dest = append(append(append(dest, appDest...), c.project.dest()...), &orgState, &c.key.id, &c.key.public, &c.key.expires)
 	q := database.Query{
 		SQL: "SELECT " + siteColumns + ", COALESCE(a.client_id, ''), " + applicationColumns + ", " + projectColumns + `, COALESCE(h.state, 0),

@@ -123,7 +123,7 @@ func (st *Standing) stands(now, at time.Time) error {
 	switch {
 	case st.Person.ID == "" || st.userState != user.Active || st.orgState != org.Active:
 		return errGoneUser
-	case st.clientID != "" && !(st.app.active() && st.project.active() && st.projectOrgState == org.Active):
+	case st.clientID != "" && (!st.app.active() || !st.project.active() || st.projectOrgState != org.Active):
 		return errGoneClient
 	case st.project.orgCheck == 1 && !st.granted:
 		return errNotGranted
@@ -133,7 +133,7 @@ func (st *Standing) stands(now, at time.Time) error {
 		return nil
 	}
 	s := &st.Session
-	if !st.Assured.active || s.ID == "" || s.Ended || s.Expired(now) {
+	if !st.active || s.ID == "" || s.Ended || s.Expired(now) {
 		return errGoneSession
 	}
 	checks := slices.DeleteFunc(checksOf(s), func(c assurance.Check) bool {

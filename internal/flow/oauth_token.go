@@ -16,9 +16,10 @@ type Given struct {
 	oauth.Grant
 	// Scopes are those of the tokens, which may be fewer than those of the login.
 	Scopes Scopes
-	// family is the id of the family of tokens, and refresh the half that its refresh
-	// tokens share; empty where there is none yet.
-	family, refresh string
+	// family is the id of the family of tokens, refresh the half that its refresh tokens
+	// share, and used the hash of the other half of the one at hand; all are empty where
+	// there is no family yet.
+	family, refresh, used string
 }
 
 // CodeUse is how a client uses an authorization code.
@@ -118,7 +119,7 @@ func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, to
 	if err := g.stands(now, f.Created); err != nil {
 		return g, err
 	}
-	g.Grant, g.family, g.refresh = f.Grant, f.ID, half
+	g.Grant, g.family, g.refresh, g.used = f.Grant, f.ID, half, hash
 	if err := Scopes(f.Scopes).admit(f.UserOrg, g.Org.PrimaryDomain); err != nil {
 		return g, err
 	}
@@ -127,11 +128,10 @@ func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, to
 }
 
 // Renew makes tokens count that take the place of a refresh token.
-func Renew(ctx context.Context, store *eventstore.Store, c *Client, g *Given, used string, t Tokens) error {
-	_, _, hash, _ := user.SplitRefreshToken(used)
+func Renew(ctx context.Context, store *eventstore.Store, c *Client, g *Given, t Tokens) error {
 	var refusal error
 	err := store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		refusal, err = oauth.Renew(tx, c.Instance.ID, g.family, c.ID, hash, t.Access, *t.Refresh)
+		refusal, err = oauth.Renew(tx, c.Instance.ID, g.family, c.ID, g.used, t.Access, *t.Refresh)
 		return err
 	})
 	if err == nil {
@@ -150,7 +150,7 @@ func (g *Given) NewRefresh(c *Client) (token string, r *oauth.Refresh) {
 
 // Creator makes the user of what is given the one on whose behalf the transactions run.
 func (g *Given) Creator(ctx context.Context) context.Context {
-	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: g.Grant.UserID})
+	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: g.UserID})
 }
 
 // AccessFor is an access token for what is given, kept by its hash.

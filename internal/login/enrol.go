@@ -38,10 +38,10 @@ func choices(p policy.LoginPolicy, who flow.User) (out []choice) {
 		out = append(out, choice{"u2f", "enrol-u2f", false})
 	}
 	if lists(policy.OTPEmail) && who.Human.EmailVerified {
-		out = append(out, choice{"otp-email", "enrol-otp-email", true})
+		out = append(out, choice{atMail, "enrol-otp-email", true})
 	}
 	if lists(policy.OTPSMS) && who.Human.PhoneVerified {
-		out = append(out, choice{"otp-sms", "enrol-otp-sms", true})
+		out = append(out, choice{atSMS, "enrol-otp-sms", true})
 	}
 	return out
 }

@@ -72,7 +72,7 @@ func (v *visit) keep(j jar) {
 	if err != nil { // Texts always have a JSON form.
 		panic(err)
 	}
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
 		Name: v.cookieName(), Value: base64.RawURLEncoding.EncodeToString(data), Path: "/",
 		Secure: v.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int((400 * 24 * time.Hour).Seconds()),
 	}

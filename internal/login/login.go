@@ -201,9 +201,8 @@ func (v *visit) scope(org string) policy.Scope { return policy.Scope{Instance: v
 
 // fail shows an error as a page.
 func (v *visit) fail(err error) {
-	f := fault.Of(err)
 	status := http.StatusBadRequest
-	switch f.Kind {
+	switch fault.KindOf(err) {
 	case fault.KindNotFound:
 		status = http.StatusNotFound
 	case fault.KindExhausted:
@@ -213,6 +212,7 @@ func (v *visit) fail(err error) {
 	case fault.KindInternal:
 		status = http.StatusInternalServerError
 		slog.ErrorContext(v.ctx, "a page failed", "error", err, "path", v.r.URL.Path, "request_id", v.call.RequestID)
+	default: // Something that the visitor can do otherwise.
 	}
 	v.show(status, "error", data{Problem: api.Sentence(v.call.Languages, err)})
 }

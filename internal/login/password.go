@@ -51,10 +51,10 @@ func takeChange(v *visit) error {
 		return err
 	}
 	form := v.r.PostForm
-	if form.Get("password") != form.Get("repeat") {
+	if form.Get(atPassword) != form.Get("repeat") {
 		err = errRepeat
 	} else {
-		_, err = user.ChangePassword(v.asUser(&p), v.store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get("password")})
+		_, err = user.ChangePassword(v.asUser(&p), v.store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get(atPassword)})
 	}
 	if err == nil {
 		return v.next()
@@ -103,9 +103,12 @@ func takeForgotten(v *visit) error {
 // newPasswordPage is what the page shows that a link with a code leads to.
 type newPasswordPage struct{ Code, Rules string }
 
+// fieldOrg is the parameter of links and forms that names an organization.
+const fieldOrg = "orgID"
+
 // linked is the user that a link names.
 func (v *visit) linked() user.Ref {
-	v.org = v.r.Form.Get("orgID")
+	v.org = v.r.Form.Get(fieldOrg)
 	return user.Ref{Instance: v.instance, Org: v.org, UserID: v.r.Form.Get("userID")}
 }
 
@@ -114,7 +117,7 @@ func (v *visit) newPassword(code string) (data, error) {
 	r := v.linked()
 	rules, err := v.rules()
 	return data{
-		Hidden: map[string]string{"userID": r.UserID, "orgID": r.Org},
+		Hidden: map[string]string{"userID": r.UserID, fieldOrg: r.Org},
 		More:   newPasswordPage{Code: code, Rules: rules},
 	}, err
 }
@@ -135,7 +138,7 @@ func showNewPassword(v *visit) error {
 func takeNewPassword(v *visit) error {
 	form, r := v.r.PostForm, v.linked()
 	v.current = nil
-	code, password := strings.TrimSpace(form.Get("code")), form.Get("password")
+	code, password := strings.TrimSpace(form.Get("code")), form.Get(atPassword)
 	scope := eventstore.Scope{Instance: v.instance, Org: r.Org}
 	var err error
 	switch path := v.path(); {
@@ -162,7 +165,7 @@ func takeNewPassword(v *visit) error {
 func showVerify(v *visit) error {
 	r := v.linked()
 	v.current = nil
-	v.show(http.StatusOK, "verify", data{More: v.r.Form.Get("code"), Hidden: map[string]string{"userID": r.UserID, "orgID": r.Org}})
+	v.show(http.StatusOK, "verify", data{More: v.r.Form.Get("code"), Hidden: map[string]string{"userID": r.UserID, fieldOrg: r.Org}})
 	return nil
 }
 
@@ -172,7 +175,7 @@ func takeVerify(v *visit) error {
 	v.current = nil
 	_, err := user.Email.Verify(v.asSystem(), v.store, v.vault, eventstore.Scope{Instance: v.instance, Org: r.Org}, r.UserID, code)
 	if err != nil {
-		return v.again(err, "verify", data{More: code, Hidden: map[string]string{"userID": r.UserID, "orgID": r.Org}})
+		return v.again(err, "verify", data{More: code, Hidden: map[string]string{"userID": r.UserID, fieldOrg: r.Org}})
 	}
 	v.show(http.StatusOK, "verify", data{Note: v.texts.T("verified")})
 	return nil

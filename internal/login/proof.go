@@ -109,9 +109,10 @@ func (v *visit) again(err error, page string, d data) error {
 	switch fault.KindOf(err) {
 	case fault.KindInternal, fault.KindUnavailable, fault.KindDeadline:
 		return err
-	}
-	if errors.Is(err, errNoSession) || errors.Is(err, errNobody) {
-		return err
+	default:
+		if errors.Is(err, errNoSession) || errors.Is(err, errNobody) {
+			return err
+		}
 	}
 	d.Problem = api.Sentence(v.call.Languages, err)
 	status := http.StatusUnprocessableEntity
@@ -135,10 +136,10 @@ type codePage struct {
 // proofPage gives the page on which a method is proved.
 func (v *visit) proofPage(p *progress, path string) (page string, d data) {
 	d = data{LoginName: v.nameOf(p), Others: p.others(path)}
-	if path == "password" {
-		return "password", d
+	if path == atPassword {
+		return atPassword, d
 	}
-	sends := path == "otp-email" || path == "otp-sms"
+	sends := path == atMail || path == atSMS
 	d.More = codePage{Sends: sends, Sent: v.r.Form.Get("sent") != "", Digits: path != "recovery-code"}
 	return "code", d
 }
@@ -170,7 +171,7 @@ func takeProof(v *visit) error {
 		return err
 	}
 	given := v.r.PostForm.Get("proof")
-	if v.path() != "password" {
+	if v.path() != atPassword {
 		given = strings.Join(strings.Fields(given), "")
 	}
 	var proof flow.Proof
@@ -206,7 +207,7 @@ func sendCode(v *visit) error {
 	}
 	path := strings.TrimSuffix(v.path(), "/send")
 	c := flow.Challenges{}
-	if path == "otp-email" {
+	if path == atMail {
 		c.Email = &flow.CodeRequest{}
 	} else {
 		c.SMS = &flow.CodeRequest{}

@@ -70,10 +70,17 @@ func (v *visit) asUser(p *progress) context.Context {
 	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: p.Session.UserID})
 }
 
+// The pages of methods that are named more than once.
+const (
+	atPassword = "password"
+	atMail     = "otp-email"
+	atSMS      = "otp-sms"
+)
+
 // paths are where a method is proved.
 var paths = map[assurance.Method]string{
-	assurance.Password: "password", assurance.Passkey: "key", assurance.U2F: "key", assurance.TOTP: "totp",
-	assurance.OTPEmail: "otp-email", assurance.OTPSMS: "otp-sms", assurance.RecoveryCode: "recovery-code",
+	assurance.Password: atPassword, assurance.Passkey: "key", assurance.U2F: "key", assurance.TOTP: "totp",
+	assurance.OTPEmail: atMail, assurance.OTPSMS: atSMS, assurance.RecoveryCode: "recovery-code",
 }
 
 // methodAt is the way back. Both kinds of keys share a page.
@@ -117,7 +124,7 @@ func (p *progress) others(path string) (out []way) {
 			out = append(out, way{o, "use-" + o})
 		}
 	}
-	if path == "password" && !p.policy.HidePasswordReset {
+	if path == atPassword && !p.policy.HidePasswordReset {
 		out = append(out, way{"password/forgotten", "forgotten"})
 	}
 	return out
@@ -142,9 +149,10 @@ func (v *visit) next() error {
 		return v.goTo("enrol")
 	case assurance.Impossible:
 		return errNoWay
-	}
-	if !p.Enough {
-		return errNoSession
+	case assurance.Nothing:
+		if !p.Enough {
+			return errNoSession
+		}
 	}
 	if p.Counted.Has(assurance.Password) {
 		state, err := user.PasswordStateOf(v.ctx, v.store, eventstore.Scope{Instance: v.instance, Org: v.org}, p.Session.UserID)

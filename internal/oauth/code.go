@@ -98,7 +98,7 @@ func (c *Code) Admit(u Use) error {
 		return errNoChallenge
 	case c.Challenge != "" && u.Verifier == "":
 		return errNoVerifier
-	case c.Challenge != "" && !(isVerifier(u.Verifier) && crypto.SameCode(challengeOf(u.Verifier), c.Challenge)):
+	case c.Challenge != "" && (!isVerifier(u.Verifier) || !crypto.SameCode(challengeOf(u.Verifier), c.Challenge)):
 		return errVerifier
 	}
 	return nil

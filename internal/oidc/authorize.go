@@ -120,7 +120,7 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, q *oauth.Request, 
 // else.
 func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // the login page, or an address that an application registered
 }
 
 // answer is the page that posts an answer to a client, once.

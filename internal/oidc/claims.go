@@ -11,6 +11,13 @@ import (
 // claims are those of a token or an answer, by their names.
 type claims map[string]any
 
+// The claims that most tokens have.
+const (
+	claimAudience = "aud"
+	claimClient   = "client_id"
+	claimExpiry   = "exp"
+)
+
 // The claims that the reserved scopes ask for.
 const (
 	claimRoles         = "urn:zitadel:iam:org:project:roles"

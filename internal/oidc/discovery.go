@@ -72,7 +72,7 @@ var document = func() []byte {
 		TokenMethods: proofs, TokenAlgorithms: signed, RevocationMethods: proofs, RevocationAlgorithms: signed,
 		IntrospectionMethods: slices.DeleteFunc(slices.Clone(proofs), func(m string) bool { return m == "none" }), IntrospectionAlgorithms: signed,
 		Claims: []string{
-			"sub", "aud", "exp", "iat", "iss", "auth_time", "nonce", "acr", "amr", "c_hash", "at_hash", "sid", "client_id", "azp", "preferred_username",
+			"sub", claimAudience, claimExpiry, "iat", "iss", "auth_time", "nonce", "acr", "amr", "c_hash", "at_hash", "sid", claimClient, "azp", "preferred_username",
 			"name", "family_name", "given_name", "nickname", "gender", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
 		},
 		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), Iss: true,

@@ -44,12 +44,12 @@ func (s *Server) introspect(ctx context.Context, w http.ResponseWriter, r *http.
 // active is what is said about a token that counts.
 func active(b *flow.Bearer, issuer string) claims {
 	c := claims{
-		"active": true, "iss": issuer, "sub": b.Person.ID, "client_id": b.ClientID, "jti": b.TokenID, "token_type": bearer, "scope": strings.Join(b.Scopes, " "),
-		"username": b.Person.LoginName, "aud": b.Audience,
+		"active": true, "iss": issuer, "sub": b.Person.ID, claimClient: b.ClientID, "jti": b.TokenID, "token_type": bearer, "scope": strings.Join(b.Scopes, " "),
+		"username": b.Person.LoginName, claimAudience: b.Audience,
 	}
 	c.unix("iat", b.Issued)
 	c.unix("nbf", b.Issued)
-	c.unix("exp", b.Expires)
+	c.unix(claimExpiry, b.Expires)
 	if b.IsLogin() {
 		c.unix("auth_time", b.Family.AuthTime)
 		c["amr"] = b.Family.Methods

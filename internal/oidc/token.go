@@ -153,7 +153,7 @@ func (q *tokenRequest) refresh(ctx context.Context) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, flow.Renew(g.Creator(ctx), q.store, c, &g, values[0], tokens)
+	return t, flow.Renew(g.Creator(ctx), q.store, c, &g, tokens)
 }
 
 // signing asks for the key that the instance signs with.
@@ -173,7 +173,7 @@ func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, 
 	id := rand.Text()
 	if c.WantsJWT() {
 		own := q.common(g, now, lifetime)
-		own["jti"], own["client_id"], own["aud"], own["scope"] = id, c.ID, q.audience(g.Audience, g.Scopes), t.Scope
+		own["jti"], own[claimClient], own[claimAudience], own["scope"] = id, c.ID, q.audience(g.Audience, g.Scopes), t.Scope
 		if c.Config.AccessTokenRoleAssertion {
 			own.assert(&g.Standing, g.Scopes, g.Audience, true)
 		}
@@ -196,10 +196,10 @@ func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, 
 
 // common are the claims that tokens of a login share.
 func (q *tokenRequest) common(g *flow.Given, now time.Time, lifetime time.Duration) claims {
-	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(), "amr": g.Methods}
+	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix(), "amr": g.Methods}
 	c.unix("auth_time", g.AuthTime)
 	c.set("acr", g.ACR)
-	c.set("sid", g.Grant.SessionID)
+	c.set("sid", g.SessionID)
 	return c
 }
 
@@ -214,7 +214,7 @@ func (q *tokenRequest) audience(list []string, scopes flow.Scopes) []string {
 // idToken are the claims for the client itself.
 func (q *tokenRequest) idToken(c *flow.Client, g *flow.Given, now time.Time, access, code string) claims {
 	own := q.common(g, now, c.Settings.IDTokenLifetime)
-	own["aud"], own["azp"], own["client_id"] = []string{c.ID}, c.ID, c.ID
+	own[claimAudience], own["azp"], own[claimClient] = []string{c.ID}, c.ID, c.ID
 	own["at_hash"] = halfHash(q.key.Algorithm(), access)
 	if code != "" {
 		own["c_hash"] = halfHash(q.key.Algorithm(), code)
@@ -278,8 +278,8 @@ func (q *tokenRequest) machineToken(ctx context.Context, m *flow.Machine) (strin
 	}
 	now, audience := q.store.Now(), m.Audience()
 	own := claims{
-		"iss": q.issuer, "sub": m.UserID, "client_id": m.UserID, "jti": rand.Text(), "iat": now.Unix(), "nbf": now.Unix(), "exp": now.Add(lifetime).Unix(),
-		"aud": q.audience(audience, m.Scopes), "scope": strings.Join(m.Scopes, " "),
+		"iss": q.issuer, "sub": m.UserID, claimClient: m.UserID, "jti": rand.Text(), "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix(),
+		claimAudience: q.audience(audience, m.Scopes), "scope": strings.Join(m.Scopes, " "),
 	}
 	own.assert(st, m.Scopes, audience, false)
 	return q.signer.Sign(ctx, m.Instance, q.key, typeAccess, own)
