@@ -73,7 +73,7 @@ func eraseOnRemoval(t *testing.T) *testkit.Server {
 func newAgent(name string) testkit.Call {
 	c := newSession(name, with(strings.TrimSuffix(strings.TrimSuffix(name, "Open"), "Ended")+canary), checkedPassword...)
 	c.Body = `{"userAgent":{"fingerprintId":"` + canary + `","ip":"192.0.2.7","description":"` + canary + `"},"metadata":{"` + canary + `":"YQ=="},` + c.Body[1:]
-	c.Events = append(append([]string{"session.added"}, checkedPassword...), "session.metadata.set", "session.token.set")
+	c.Events = append(append(append(proved(checkedPassword), "session.added"), checkedPassword...), "session.metadata.set", "session.token.set")
 	return c
 }
 

@@ -119,7 +119,7 @@ func TestAdminReset(t *testing.T) {
 		t.Errorf("a second reset into the same file: %d %s", code, errors)
 	}
 	p.token = first
-	must(t, dir, "admin", "reset", "--user", "ADMIN", "--file", "again.token", "--valid", "1s")
+	must(t, dir, "admin", "reset", "--user", "ADMIN", "--file", "again.token", "--valid", "4s")
 	if _, errors, code := run(t, dir, "admin", "reset", "--user", "nobody", "--file", "no.token"); code != 1 || !strings.Contains(errors, "No active machine user named nobody") {
 		t.Errorf("a token for nobody: %d %s", code, errors)
 	}
@@ -131,7 +131,7 @@ func TestAdminReset(t *testing.T) {
 	if status, _, err := p.call("GET", "/management/v1/orgs/me", ""); status != 200 || err != nil {
 		t.Errorf("the owner's new token: %d %v", status, err)
 	}
-	time.Sleep(1100 * time.Millisecond)
+	time.Sleep(4100 * time.Millisecond)
 	if status, _, err := p.call("GET", "/management/v1/orgs/me", ""); status != 401 || err != nil {
 		t.Errorf("the token after its time: %d %v", status, err)
 	}

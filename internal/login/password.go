@@ -103,13 +103,16 @@ func takeForgotten(v *visit) error {
 // newPasswordPage is what the page shows that a link with a code leads to.
 type newPasswordPage struct{ Code, Rules string }
 
-// fieldOrg is the parameter of links and forms that names an organization.
-const fieldOrg = "orgID"
+// The parameters of links and forms that name somebody.
+const (
+	fieldOrg  = "orgID"
+	fieldUser = "userID"
+)
 
 // linked is the user that a link names.
 func (v *visit) linked() user.Ref {
 	v.org = v.r.Form.Get(fieldOrg)
-	return user.Ref{Instance: v.instance, Org: v.org, UserID: v.r.Form.Get("userID")}
+	return user.Ref{Instance: v.instance, Org: v.org, UserID: v.r.Form.Get(fieldUser)}
 }
 
 // newPassword is the page on which a code of a mail leads to a password.
@@ -117,7 +120,7 @@ func (v *visit) newPassword(code string) (data, error) {
 	r := v.linked()
 	rules, err := v.rules()
 	return data{
-		Hidden: map[string]string{"userID": r.UserID, fieldOrg: r.Org},
+		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org},
 		More:   newPasswordPage{Code: code, Rules: rules},
 	}, err
 }
@@ -165,7 +168,7 @@ func takeNewPassword(v *visit) error {
 func showVerify(v *visit) error {
 	r := v.linked()
 	v.current = nil
-	v.show(http.StatusOK, "verify", data{More: v.r.Form.Get("code"), Hidden: map[string]string{"userID": r.UserID, fieldOrg: r.Org}})
+	v.show(http.StatusOK, "verify", data{More: v.r.Form.Get("code"), Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	return nil
 }
 
@@ -175,7 +178,7 @@ func takeVerify(v *visit) error {
 	v.current = nil
 	_, err := user.Email.Verify(v.asSystem(), v.store, v.vault, eventstore.Scope{Instance: v.instance, Org: r.Org}, r.UserID, code)
 	if err != nil {
-		return v.again(err, "verify", data{More: code, Hidden: map[string]string{"userID": r.UserID, fieldOrg: r.Org}})
+		return v.again(err, "verify", data{More: code, Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	}
 	v.show(http.StatusOK, "verify", data{Note: v.texts.T("verified")})
 	return nil
