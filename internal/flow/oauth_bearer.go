@@ -135,7 +135,7 @@ const (
 
 // ownTokens are the access tokens with one hash that are for our own API, while their
 // clients are active.
-const ownTokens = "" + //nolint:gosec // names of columns
+const ownTokens = "" +
 	`(SELECT lt.instance_id, lt.expires, lf.user_id, lf.session_id FROM oidc_access_tokens lt
 	JOIN oidc_sessions lf ON lf.instance_id = lt.instance_id AND lf.family_id = lt.family_id
 	JOIN users lu ON lu.instance_id = lf.instance_id AND lu.user_id = lf.user_id AND lu.org_id = lf.user_org AND lu.created = lf.user_since
