@@ -67,7 +67,7 @@ func equip(t *testing.T, s *testkit.Server, name string, kinds ...user.FactorKin
 	e.key.Options.UserNotVerified = true
 	ref := user.Ref{Instance: s.InstanceID, Org: s.OrgID, UserID: s.Var(name)}
 	for _, kind := range kinds {
-		if err := e.enrol(t, authz.AsSystem(context.Background(), s.InstanceID), ref, kind); err != nil {
+		if err := e.enrol(t, ref, kind); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -76,17 +76,18 @@ func equip(t *testing.T, s *testkit.Server, name string, kinds ...user.FactorKin
 	return e
 }
 
-func (e *equipment) enrol(t *testing.T, ctx context.Context, ref user.Ref, kind user.FactorKind) (err error) {
+func (e *equipment) enrol(t *testing.T, ref user.Ref, kind user.FactorKind) (err error) {
 	t.Helper()
-	switch kind {
-	case user.TOTP:
+	ctx := authz.AsSystem(context.Background(), ref.Instance)
+	if kind == user.TOTP {
 		app, err := flow.RegisterTOTP(ctx, e.s.Store, e.s.Vault, ref, "localhost")
 		if err == nil {
 			e.secret = app.Secret
 			_, err = user.VerifyTOTP(ctx, e.s.Store, e.s.Vault, ref, totpCode(t, e.secret, e.s.Clock.Now()))
 		}
 		return err
-	case user.Recovery:
+	}
+	if kind == user.Recovery {
 		e.recovery, _, err = user.GenerateRecoveryCodes(ctx, e.s.Store, ref, len(e.recovery))
 		return err
 	}
