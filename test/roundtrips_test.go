@@ -105,7 +105,7 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 		{"client", "POST /v2/sessions/search", `{}`, 2},
 		{"s", "GET /v2/sessions/$s", "", 2},
 		{"s", "GET /auth/v1/users/me", "", 2},
-		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{"change":{"forceMfa":true}}`, 2},
+		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{"change":{"forceMfa":true}}`, 3}, // The policy first, and then the people.
 		{"owner", "GET /gatehouse/v1/policies/enforcement", "", 2},
 		{"owner", "GET /gatehouse/v1/policies/erasure", "", 2},
 		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 15},

@@ -86,7 +86,8 @@ func (e *equipment) enrol(ctx context.Context, t *testing.T, ref user.Ref, kind 
 			_, err = user.VerifyTOTP(ctx, e.s.Store, e.s.Vault, ref, totpCode(t, e.secret, e.s.Clock.Now()))
 		}
 		return err
-	case user.Recovery:
+	}
+	if kind == user.Recovery {
 		e.recovery, _, err = user.GenerateRecoveryCodes(ctx, e.s.Store, ref, len(e.recovery))
 		return err
 	}

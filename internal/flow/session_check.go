@@ -117,7 +117,7 @@ func (p *proving) may(methods ...assurance.Method) error {
 	if !p.known {
 		return errUnnamed
 	}
-	return p.rules.allow(methods...)
+	return p.rules.allow(p.store.Now(), methods...)
 }
 
 // prove looks at each proof that is given, and stops at the first that is wrong.
@@ -191,7 +191,7 @@ func (p *proving) proveAssertion(ctx context.Context, credential []byte) error {
 	if verified {
 		method = assurance.Passkey
 	}
-	if err := p.rules.allow(method); err != nil {
+	if err := p.rules.allow(p.store.Now(), method); err != nil {
 		return err
 	}
 	p.note(func(tx *eventstore.Tx, s *session.Session) error { return s.CheckAssertion(tx, verified) })

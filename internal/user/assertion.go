@@ -147,7 +147,7 @@ func countKey(ctx context.Context, store *eventstore.Store, r Ref, key factor, p
 func lockKey(tx *eventstore.Tx, r Ref, key factor) (factor, error) {
 	e, err := lockFactors(tx, r, "")
 	if err == nil {
-		err = requireCounted(tx.Context(), tx.Reader(), r, key.Kind, U2F)
+		err = requireCounted(tx, r, key.Kind, U2F)
 	}
 	if err != nil {
 		return factor{}, err

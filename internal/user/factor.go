@@ -3,8 +3,8 @@ package user
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -84,10 +84,10 @@ func flag(set bool) int {
 
 // foldGone deletes the factors of a kind.
 func foldGone(kind FactorKind) func(*eventstore.Fold, eventstore.None) error {
-	return func(f *eventstore.Fold, _ eventstore.None) error {
+	return andSet(func(f *eventstore.Fold, _ eventstore.None) error {
 		f.Exec("DELETE FROM user_factors WHERE instance_id = ? AND user_id = ? AND kind = ?", f.Instance, f.ID, string(kind))
 		return nil
-	}
+	})
 }
 
 // foldNothing is the fold of events that say what happened and change nothing.
@@ -97,6 +97,7 @@ var (
 	errFactorMissing = fault.NotFound("USER-factor-missing", "The user has no such factor.")
 	errFactorExists  = fault.AlreadyExists("USER-factor-exists", "The user has this factor already. Remove it first.")
 	errAsleep        = fault.Precondition("USER-not-active", "The user is not active.")
+	errClosed        = fault.Precondition("USER-factor-closed", "This factor is about to end and cannot be set up any more. Choose another one.")
 	errNotListed     = fault.Precondition("USER-factor-policy", "The login policy of the user's organization does not list this factor. Add it there first.")
 )
 
@@ -240,46 +241,43 @@ func readEnrolment(ctx context.Context, store database.Reader, r Ref, permission
 	return e, e.admit(ctx, r, permission)
 }
 
-// requireListed refuses a factor that the login policy of the user's organization
-// does not list.
-func requireListed(ctx context.Context, store database.Reader, r Ref, kinds ...FactorKind) error {
-	p, err := policy.Login.Resolve(ctx, store, policy.Scope{Instance: r.Instance, Org: r.Org})
-	if err != nil {
-		return err
-	}
-	if !slices.ContainsFunc(kinds, func(k FactorKind) bool { return listed(p.Doc, k) }) {
-		return errNotListed
-	}
-	return nil
-}
-
-// requireCounted is requireListed for a check: where the instance's enforcement is
-// lenient, what somebody has set up counts all the same.
-func requireCounted(ctx context.Context, store database.Reader, r Ref, kinds ...FactorKind) error {
-	err := requireListed(ctx, store, r, kinds...)
-	if !errors.Is(err, errNotListed) {
-		return err
-	}
-	e, failed := policy.Enforcement.Resolve(ctx, store, r.Instance)
+// requireEnrols refuses to set up a factor that the login policy of the user's
+// organization does not list, or is about to list no more.
+func requireEnrols(tx *eventstore.Tx, r Ref, kind FactorKind) error {
+	p, err := policy.Login.Resolve(tx.Context(), tx.Reader(), policy.Scope{Instance: r.Instance, Org: r.Org})
 	switch {
-	case failed != nil:
-		return failed
-	case e.Doc.Strict():
+	case err != nil:
 		return err
+	case !lists(p.Doc, kind, tx.Now()):
+		return errNotListed
+	case !p.Doc.Enrols(factorOf[kind], tx.Now()):
+		return errClosed
 	}
 	return nil
 }
 
-// secondFactors are the names that login policies have for the kinds.
-var secondFactors = map[FactorKind]policy.SecondFactor{
-	TOTP: policy.TOTP, U2F: policy.U2F, OTPSMS: policy.OTPSMS, OTPEmail: policy.OTPEmail, Recovery: policy.RecoveryCodes,
+// requireCounted refuses to check a factor that the login policy does not list. Where
+// the instance's enforcement is lenient, what somebody has set up counts all the same.
+func requireCounted(tx *eventstore.Tx, r Ref, kinds ...FactorKind) error {
+	p, err := policy.Login.Resolve(tx.Context(), tx.Reader(), policy.Scope{Instance: r.Instance, Org: r.Org})
+	if err != nil || slices.ContainsFunc(kinds, func(k FactorKind) bool { return lists(p.Doc, k, tx.Now()) }) {
+		return err
+	}
+	e, err := policy.Enforcement.Resolve(tx.Context(), tx.Reader(), r.Instance)
+	if err == nil && e.Doc.Strict() {
+		err = errNotListed
+	}
+	return err
 }
 
-func listed(p policy.LoginPolicy, kind FactorKind) bool {
-	if kind == Passkey {
-		return p.PasswordlessAllowed == 1 && slices.Contains(p.MultiFactors, policy.U2FWithVerification)
-	}
-	return slices.Contains(p.SecondFactors, secondFactors[kind])
+// factorOf gives the names that login policies have for the kinds.
+var factorOf = map[FactorKind]policy.Factor{
+	TOTP: {Second: policy.TOTP}, U2F: {Second: policy.U2F}, OTPSMS: {Second: policy.OTPSMS}, OTPEmail: {Second: policy.OTPEmail},
+	Recovery: {Second: policy.RecoveryCodes}, Passkey: {Multi: policy.U2FWithVerification},
+}
+
+func lists(p policy.LoginPolicy, kind FactorKind, now time.Time) bool {
+	return (kind != Passkey || p.PasswordlessAllowed == 1) && p.Lists(factorOf[kind], now)
 }
 
 // Factors lists the factors of a user, except for recovery codes, in the order of

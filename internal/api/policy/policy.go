@@ -23,6 +23,10 @@ func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store}
 	return api.Service{Name: "gatehouse.policy.v1.PolicyService", RPCs: []api.RPC{
 		api.Unary("PreviewLoginPolicyChange", h.previewLoginPolicyChange),
+		api.Unary("PlanFactorRetirement", h.planRetirement),
+		api.Unary("CancelFactorRetirement", h.cancelRetirement),
+		api.Unary("ListFactorRetirements", h.listRetirements),
+		api.Unary("GetSessionAssurance", h.getSessionAssurance),
 		api.Unary("GetEnforcement", h.getEnforcement),
 		api.Unary("SetEnforcement", h.setEnforcement),
 		api.Unary("GetErasure", h.getErasure),
@@ -37,10 +41,12 @@ func (h *Handlers) previewLoginPolicyChange(ctx context.Context, r *pb.PreviewLo
 	}
 	p.Cursor = &database.Cursor{After: r.GetPageToken()}
 	s := eventstore.Scope{Instance: authz.From(ctx).Instance, Org: r.GetOrganizationId()}
-	i, err := flow.PreviewLogin(ctx, h.store, s, change(r.GetChange()), p)
+	c := change(r.GetChange())
+	c.At = timeOf(r.GetAt())
+	i, err := flow.PreviewLogin(ctx, h.store, s, c, p)
 	return &pb.PreviewLoginPolicyChangeResponse{
 		Enrolled: i.Enrolled, LeftWithout: i.LeftWithout.Total, Administrators: i.Administrators, Demanded: i.Demanded,
-		Users: api.Each(i.LeftWithout.Rows, affected), NextPageToken: p.Cursor.Next,
+		Users: api.Each(i.LeftWithout.Rows, affected), NextPageToken: p.Cursor.Next, Sessions: i.Sessions, Retirements: h.retirements(i.Retirements),
 	}, err
 }
 
