@@ -123,8 +123,8 @@ var enterTexts = func() map[entering]string {
 // Of an instance at a host.
 const (
 	defaultOrgSQL   = "SELECT i.default_org FROM instance_domains d JOIN instances i ON i.instance_id = d.instance_id WHERE d.domain = ?"
-	sessionAtDomain = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?"
-	sessionOfLogin  = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
+	sessionAtDomain = "s.instance_id = " + ofInstance + " AND s.token_hash = ?"
+	sessionOfLogin  = "s.instance_id = " + ofInstance + " AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
 )
 
 // entry is what the database knows about a request.

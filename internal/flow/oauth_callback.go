@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -80,6 +81,12 @@ var (
 	errTooOld   = fault.Precondition("OIDC-login-age", "The login is older than the client allows: check a first factor, such as the password, again.").With(oauth.LoginRequired)
 	errHint     = fault.Precondition("OIDC-hint", "The client asked for another user by its ID token.").With(oauth.LoginRequired)
 )
+
+// WantsNewLogin reports whether err says that the client takes no login but a newer
+// one, or one of somebody else.
+func WantsNewLogin(err error) bool {
+	return errors.Is(err, errNewLogin) || errors.Is(err, errTooOld) || errors.Is(err, errHint)
+}
 
 // Linked is where the browser goes after a login.
 type Linked struct {
