@@ -194,7 +194,7 @@ func (st *Standing) acr(r *oauth.Request) string {
 // audienceQuery asks for whom the tokens of a request are: the projects that it
 // names and that of its client, and their applications.
 func audienceQuery(instance, clientID string, scopes Scopes, audience *[]string) database.Query {
-	of, args := "p.project_id = (SELECT own.project_id FROM applications own WHERE own.instance_id = ? AND own.client_id = ?)", []any{instance, clientID}
+	of, args := "p.project_id = (SELECT own.project_id FROM applications own WHERE own.instance_id = ? AND own.client_id = ? AND own.client_id <> '')", []any{instance, clientID}
 	for _, id := range scopes.projects() {
 		of, args = of+" OR p.project_id = ?", append(args, plain(id))
 	}
