@@ -247,4 +247,17 @@ func TestBrowserPasskey(t *testing.T) {
 	w.sees(t, "Use your key")
 	w.press(t, "Use the key")
 	w.sees(t, "You are logged in")
+
+	// Where nobody is told who has a key, browsers find it by themselves.
+	s.Run(t, testkit.Call{
+		Name: "hide", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
+		Body: `{"allowUsernamePassword":true,"ignoreUnknownUsernames":true,"passwordlessType":"PASSWORDLESS_TYPE_ALLOWED","multiFactorCheckLifetime":"43200s"}`,
+	})
+	w.open(t, "/ui/login/login?new=true")
+	w.fill(t, "loginName", "ann")
+	w.press(t, "Go on")
+	w.sees(t, "Password")
+	w.press(t, "Use a key")
+	w.press(t, "Use the key")
+	w.sees(t, "You are logged in")
 }

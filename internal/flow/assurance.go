@@ -63,9 +63,12 @@ const (
 	sessionReadySQL = "SELECT f.factors FROM sessions s JOIN user_factor_sets f ON f.instance_id = s.instance_id AND f.user_id = s.user_id WHERE "
 	rulesSQL        = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
+	rulesByDomainSQL = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ?
+		AND p.org_id IN (COALESCE((SELECT d.org_id FROM org_domains d WHERE d.instance_id = ? AND d.domain = ? AND d.verified = 1), ''), '')
+		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
 )
 
-// read is the row of sessionRulesSQL and rulesSQL: what is the organization's
+// read is the row of sessionRulesSQL, rulesSQL and rulesByDomainSQL: what is the organization's
 // own comes last and replaces the default as a whole.
 func (r *rules) read(scan database.Scan) error {
 	var kind string

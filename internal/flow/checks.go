@@ -18,6 +18,12 @@ func (p *proving) guard(ctx context.Context, check func(context.Context) (bool, 
 	return user.Guard(ctx, p.store, p.subject, user.CodeTries, check)
 }
 
+// hides reports whether nothing may be told of the user, not even whether there is one:
+// the login policy says so, and nothing is proved yet.
+func (p *proving) hides() bool {
+	return p.rules.login.IgnoreUnknownUsernames && len(checksOf(p.session)) == 0
+}
+
 // quiet is the context of a check that must not tell who exists: nobody asks, so
 // nobody may know.
 func (p *proving) quiet(ctx context.Context) context.Context {
@@ -32,6 +38,14 @@ func (p *proving) quiet(ctx context.Context) context.Context {
 func (p *proving) wrong(err error) error {
 	if p.rules.login.IgnoreUnknownUsernames && fault.KindOf(err) == fault.KindNotFound {
 		return user.ErrWrongCode
+	}
+	return err
+}
+
+// wrongKey is the same for the answer of a key.
+func (p *proving) wrongKey(err error) error {
+	if k := fault.KindOf(err); p.hides() && (k == fault.KindNotFound || k == fault.KindFailedPrecondition) {
+		return user.ErrWrongKey
 	}
 	return err
 }

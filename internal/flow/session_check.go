@@ -56,7 +56,7 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	p.subject = Subject{Instance: instance, Org: p.session.UserOrg, UserID: p.session.UserID}
 	p.known = !p.session.UserChecked.IsZero()
 	named := proof.UserID != "" || proof.LoginName != ""
-	if !named && p.subject.UserID == "" { // Nobody, or a session that has no user yet.
+	if !named && !p.known {
 		return p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules))
 	}
 	filter, by := UserWithID(cmp.Or(proof.UserID, p.subject.UserID)), SortUserCreated
@@ -70,27 +70,28 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	if err != nil {
 		return err
 	}
-	scope, active := eventstore.Scope{Instance: instance}, false
+	active := false
 	if len(found.Rows) == 1 {
-		p.person, scope.Org = found.Rows[0].Person, found.Rows[0].OrgID
-	} else if scope.Org, err = p.discover(ctx, instance, proof.LoginName); err != nil {
+		p.person = found.Rows[0].Person
+		scope := eventstore.Scope{Instance: instance, Org: found.Rows[0].OrgID}
+		err = p.store.Read(ctx, rulesOf(scope, &p.rules), activeOrg(scope, &active))
+	} else {
+		err = p.discover(ctx, instance, proof.LoginName)
+	}
+	if err != nil {
 		return err
 	}
-	if err := p.store.Read(ctx, rulesOf(scope, &p.rules), activeOrg(scope, &active)); err != nil {
-		return err
-	}
-	active = active && p.person.State == user.Active
-	switch same := p.person.Details.Created.Equal(p.session.UserSince); {
-	case !named && (!active || !same):
-		return errUserState
-	case !named:
-		return nil
-	case !active && p.rules.login.IgnoreUnknownUsernames:
+	there := active && p.person.State == user.Active && (named || p.person.Details.Created.Equal(p.session.UserSince))
+	switch {
+	case !there && p.hides():
 		p.person = Person{}
 	case p.person.ID == "":
 		return errNoPerson
-	case !active:
+	case !there:
 		return errUserState
+	}
+	if !named {
+		return nil
 	}
 	p.known, p.subject.Org, p.subject.UserID = true, p.person.OrgID, p.person.ID
 	u := session.User{ID: p.person.ID, Org: p.person.OrgID, Since: p.person.Details.Created, PreferredLanguage: p.person.Human.PreferredLanguage}
@@ -98,18 +99,17 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	return nil
 }
 
-// discover finds the organization whose domain an unknown login name ends in,
-// where the instance lets it decide: its policy says what may be told.
-func (p *proving) discover(ctx context.Context, instance, loginName string) (orgID string, err error) {
+// discover finds the rules for a login name that nobody has: those of the organization
+// whose domain it ends in, where the instance lets that decide.
+func (p *proving) discover(ctx context.Context, instance, loginName string) error {
 	_, domain := cutLast(strings.ToLower(loginName), "@")
-	var found bool
-	var dflt rules
-	err = p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &dflt),
-		database.One(&found, "SELECT org_id FROM org_domains WHERE instance_id = ? AND domain = ? AND verified = 1", []any{instance, domain}, &orgID))
-	if !dflt.login.AllowDomainDiscovery {
-		orgID = ""
+	var own rules
+	err := p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules),
+		database.Query{SQL: rulesByDomainSQL, Args: []any{instance, instance, domain}, Row: own.read})
+	if p.rules.login.AllowDomainDiscovery {
+		p.rules = own
 	}
-	return orgID, err
+	return err
 }
 
 // may refuses a factor of nobody, and one that the login policy does not list.
@@ -185,7 +185,7 @@ func (p *proving) proveAssertion(ctx context.Context, credential []byte) error {
 	}
 	verified, err := user.CheckAssertion(ctx, p.store, p.subject, []byte(state), credential)
 	if err != nil {
-		return err
+		return p.wrongKey(err)
 	}
 	method := assurance.U2F
 	if verified {
@@ -232,7 +232,7 @@ func (p *proving) challengeAssertion(ctx context.Context, r AssertionRequest, ou
 	if err := p.may(assurance.Passkey, assurance.U2F); err != nil {
 		return err
 	}
-	options, state, err := user.BeginAssertion(ctx, p.store, p.subject, r.Domain, verification[r.Verification])
+	options, state, err := p.assertion(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -244,6 +244,14 @@ func (p *proving) challengeAssertion(ctx context.Context, r AssertionRequest, ou
 		return s.ChallengeAssertion(tx, r.Domain, r.Verification)
 	})
 	return nil
+}
+
+// assertion makes the challenge of a key.
+func (p *proving) assertion(ctx context.Context, r AssertionRequest) (options, state []byte, err error) {
+	if p.hides() {
+		return user.BeginHiddenAssertion(ctx, p.store, p.subject, r.Domain)
+	}
+	return user.BeginAssertion(ctx, p.store, p.subject, r.Domain, verification[r.Verification])
 }
 
 // challengeCode makes a one-time code, which is returned or sent.

@@ -71,7 +71,7 @@ func showDone(v *visit, p *progress) error {
 	if !p.Enough {
 		return v.next()
 	}
-	v.show(http.StatusOK, "done", data{LoginName: p.named()})
+	v.show(http.StatusOK, "done", data{LoginName: p.name})
 	return nil
 }
 

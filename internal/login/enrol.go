@@ -72,7 +72,7 @@ func showEnrol(v *visit, p *progress) error {
 	if len(list) == 0 && must {
 		return errNoChoice
 	}
-	v.show(http.StatusOK, "enrol", data{LoginName: p.named(), More: enrolPage{Must: must, Choices: list}})
+	v.show(http.StatusOK, "enrol", data{LoginName: p.name, More: enrolPage{Must: must, Choices: list}})
 	return nil
 }
 
@@ -108,7 +108,7 @@ func beginTOTP(v *visit, p *progress) error {
 // showTOTP shows the secret of an app that is not proved yet, once more where its
 // code was wrong.
 func (v *visit) showTOTP(p *progress, secret, problem string) error {
-	uri := crypto.TOTPURI(hostname.Canonical(v.call.Host), p.named(), secret)
+	uri := crypto.TOTPURI(hostname.Canonical(v.call.Host), p.name, secret)
 	code, err := qr.Encode(uri, qr.M)
 	if err != nil {
 		return err
@@ -118,7 +118,7 @@ func (v *visit) showTOTP(p *progress, secret, problem string) error {
 		status = http.StatusUnprocessableEntity
 	}
 	v.show(status, "newtotp", data{
-		LoginName: p.named(), Problem: problem, Hidden: map[string]string{"secret": secret},
+		LoginName: p.name, Problem: problem, Hidden: map[string]string{"secret": secret},
 		More: totpPage{
 			QR:  template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())), //nolint:gosec // base64
 			URI: template.URL(uri), Secret: secret,                                                      //nolint:gosec // our own, with escaped values
@@ -155,7 +155,7 @@ var kindAt = map[string]user.FactorKind{"u2f": user.U2F, "passkey": user.Passkey
 // showNewKey asks for a key to register.
 func showNewKey(v *visit, p *progress) error {
 	kind := v.path()[len("enrol/"):]
-	v.show(http.StatusOK, "newkey", data{LoginName: p.named(), More: kind})
+	v.show(http.StatusOK, "newkey", data{LoginName: p.name, More: kind})
 	return nil
 }
 
@@ -180,7 +180,7 @@ func takeNewKey(v *visit, p *progress) error {
 		return errNoPage
 	}
 	if _, err := user.VerifyKey(v.asUser(p), v.store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
-		return v.again(err, "newkey", data{LoginName: p.named(), More: form.Get("kind")})
+		return v.again(err, "newkey", data{LoginName: p.name, More: form.Get("kind")})
 	}
 	return v.next()
 }

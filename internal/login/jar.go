@@ -15,6 +15,7 @@ const maxSessions = 10
 type entry struct {
 	ID    string `json:"i"`
 	Token string `json:"t"`
+	Name  string `json:"n"` // as it was typed
 }
 
 // jar is the sessions of a browser, the newest first.

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -37,7 +38,7 @@ func showChange(v *visit, p *progress) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "change", data{LoginName: p.named(), More: rules})
+	v.show(http.StatusOK, "change", data{LoginName: p.name, More: rules})
 	return nil
 }
 
@@ -57,34 +58,25 @@ func takeChange(v *visit, p *progress) error {
 	if more != nil {
 		return more
 	}
-	return v.again(err, "change", data{LoginName: p.named(), More: rules})
+	return v.again(err, "change", data{LoginName: p.name, More: rules})
 }
 
 // showForgotten asks whose password is forgotten.
 func showForgotten(v *visit) error {
 	name := ""
 	if p, err := v.progress(); err == nil {
-		name = p.named()
+		name = p.name
 	}
 	v.show(http.StatusOK, "forgotten", data{More: name})
 	return nil
 }
 
-// takeForgotten sends a code to set another password with. Whether there is such a
+// takeForgotten has a code sent to set another password with. Whether there is such a
 // user is not told.
 func takeForgotten(v *visit) error {
-	who, err := v.whoIs(strings.TrimSpace(v.r.PostForm.Get("loginName")))
-	if err != nil {
+	name := strings.TrimSpace(v.r.PostForm.Get("loginName"))
+	if err := v.store.Write(v.asSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.instance, name, creator) }); err != nil {
 		return err
-	}
-	if who.ID != "" {
-		err := v.store.Write(v.asSystem(), func(tx *eventstore.Tx) error {
-			_, _, err := user.RequestPasswordReset(tx, v.vault, v.instance, who.OrgID, who.ID, user.Delivery{})
-			return err
-		})
-		if k := fault.KindOf(err); err != nil && k != fault.KindFailedPrecondition && k != fault.KindNotFound {
-			return err
-		}
 	}
 	v.show(http.StatusOK, "forgotten", data{Note: v.texts.T("forgotten-sent")})
 	return nil

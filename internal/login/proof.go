@@ -8,11 +8,9 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/assurance"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/hostname"
-	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/session"
 )
 
@@ -53,7 +51,7 @@ func (v *visit) prompts(prompt string) bool {
 // that somebody else put into the browser ever gets a user.
 func takeLogin(v *visit) error {
 	name := strings.TrimSpace(v.r.PostForm.Get("loginName"))
-	who, err := v.whoIs(name)
+	who, err := flow.WhoIs(v.asSystem(), v.store, v.instance, name)
 	var out flow.SessionChanged
 	if err == nil {
 		proof := flow.Proof{UserID: who.ID}
@@ -66,34 +64,8 @@ func takeLogin(v *visit) error {
 		v.current = nil
 		return v.again(err, "login", data{More: name})
 	}
-	v.hold(out)
+	v.hold(out, name)
 	return v.next()
-}
-
-// whoIs finds somebody by login name or, where the policy lets them, by the address or
-// the number that only they have. Of nobody the id is empty.
-func (v *visit) whoIs(name string) (who flow.User, err error) {
-	login, err := policy.Login.Resolve(v.ctx, v.store, v.scope(""))
-	if err != nil {
-		return who, err
-	}
-	filters := []database.Filter{flow.UserByLogin(database.EqualsFold, name)}
-	if !login.Doc.DisableLoginWithEmail && strings.Contains(name, "@") {
-		filters = append(filters, flow.UserWithEmail(name))
-	}
-	if !login.Doc.DisableLoginWithPhone && strings.HasPrefix(name, "+") {
-		filters = append(filters, flow.UserByPhone(database.Equals, strings.ReplaceAll(name, " ", "")))
-	}
-	for _, f := range filters {
-		found, err := flow.Users(v.asSystem(), v.store, v.instance, database.Page{Limit: 2}, flow.SortUserCreated, f)
-		if err != nil {
-			return who, err
-		}
-		if len(found.Rows) == 1 {
-			return found.Rows[0], nil
-		}
-	}
-	return who, nil
 }
 
 // agent is what the browser says about itself.
@@ -101,9 +73,9 @@ func (v *visit) agent() *session.UserAgent {
 	return &session.UserAgent{IP: v.call.RemoteIP, Description: v.r.UserAgent()}
 }
 
-// hold keeps a session's newest token in the browser.
-func (v *visit) hold(out flow.SessionChanged) {
-	v.keep(v.jar.with(entry{ID: out.ID, Token: out.Token}))
+// hold keeps a session's newest token in the browser, with the name that its user gave.
+func (v *visit) hold(out flow.SessionChanged, name string) {
+	v.keep(v.jar.with(entry{ID: out.ID, Token: out.Token, Name: name}))
 	v.current = v.jar.find(out.ID)
 }
 
@@ -140,22 +112,13 @@ type codePage struct {
 // proofPage gives the page at path, on which a method is proved; sent says that a code
 // is on its way.
 func (v *visit) proofPage(p *progress, path string, sent bool) (page string, d data) {
-	d = data{LoginName: v.nameOf(p), Others: p.others(path), Path: path}
+	d = data{LoginName: p.name, Others: p.others(path), Path: path}
 	if path == atPassword {
 		return atPassword, d
 	}
 	sends := path == atMail || path == atSMS
 	d.More = codePage{Sends: sends, Sent: sent, Digits: path != atRecovery}
 	return "code", d
-}
-
-// nameOf is the name that the page greets with: of nobody, the one that was typed is
-// not known any more.
-func (v *visit) nameOf(p *progress) string {
-	if p.named() == "" {
-		return v.texts.T("unnamed")
-	}
-	return p.named()
 }
 
 // proofs are what is proved on the pages that take a password or a code.
@@ -186,7 +149,7 @@ func takeProof(v *visit, p *progress) error {
 		page, d := v.proofPage(p, v.path(), true) // A code that was sent may still be right.
 		return v.refused(err, page, d)
 	}
-	v.hold(out)
+	v.hold(out, v.current.Name)
 	return v.next()
 }
 
@@ -215,13 +178,13 @@ func sendCode(v *visit, p *progress) error {
 		page, d := v.proofPage(p, path, v.r.Form.Get("sent") != "")
 		return v.again(err, page, d)
 	}
-	v.hold(out)
+	v.hold(out, v.current.Name)
 	return v.goTo(path, "sent", "true")
 }
 
 // showKey asks for a security key or passkey.
 func showKey(v *visit, p *progress) error {
-	v.show(http.StatusOK, "key", data{LoginName: v.nameOf(p), Others: p.others("key")})
+	v.show(http.StatusOK, "key", data{LoginName: p.name, Others: p.others("key")})
 	return nil
 }
 
@@ -238,7 +201,7 @@ func keyOptions(v *visit, p *progress) error {
 	if err != nil {
 		return err
 	}
-	v.hold(out)
+	v.hold(out, v.current.Name)
 	return v.json(out.AssertionOptions)
 }
 
@@ -253,8 +216,8 @@ func (v *visit) json(message []byte) error {
 func takeKey(v *visit, p *progress) error {
 	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.r.PostForm.Get("credential"))}})
 	if err != nil {
-		return v.refused(err, "key", data{LoginName: v.nameOf(p), Others: p.others("key")})
+		return v.refused(err, "key", data{LoginName: p.name, Others: p.others("key")})
 	}
-	v.hold(out)
+	v.hold(out, v.current.Name)
 	return v.next()
 }

@@ -16,7 +16,9 @@ import (
 // progress is how far somebody has come: the session as it is now, and who it is of.
 type progress struct {
 	flow.Assured
-	person flow.User // empty where nobody has the name that was given
+	person flow.User // empty where nobody has the name that was given, or that is hidden
+	name   string    // that pages greet with
+	hidden bool      // nothing may be told of the user yet, not even whether there is one
 	token  string
 }
 
@@ -41,11 +43,14 @@ func (v *visit) progress() (p *progress, err error) {
 	case s.UserChecked.IsZero():
 		return p, errNobody
 	}
-	v.org = s.UserOrg
-	if s.UserID != "" {
+	p.name = v.current.Name
+	if p.hidden = p.Login().IgnoreUnknownUsernames && p.Counted == 0; p.hidden {
+		p.Verdict = assurance.Judge(p.Login(), assurance.Subject{}, nil, v.store.Now())
+	} else if v.org = s.UserOrg; s.UserID != "" {
 		if p.person, err = flow.UserByID(v.asSystem(), v.store, eventstore.Scope{Instance: v.instance, Org: s.UserOrg}, s.UserID); err != nil {
 			return p, err
 		}
+		p.name = p.person.LoginName
 	}
 	if v.request == nil {
 		v.leadTo(p.Login().DefaultRedirectURI)
@@ -63,9 +68,6 @@ func within(answer func(*visit, *progress) error) func(*visit) error {
 		return answer(v, p)
 	}
 }
-
-// named is the name that the page greets with.
-func (p *progress) named() string { return p.person.LoginName }
 
 // ref is the user of the session.
 func (p *progress) ref() user.Ref {
@@ -100,14 +102,16 @@ func (p *progress) offered() (out []string) {
 			out = append(out, path)
 		}
 	}
+	if i := slices.Index(out, atPassword); p.hidden && i > 0 { // Few have a key, and all are asked for the same first.
+		out[0], out[i] = out[i], out[0]
+	}
 	return out
 }
 
-// options are the methods that would help and that the user could be asked for. Of a
-// name that the instance does not tell apart, the password is asked for.
+// options are the methods that would help and that the user could be asked for.
 func (p *progress) options() assurance.Set {
 	o := p.Options
-	if p.Need != assurance.FirstFactor {
+	if p.Need != assurance.FirstFactor || p.hidden {
 		return o
 	}
 	if !p.Ready().Has(assurance.Passkey) {

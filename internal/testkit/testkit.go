@@ -63,7 +63,13 @@ type Server struct {
 // Start starts a server on a database of its own, with options as edited.
 func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
-	s := join(t, testdb.Open(t), edits)
+	return StartOn(t, testdb.Open(t), edits...)
+}
+
+// StartOn is Start on a database that the test opened.
+func StartOn(t testing.TB, db *database.DB, edits ...func(*server.Options)) *Server {
+	t.Helper()
+	s := join(t, db, edits)
 	created, err := flow.Setup(context.Background(), s.Store, s.Vault, "Gatehouse", "localhost", nil, webKeys()...)
 	if err != nil {
 		t.Fatalf("first instance: %v", err)

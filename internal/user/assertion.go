@@ -42,14 +42,41 @@ func BeginAssertion(ctx context.Context, store *eventstore.Store, r Ref, domain,
 	if err != nil {
 		return nil, nil, err
 	}
-	assertion, session, err := party.BeginLogin(holder{id: r.UserID, keys: keys}, webauthn.WithUserVerification(verification))
-	if err != nil {
-		return nil, nil, err
+	return challengeOf(party.BeginLogin(holder{id: r.UserID, keys: keys}, webauthn.WithUserVerification(verification)))
+}
+
+// challengeOf writes what the library makes.
+func challengeOf(assertion *protocol.CredentialAssertion, session *webauthn.SessionData, failed error) (options, state []byte, err error) {
+	if failed != nil {
+		return nil, nil, failed
 	}
 	if options, err = json.Marshal(assertion); err == nil {
 		state, err = json.Marshal(session)
 	}
 	return options, state, err
+}
+
+// BeginHiddenAssertion makes a challenge that does not tell whether there is such a user
+// and what keys they have: it names none, and asks for a passkey that verifies who holds
+// it, which browsers find by themselves (WebAuthn, section 14.6.2).
+func BeginHiddenAssertion(ctx context.Context, store *eventstore.Store, r Ref, domain string) (options, state []byte, err error) {
+	var allowed sites
+	if err := store.Read(ctx, readSites(r.Instance, &allowed)); err != nil {
+		return nil, nil, err
+	}
+	rpID, err := allowed.rpID(domain)
+	if err != nil {
+		return nil, nil, err
+	}
+	party, err := relyingParty(rpID, "https://"+rpID)
+	if err != nil {
+		return nil, nil, err
+	}
+	assertion, session, err := party.BeginDiscoverableLogin(webauthn.WithUserVerification(protocol.VerificationRequired))
+	if err == nil {
+		session.UserID = []byte(r.UserID)
+	}
+	return challengeOf(assertion, session, err)
 }
 
 // readAsked reads an active user and the sites that may ask for their keys.
@@ -95,7 +122,7 @@ func CheckAssertion(ctx context.Context, store *eventstore.Store, r Ref, state, 
 	}
 	key := keys[used]
 	if _, err := party.ValidateLogin(holder{id: r.UserID, keys: keys}, session, parsed); err != nil {
-		return false, refuseKey(ctx, store, r, key, "", errAnswer.Because(err))
+		return false, refuseKey(ctx, store, r, key, "", ErrWrongKey.Because(err))
 	}
 	if copied, err := countKey(ctx, store, r, key, parsed); err != nil {
 		return false, err

@@ -222,7 +222,11 @@ func (t try) refuse(ctx context.Context, store *eventstore.Store, c Counter) err
 		}
 	}
 	t.ref.UserID = "" // The one whom all share who do not exist.
-	if err := t.giveBack(ctx, store, c); err != nil {
+	if err := store.Write(eventstore.ForGood(ctx), func(tx *eventstore.Tx) error {
+		_, err := lockTry(tx, t.ref, c) // As to record a failure.
+		t.uncount(tx, c)
+		return err
+	}); err != nil {
 		return err
 	}
 	return c.wrong()
@@ -243,10 +247,14 @@ func isSelf(ctx context.Context, r Ref) bool {
 // giveBack takes back a try that compared nothing.
 func (t try) giveBack(ctx context.Context, store *eventstore.Store, c Counter) error {
 	return store.Write(eventstore.ForGood(ctx), func(tx *eventstore.Tx) error {
-		attempts.Exec(tx, "UPDATE user_attempts SET attempts = attempts - 1 WHERE instance_id = ? AND user_id = ? AND counter = ? AND attempts > 0",
-			t.ref.Instance, t.ref.UserID, string(c))
+		t.uncount(tx, c)
 		return nil
 	})
+}
+
+func (t try) uncount(tx *eventstore.Tx, c Counter) {
+	attempts.Exec(tx, "UPDATE user_attempts SET attempts = attempts - 1 WHERE instance_id = ? AND user_id = ? AND counter = ? AND attempts > 0",
+		t.ref.Instance, t.ref.UserID, string(c))
 }
 
 // pass resets the counter, unless the user was locked meanwhile. Where what follows

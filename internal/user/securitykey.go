@@ -287,7 +287,7 @@ func (s sites) created(r Ref, state, answer []byte) (keyVerified, error) {
 	}
 	c, err := party.CreateCredential(holder{id: r.UserID}, session, parsed)
 	if err != nil {
-		return keyVerified{}, errAnswer.Because(err)
+		return keyVerified{}, ErrWrongKey.Because(err)
 	}
 	out := keyVerified{SignCount: int64(c.Authenticator.SignCount), BackupState: c.Flags.BackupState, Key: Key{
 		RPID: session.RelyingPartyID, CredentialID: c.ID, PublicKey: c.PublicKey, AAGUID: c.Authenticator.AAGUID,

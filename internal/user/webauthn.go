@@ -70,7 +70,8 @@ var (
 	errOrigin = fault.Invalid("USER-origin",
 		"The key was asked by a page of another origin: it must be served over https, by the domain of the key or one below it, which the instance is reached at or trusts.")
 	errKeyForm = fault.Invalid("USER-key-form", "This is not what a browser gives for a key: send the PublicKeyCredential with its binary values in base64url.")
-	errAnswer  = fault.Invalid("USER-key", "The answer of the key does not fit the challenge, or its signature is wrong. Begin anew.")
+	// ErrWrongKey refuses an answer that is not the one that was asked for.
+	ErrWrongKey = fault.Invalid("USER-key", "The answer of the key does not fit the challenge, or its signature is wrong. Begin anew.")
 )
 
 // sites are the hosts on which an instance may ask for keys.
