@@ -414,6 +414,9 @@ func TestEndSession(t *testing.T) {
 	if r := end("id_token_hint", got.ID); r.Status != http.StatusOK {
 		t.Errorf("again: %d %s", r.Status, r.Body)
 	}
+	if r := end("id_token_hint", got.ID, "post_logout_redirect_uri", bye); r.Header.Get("Location") != bye {
+		t.Errorf("back to the address as it is: %s", r.Header.Get("Location"))
+	}
 }
 
 // TestDiscovery: each instance says what it offers, and clients need not load it twice.

@@ -50,6 +50,8 @@ func AnswerURL(mode string, a oauth.Answer) string {
 		text.WriteString(url.QueryEscape(p[0]) + "=" + url.QueryEscape(p[1]))
 	}
 	switch {
+	case text.Len() == 0:
+		return a.URI
 	case mode == ModeFragment:
 		return a.URI + "#" + text.String()
 	case strings.Contains(a.URI, "?"):

@@ -195,6 +195,7 @@ func FindLoginClient(ctx context.Context, store *eventstore.Store, host, clientI
 var (
 	errNoClient   = fault.Invalid("OIDC-client", "The client_id is not one of an active application.").With(oauth.InvalidClient)
 	errNoRedirect = fault.Invalid("OIDC-redirect", "The redirect_uri is not one of those that the application registered, letter by letter.")
+	errNoReturn   = fault.Invalid("OIDC-logout-return", "The post_logout_redirect_uri is not one of those that the application registered, letter by letter.")
 )
 
 // harmless are the schemes that a browser may be sent to without more ado. Every
@@ -215,23 +216,28 @@ func (c *Client) harmless(u *url.URL) bool {
 // Redirect refuses an address that the client did not register, exactly as it is.
 // Native programs listen on any port of the machine that they run on (RFC 8252,
 // section 7.3).
-func (c *Client) Redirect(uri string) error { return c.allowed(uri, c.Config.RedirectURIs) }
-
-// PostLogout is Redirect for where a browser goes after it logged out.
-func (c *Client) PostLogout(uri string) error { return c.allowed(uri, c.Config.PostLogoutRedirectURIs) }
-
-func (c *Client) allowed(uri string, registered []string) error {
-	u, err := url.Parse(uri)
-	if err != nil || uri == "" || strings.Contains(uri, "#") || u.User != nil || !c.harmless(u) {
+func (c *Client) Redirect(uri string) error {
+	if !c.allows(uri, c.Config.RedirectURIs) {
 		return errNoRedirect
 	}
-	if slices.Contains(registered, uri) {
-		return nil
+	return nil
+}
+
+// PostLogout is Redirect for where a browser goes after it logged out.
+func (c *Client) PostLogout(uri string) error {
+	if !c.allows(uri, c.Config.PostLogoutRedirectURIs) {
+		return errNoReturn
 	}
-	if c.Config.ApplicationType == application.Native && isLoopback(u) && slices.ContainsFunc(registered, func(r string) bool { return samePort(r, uri, u) }) {
-		return nil
+	return nil
+}
+
+func (c *Client) allows(uri string, registered []string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || uri == "" || strings.Contains(uri, "#") || u.User != nil || !c.harmless(u) {
+		return false
 	}
-	return errNoRedirect
+	native := c.Config.ApplicationType == application.Native && isLoopback(u)
+	return slices.Contains(registered, uri) || native && slices.ContainsFunc(registered, func(r string) bool { return samePort(r, uri, u) })
 }
 
 // isLoopback reports whether an address is one of the machine itself, without TLS.
