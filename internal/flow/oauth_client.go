@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/url"
 	"slices"
@@ -63,8 +62,8 @@ type clientProject struct {
 
 func (a *clientApp) dest() (dest []any, done func() error) {
 	dest = []any{&a.AppID, &a.Name, &a.Kind, &a.ClientOrg, &a.state, &a.secretHash, &a.document}
-	return dest, func() error {
-		err := json.Unmarshal([]byte(a.document), &a.Config)
+	return dest, func() (err error) {
+		a.Config, err = applications.of(a.document)
 		if a.Kind == application.KindAPI && a.Config.AuthMethod == application.APIPrivateKeyJWT {
 			a.Config.AuthMethod = application.AuthPrivateKeyJWT
 		}
@@ -113,8 +112,7 @@ func (s *site) done(in *Instance, settings *policy.OIDCSettings, now time.Time) 
 	if err := in.admit(s.limits, now); err != nil {
 		return err
 	}
-	var set policy.OIDCSettings
-	err := json.Unmarshal([]byte(s.settings), &set)
+	set, err := oauthLifetimes.of(s.settings)
 	*settings = set.Lifetimes()
 	return err
 }
