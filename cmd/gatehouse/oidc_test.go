@@ -81,15 +81,22 @@ func rely(t *testing.T) *relying {
 	r.login = r.text(t, "token", "POST", "/management/v1/users/"+loginClient+"/pats", `{}`)
 	session := r.ask(t, "POST", "/v2/sessions", `{"checks":{"user":{"loginName":"ada"},"password":{"password":"`+password+`"}}}`)
 	r.session, r.seal = fmt.Sprint(session["sessionId"]), fmt.Sprint(session["sessionToken"])
+	r.Config = oauth2.Config{
+		ClientID: fmt.Sprint(app["clientId"]), ClientSecret: fmt.Sprint(app["clientSecret"]), RedirectURL: callback,
+		Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess},
+	}
+	r.find(t)
+	return r
+}
+
+// find finds out what the server says about itself.
+func (r *relying) find(t *testing.T) {
+	t.Helper()
 	var err error
 	if r.provider, err = oidc.NewProvider(r.Context, r.url); err != nil {
 		t.Fatal(err)
 	}
-	r.Config = oauth2.Config{
-		ClientID: fmt.Sprint(app["clientId"]), ClientSecret: fmt.Sprint(app["clientSecret"]), RedirectURL: callback, Endpoint: r.provider.Endpoint(),
-		Scopes: []string{oidc.ScopeOpenID, "profile", "email", oidc.ScopeOfflineAccess},
-	}
-	return r
+	r.Config.Endpoint = r.provider.Endpoint()
 }
 
 // code takes ada through the login page, which is this test, to the application with
@@ -312,6 +319,38 @@ func (r *relying) testMachines(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, info, err)
 		}
 	}
+}
+
+// TestReuseAfterKill: a refresh token that was used before a kill is used up after it,
+// and whoever tries it again ends all that came from the login.
+func TestReuseAfterKill(t *testing.T) {
+	t.Parallel()
+	r := rely(t)
+	first := r.tokens(t)
+	second, err := r.renew(first.RefreshToken)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verifier := oauth2.GenerateVerifier()
+	code := r.code(t, verifier)
+	third, err := r.Exchange(r.Context, code, oauth2.VerifierOption(verifier))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.kill()
+	r.process = serve(t, r.dir)
+	r.find(t)
+	if !r.active(t, second.AccessToken) || !r.active(t, third.AccessToken) {
+		t.Error("what was acknowledged is gone")
+	}
+	if _, err := r.renew(first.RefreshToken); err == nil || r.active(t, second.AccessToken) {
+		t.Errorf("a refresh token works again after a kill: %v", err)
+	}
+	if _, err := r.Exchange(r.Context, code, oauth2.VerifierOption(verifier)); err == nil || r.active(t, third.AccessToken) {
+		t.Errorf("a code works again after a kill: %v", err)
+	}
+	r.stop(t)
+	must(t, r.dir, "verify")
 }
 
 // assertion is signed with a new key of a machine user, as the key's file says.
