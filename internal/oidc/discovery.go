@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -129,6 +130,7 @@ func serve(w http.ResponseWriter, r *http.Request, document []byte, etag string)
 		}
 	}
 	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(document)))
 	_, _ = w.Write(document)
 }
 
