@@ -138,6 +138,8 @@ func TestHostedLogin(t *testing.T) {
 	addAnn(t, s)
 	b := newBrowser(t, s)
 
+	b.open(t, "/").at(t, "login", "Login name")
+	b.open(t, "/ui/login").at(t, "login")
 	b.submit(t, b.open(t, "/ui/login/login"), "login", "loginName", "nobody").at(t, "login", "There is no such user.")
 	b.submit(t, b.open(t, "/ui/login/login"), "login", "loginName", "ANN@example.com").at(t, "password", "ann")
 	p := b.toPassword(t)
@@ -160,7 +162,7 @@ func TestHostedLogin(t *testing.T) {
 	s.Run(t, testkit.Call{
 		Name: "the factor ends", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP", Events: []string{"instance.policy.login.secondfactor.removed"},
 	})
-	b.submit(t, half, "totp", "proof", totpCode(t, secret, s.Clock.Now())).at(t, "totp", "The login policy does not allow this factor.")
+	b.submit(t, half, "totp", "proof", totpCode(t, secret, s.Clock.Now())).at(t, "enrol", "“Authenticator app” does not count here any more.", "Security key")
 	s.Run(t, testkit.Call{
 		Name: "a second factor is demanded", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
 		Body: `{"allowUsernamePassword":true,"forceMfa":true,"passwordlessType":"PASSWORDLESS_TYPE_ALLOWED"}`,

@@ -3,6 +3,7 @@
 package test
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"net"
 	"net/mail"
 	"net/netip"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +30,7 @@ type mailbox struct {
 	Address string // host and port
 	mu      sync.Mutex
 	letters []letter
+	proofs  []string // the passwords and tokens that were told
 	refuse  bool
 	taken   func() // called before the server says that it has taken a mail
 }
@@ -36,20 +39,33 @@ type mailbox struct {
 type letter struct {
 	From, To, Raw, Subject, Text, HTML string
 	Header                             mail.Header
+	Encrypted                          bool
+	User                               string // who proved to send it
 }
 
 // newMailbox starts a mail server that knows the user "mailer" with the password
-// "canary-password".
+// "canary-password" and the token "canary-token".
 func newMailbox(t testing.TB) *mailbox {
+	t.Helper()
+	return serveMail(t, listen(t), nil)
+}
+
+func listen(t testing.TB) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return l
+}
+
+// serveMail starts a mail server that offers to encrypt where it is told how.
+func serveMail(t testing.TB, l net.Listener, config *tls.Config) *mailbox {
+	t.Helper()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	m := &mailbox{Address: "localhost:" + port}
-	s := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &mailSession{box: m}, nil }))
-	s.Domain, s.AllowInsecureAuth = "localhost", true
+	s := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &mailSession{box: m, conn: c}, nil }))
+	s.Domain, s.AllowInsecureAuth, s.TLSConfig = "localhost", true, config
 	go func() { _ = s.Serve(l) }()
 	t.Cleanup(func() { _ = s.Close() })
 	return m
@@ -75,19 +91,45 @@ func (m *mailbox) wait(t testing.TB, n int) {
 }
 
 type mailSession struct {
-	box      *mailbox
-	from, to string
+	box            *mailbox
+	conn           *smtp.Conn
+	from, to, user string
 }
 
-func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain} }
+func (s *mailSession) AuthMechanisms() []string { return []string{sasl.Plain, xoauth2} }
 
-func (s *mailSession) Auth(string) (sasl.Server, error) {
-	return sasl.NewPlainServer(func(_, user, password string) error {
-		if user != "mailer" || password != "canary-password" {
+// Auth takes a password or an access token.
+func (s *mailSession) Auth(mechanism string) (sasl.Server, error) {
+	take := func(user, proof, right string) error {
+		s.box.mu.Lock()
+		defer s.box.mu.Unlock()
+		s.box.proofs = append(s.box.proofs, proof)
+		if user != "mailer" || proof != right {
 			return errors.New("535 canary-answer: no such user")
 		}
+		s.user = user
 		return nil
-	}), nil
+	}
+	if mechanism == xoauth2 {
+		return tokenServer(func(user, token string) error { return take(user, token, "canary-token") }), nil
+	}
+	return sasl.NewPlainServer(func(_, user, password string) error { return take(user, password, "canary-password") }), nil
+}
+
+// xoauth2 is the way of several large mail services to take an access token.
+const xoauth2 = "XOAUTH2"
+
+type tokenServer func(user, token string) error
+
+func (f tokenServer) Next(response []byte) (challenge []byte, done bool, err error) {
+	if response == nil {
+		return []byte{}, false, nil
+	}
+	m := regexp.MustCompile("^user=([^\x01]*)\x01auth=Bearer ([^\x01]*)\x01\x01$").FindSubmatch(response)
+	if m == nil {
+		return nil, true, errors.New("no user and token")
+	}
+	return nil, true, f(string(m[1]), string(m[2]))
 }
 
 func (s *mailSession) Mail(from string, _ *smtp.MailOptions) error { s.from = from; return nil }
@@ -104,7 +146,8 @@ func (s *mailSession) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	l.From, l.To = s.from, s.to
+	_, l.Encrypted = s.conn.TLSConnectionState()
+	l.From, l.To, l.User = s.from, s.to, s.user
 	s.box.mu.Lock()
 	defer s.box.mu.Unlock()
 	if s.box.refuse {

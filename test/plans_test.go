@@ -2,6 +2,7 @@ package test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,8 +10,8 @@ import (
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
-// TestSearchesUseTheirIndex: who names the first two columns of an index is led by them,
-// and not through all rows of an instance.
+// TestSearchesUseTheirIndex: who names the columns of an index behind the instance, up to
+// one that tells rows apart, is led by them and not through all rows of an instance.
 func TestSearchesUseTheirIndex(t *testing.T) {
 	t.Parallel()
 	db := testdb.Open(t)
@@ -44,8 +45,11 @@ func TestSearchesUseTheirIndex(t *testing.T) {
 			continue
 		}
 		named := list[:2]
+		if slices.Contains([]string{"kind", "type", "state"}, list[1]) {
+			named = list[:min(3, len(list))]
+		}
 		sql := "EXPLAIN QUERY PLAN SELECT * FROM " + table + " WHERE " + strings.Join(named, " = ? AND ") + " = ?" + conditions[name]
-		err := db.Read(t.Context(), database.Query{SQL: sql, Args: []any{"1", "2"}, Row: func(scan database.Scan) error {
+		err := db.Read(t.Context(), database.Query{SQL: sql, Args: []any{"1", "2", "3"}[:len(named)], Row: func(scan database.Scan) error {
 			var id, parent, unused int
 			var plan string
 			err := scan(&id, &parent, &unused, &plan)

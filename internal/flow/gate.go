@@ -93,14 +93,12 @@ func enterSQL(kind tokenKind, namesOrg bool) string {
 	}
 	return "SELECT d.instance_id, d.limits, " + bearer[0] + `,
 		COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0), ` + org + `,
-		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, ''), COALESCE(p.org_id, g.granted_org_id, '')
+		COALESCE(r.kind, ''), COALESCE(r.object_id, ''), COALESCE(r.role, ''), COALESCE(r.org_id, '')
 		FROM instance_domains d
 		LEFT JOIN ` + bearer[1] + `
 		LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = t.user_id
 		LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id` + orgs + `
 		LEFT JOIN member_roles r ON r.instance_id = u.instance_id AND r.user_id = u.user_id
-		LEFT JOIN projects p ON r.kind = 'project' AND p.instance_id = r.instance_id AND p.project_id = r.object_id
-		LEFT JOIN project_grants g ON r.kind = 'project_grant' AND g.instance_id = r.instance_id AND g.grant_id = r.object_id
 		WHERE d.domain = ?`
 }
 
@@ -175,13 +173,13 @@ func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials
 
 // row takes one of the caller's roles, and with it all that each row says.
 func (e *entry) row(scan database.Scan) error {
-	var kind, object, role, owner string
-	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role, &owner)
+	var kind, object, role, org string
+	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role, &org)
 	if role != "" {
 		if e.memberships == nil {
 			e.memberships = map[authz.Object][]string{}
 		}
-		on := administered(kind, object, owner)
+		on := administered(kind, object, org)
 		e.memberships[on] = append(e.memberships[on], role)
 	}
 	return err
@@ -264,18 +262,15 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	return e.instance, e.caller(c.Org, g.roles, g.store.Now()), nil
 }
 
-// administered is what a membership is of: an object of a kind and the organization
-// that has it, where that is not the object.
-func administered(kind, object, owner string) authz.Object {
+// administered is what a role is on: an object of a kind, and its organization.
+func administered(kind, object, org string) authz.Object {
 	switch kind {
-	case member.OfInstance:
-		return authz.Object{}
 	case member.OfProject:
-		return authz.Object{Org: owner, Project: object}
+		return authz.Object{Org: org, Project: object}
 	case member.OfGrant:
-		return authz.Object{Org: owner, Grant: object}
+		return authz.Object{Org: org, Grant: object}
 	}
-	return authz.Object{Org: object}
+	return authz.Object{Org: org}
 }
 
 // limit fills in what the document of the instance's limits says; it may be empty.

@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -27,6 +28,12 @@ import (
 
 // Prefix is where the paths of the pages begin.
 const Prefix = "/ui/login/"
+
+// Serves reports whether a path is one of the pages. Who opens the server's address in a
+// browser comes to them.
+func Serves(path string) bool {
+	return strings.HasPrefix(path, Prefix) || path == strings.TrimSuffix(Prefix, "/") || path == "/"
+}
 
 const (
 	maxBody     = 64 << 10 // bytes of a form
@@ -58,6 +65,7 @@ func New(store *eventstore.Store, vault *crypto.Vault, gate *flow.Gate, sessions
 	for pattern, page := range s.routes() {
 		mux.Handle(pattern, s.page(page))
 	}
+	mux.Handle("GET /{$}", http.RedirectHandler(Prefix, http.StatusSeeOther))
 	mux.Handle(Prefix, s.page(func(*visit) error { return errNoPage }))
 	s.pages = http.NewCrossOriginProtection().Handler(mux)
 	return s
@@ -138,6 +146,7 @@ type visit struct {
 	org      string         // whose policies hold; empty: the instance's
 	leadsTo  string         // where the login ends, if that is outside: see csp
 	request  *oauth.Request // of the application that asked for the login; nil: nobody did
+	lost     string         // the page of a way that the policy took away meanwhile
 	texts    texts
 }
 

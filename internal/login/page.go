@@ -6,9 +6,10 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
-	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -129,6 +130,9 @@ func (v *visit) show(status int, name string, d data) {
 	if request := v.r.Form.Get("authRequest"); request != "" {
 		d.Hidden["authRequest"] = request
 	}
+	if lost := v.r.Form.Get("lost"); d.Problem == "" && slices.Contains(slices.Collect(maps.Values(paths)), lost) {
+		d.Problem = v.texts.T("lost", v.texts.T(lost))
+	}
 	v.brand(&d)
 	var out bytes.Buffer
 	if err := templates()[name].Execute(&out, d); err != nil {
@@ -171,6 +175,9 @@ func (v *visit) goTo(path string, more ...string) error {
 	if request := v.r.Form.Get("authRequest"); request != "" {
 		q.Set("authRequest", request)
 	}
+	if v.lost != "" {
+		q.Set("lost", v.lost)
+	}
 	for i := 0; i+1 < len(more); i += 2 {
 		q.Set(more[i], more[i+1])
 	}
@@ -180,28 +187,4 @@ func (v *visit) goTo(path string, more ...string) error {
 	}
 	http.Redirect(v.w, v.r, target, http.StatusSeeOther)
 	return nil
-}
-
-// color is the form of colors in label policies.
-var color = regexp.MustCompile(`^#[0-9a-fA-F]{3,8}$`)
-
-// stylesheet is the colors of an organization as a file of its own: the pages allow no
-// styles inside.
-func stylesheet(p policy.LabelPolicy) string {
-	var light, dark strings.Builder
-	add := func(b *strings.Builder, name, value string) {
-		if color.MatchString(value) {
-			fmt.Fprintf(b, "--%s:%s;", name, value)
-		}
-	}
-	add(&light, "primary", p.PrimaryColor)
-	add(&light, "background", p.BackgroundColor)
-	add(&light, "warn", p.WarnColor)
-	add(&light, "font", p.FontColor)
-	add(&dark, "primary", p.PrimaryColorDark)
-	add(&dark, "background", p.BackgroundColorDark)
-	add(&dark, "warn", p.WarnColorDark)
-	add(&dark, "font", p.FontColorDark)
-	return ":root{" + light.String() + "}:root[data-theme=dark]{" + dark.String() + "}" +
-		"@media(prefers-color-scheme:dark){:root:not([data-theme=light]){" + dark.String() + "}}\n"
 }

@@ -184,9 +184,20 @@ func takeProof(v *visit, p *progress) error {
 	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof})
 	if err != nil {
 		page, d := v.proofPage(p, v.path(), true) // A code that was sent may still be right.
-		return v.again(err, page, d)
+		return v.refused(err, page, d)
 	}
 	v.hold(out)
+	return v.next()
+}
+
+// refused shows the form of a proof once more. Where the policy took its way away
+// meanwhile, that would help nobody: the login goes on another way, and says so.
+func (v *visit) refused(err error, page string, d data) error {
+	p, gone := v.progress()
+	if gone != nil || slices.Contains(p.offered(), v.path()) {
+		return v.again(err, page, d)
+	}
+	v.lost = v.path()
 	return v.next()
 }
 
@@ -242,7 +253,7 @@ func (v *visit) json(message []byte) error {
 func takeKey(v *visit, p *progress) error {
 	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.r.PostForm.Get("credential"))}})
 	if err != nil {
-		return v.again(err, "key", data{LoginName: v.nameOf(p), Others: p.others("key")})
+		return v.refused(err, "key", data{LoginName: v.nameOf(p), Others: p.others("key")})
 	}
 	v.hold(out)
 	return v.next()

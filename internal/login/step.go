@@ -171,8 +171,9 @@ func (v *visit) next() error {
 // shouldOffer reports whether somebody with one factor is to be asked to set up a
 // second one, which they can put off for as long as the policy says.
 func (p *progress) shouldOffer(now time.Time) bool {
+	counts := func(m assurance.Method) bool { return assurance.Allowed(p.Login(), assurance.Check{Method: m}, now) }
 	later := p.Login().MFAInitSkipLifetime
-	return p.Factors == 1 && p.person.IsHuman() && later > 0 && len(p.choices()) > 0 && p.Ready() == 0 &&
+	return p.Factors == 1 && p.person.IsHuman() && later > 0 && len(p.choices()) > 0 && !slices.ContainsFunc(p.Ready().Methods(), counts) &&
 		(p.person.Human.MFASkipped.IsZero() || !now.Before(p.person.Human.MFASkipped.Add(later)))
 }
 

@@ -18,7 +18,7 @@ import (
 
 func init() {
 	eventstore.DeclareTable("members", "instance_id, kind, object_id, user_id", "created, changed, sequence")
-	eventstore.DeclareTable("member_roles", "instance_id, user_id, kind, object_id, role", "place")
+	eventstore.DeclareTable("member_roles", "instance_id, user_id, kind, object_id, role", "org_id, place")
 }
 
 // The kinds of what has members, as tables name them.
@@ -151,9 +151,16 @@ func set(f *eventstore.Fold, p payload) error {
 		ON CONFLICT (instance_id, kind, object_id, user_id) DO UPDATE SET changed = excluded.changed, sequence = excluded.sequence`,
 		f.Instance, kind, id, p.UserID, f.Micros(), f.Micros(), f.Sequence)
 	clearRoles(f, p)
+	org, args := "?", []any{f.Owner}
+	switch kind {
+	case OfInstance:
+		args = []any{""}
+	case OfGrant:
+		org, args = "(SELECT granted_org_id FROM project_grants WHERE instance_id = ? AND grant_id = ?)", []any{f.Instance, id}
+	}
 	for i, role := range p.Roles {
-		f.Exec("INSERT INTO member_roles (instance_id, user_id, kind, object_id, role, place) VALUES (?, ?, ?, ?, ?, ?)",
-			f.Instance, p.UserID, kind, id, role, i)
+		f.Exec("INSERT INTO member_roles (instance_id, user_id, kind, object_id, role, place, org_id) VALUES (?, ?, ?, ?, ?, ?, "+org+")",
+			append([]any{f.Instance, p.UserID, kind, id, role, i}, args...)...)
 	}
 	return nil
 }

@@ -103,8 +103,8 @@ func (w *Worker) server(ctx context.Context, c *provider.SMTP, secret string) (*
 	conf := &tls.Config{ServerName: host, RootCAs: w.out.Roots, MinVersion: tls.VersionTLS12}
 	policy, dial := mail.TLSOpportunistic, w.out.Dial
 	switch {
-	case c.TLS && port == implicitTLS:
-		policy, dial = mail.NoTLS, func(ctx context.Context, network, address string) (net.Conn, error) {
+	case c.TLS && port == implicitTLS: // What it dials is encrypted, which the client sees by itself.
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := w.out.Dial(ctx, network, address)
 			if err != nil {
 				return nil, err
@@ -117,9 +117,6 @@ func (w *Worker) server(ctx context.Context, c *provider.SMTP, secret string) (*
 	options := []mail.Option{
 		mail.WithPort(port), mail.WithTimeout(sendTimeout), mail.WithTLSPolicy(policy), mail.WithTLSConfig(conf),
 		mail.WithDialContextFunc(dial), mail.WithHELO(helo(w.external.Hostname())), mail.WithoutNoop(),
-	}
-	if c.TLS && port == implicitTLS {
-		options = append(options, mail.WithSSL())
 	}
 	switch {
 	case c.XOAuth2 != nil:

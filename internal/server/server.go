@@ -13,7 +13,6 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,7 +127,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		switch {
 		case oidc.Serves(r.URL.Path):
 			provider.ServeHTTP(w, r)
-		case strings.HasPrefix(r.URL.Path, login.Prefix):
+		case login.Serves(r.URL.Path):
 			pages.ServeHTTP(w, r)
 		default:
 			a.ServeHTTP(w, r)

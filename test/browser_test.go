@@ -1,0 +1,250 @@
+package test
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/webauthn"
+	"github.com/chromedp/chromedp"
+
+	"github.com/gatehouse/gatehouse/internal/testkit"
+)
+
+// patience is how long a window waits for what it is to show.
+const patience = 20 * time.Second
+
+// window is one of a real browser. BROWSER names the program; without it, Debian's is
+// taken where it is installed. Screenshots are kept with -artifacts.
+type window struct {
+	ctx   context.Context //nolint:containedctx // the browser's tab
+	s     *testkit.Server
+	shots int
+}
+
+func openWindow(t *testing.T, s *testkit.Server) *window {
+	t.Helper()
+	program, err := exec.LookPath(cmp.Or(os.Getenv("BROWSER"), "chromium"))
+	switch {
+	case err != nil && os.Getenv("BROWSER") == "":
+		t.Skip("no browser is installed: Debian's package is chromium")
+	case err != nil:
+		t.Fatal(err)
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
+		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("lang", "en"), chromedp.WindowSize(1000, 800), chromedp.WSURLReadTimeout(patience))
+	ctx, closeBrowser := chromedp.NewExecAllocator(context.WithoutCancel(t.Context()), options...)
+	t.Cleanup(closeBrowser)
+	ctx, closeTab := chromedp.NewContext(ctx)
+	t.Cleanup(closeTab)
+	w := &window{ctx: ctx, s: s}
+	w.do(t, "start", chromedp.Navigate("about:blank"))
+	return w
+}
+
+// do does something, and says what the page showed where that fails.
+func (w *window) do(t *testing.T, what string, actions ...chromedp.Action) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(w.ctx, patience)
+	defer cancel()
+	if w.shots == 0 { // The first call starts the browser, which must outlive it.
+		ctx = w.ctx
+	}
+	w.shots++
+	if err := chromedp.Run(ctx, actions...); err != nil {
+		ctx, cancel := context.WithTimeout(w.ctx, patience)
+		defer cancel()
+		var shown, where string
+		_ = chromedp.Run(ctx, chromedp.Location(&where), chromedp.Text("body", &shown, chromedp.ByQuery))
+		t.Fatalf("%s: %v; %s shows:\n%s", what, err, where, shown)
+	}
+}
+
+// open goes to a path of the server.
+func (w *window) open(t *testing.T, path string) {
+	t.Helper()
+	w.do(t, "open "+path, chromedp.Navigate(w.s.URL+path))
+}
+
+// sees waits until the page says a text, and keeps a picture of it.
+func (w *window) sees(t *testing.T, text string) {
+	t.Helper()
+	says := fmt.Sprintf("document.readyState === 'complete' && document.body.innerText.includes(%q)", text)
+	var picture []byte
+	w.do(t, "see "+text, chromedp.ActionFunc(func(ctx context.Context) error {
+		for there := false; !there; {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(20 * time.Millisecond):
+			}
+			_ = chromedp.Evaluate(says, &there).Do(ctx) // Pages go away while they are asked.
+		}
+		return nil
+	}), chromedp.CaptureScreenshot(&picture))
+	var flaws []string
+	w.do(t, "look at "+text, chromedp.Evaluate(flawsJS, &flaws))
+	for _, f := range flaws {
+		t.Errorf("the page that says %q: %s", text, f)
+	}
+	name := fmt.Sprintf("%02d-%s.png", w.shots, strings.NewReplacer(" ", "-", "/", "-").Replace(strings.ToLower(text)))
+	if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name), picture, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flawsJS lists what would keep people from using the page: texts that are hard to read
+// (WCAG 2.2, success criterion 1.4.3), fields, buttons and pictures without a name, no
+// language, a page wider than the window, what comes from elsewhere, and more than 100 kB.
+const flawsJS = `(() => {
+	const flaws = [];
+	const parse = (c) => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
+	const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+	const under = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let n; (n = walk.nextNode());) {
+		const e = n.parentElement;
+		if (!n.data.trim() || !e.checkVisibility() || ["SCRIPT", "NOSCRIPT"].includes(e.tagName)) continue;
+		const style = getComputedStyle(e), a = light(parse(style.color)), b = light(under(e)), size = parseFloat(style.fontSize);
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), least = size >= 24 || (size >= 18.66 && style.fontWeight >= 700) ? 3 : 4.5;
+		if (ratio < least) flaws.push("the text " + n.data.trim() + " has a contrast of " + ratio.toFixed(2));
+	}
+	for (const e of document.querySelectorAll("input:not([type=hidden]), select, textarea"))
+		if (!e.labels.length && !e.ariaLabel) flaws.push("the field " + e.name + " has no label");
+	for (const e of document.querySelectorAll("button, a")) if (!e.innerText.trim() && !e.ariaLabel && e.checkVisibility()) flaws.push("a button or link has no name: " + e.outerHTML);
+	for (const e of document.querySelectorAll("img")) if (!e.hasAttribute("alt")) flaws.push("a picture has no text");
+	if (!document.documentElement.lang) flaws.push("the page does not say its language");
+	if (document.querySelectorAll("h1").length !== 1) flaws.push("the page has not one heading");
+	if (document.documentElement.scrollWidth > innerWidth) flaws.push("the page is wider than the window");
+	let weight = 0;
+	for (const r of performance.getEntries()) {
+		weight += r.transferSize || 0;
+		if (r.name.startsWith("http") && !r.name.startsWith(location.origin)) flaws.push("it loads " + r.name);
+	}
+	if (weight > 100_000) flaws.push("it weighs " + weight + " bytes");
+	return flaws;
+})()`
+
+// fill types into the field with a name.
+func (w *window) fill(t *testing.T, name, value string) {
+	t.Helper()
+	field := fmt.Sprintf("input[name=%q]:not([type=hidden])", name)
+	w.do(t, "fill in "+name, chromedp.WaitVisible(field, chromedp.ByQuery), chromedp.Clear(field, chromedp.ByQuery), chromedp.SendKeys(field, value, chromedp.ByQuery))
+}
+
+// press presses the button or the link that says a text.
+func (w *window) press(t *testing.T, text string) {
+	t.Helper()
+	it := fmt.Sprintf("//main//*[(self::button or self::a) and contains(normalize-space(.), %q)]", text)
+	w.do(t, "press "+text, chromedp.WaitVisible(it, chromedp.BySearch), chromedp.Click(it, chromedp.BySearch))
+}
+
+// text reads what an element shows.
+func (w *window) text(t *testing.T, selector string) (shown string) {
+	t.Helper()
+	w.do(t, "read "+selector, chromedp.Text(selector, &shown, chromedp.ByQuery))
+	return strings.TrimSpace(shown)
+}
+
+// plugIn gives the browser an authenticator that verifies its user.
+func (w *window) plugIn(t *testing.T) {
+	t.Helper()
+	w.do(t, "plug in an authenticator", chromedp.ActionFunc(func(ctx context.Context) error {
+		if err := webauthn.Enable().Do(ctx); err != nil {
+			return err
+		}
+		_, err := webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
+			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
+			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
+		}).Do(ctx)
+		return err
+	}))
+}
+
+// dark shows pages as devices do that are set to dark.
+func (w *window) dark(t *testing.T) {
+	t.Helper()
+	w.do(t, "darken", emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}))
+}
+
+// TestBrowserLogin is a person's first days in a real browser: a password, an app set up,
+// the next login with it, and what the page says when the factor ends meanwhile.
+func TestBrowserLogin(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	w := openWindow(t, s)
+	w.open(t, "/")
+	w.sees(t, "Login name")
+	w.fill(t, "loginName", "ann")
+	w.press(t, "Go on")
+	w.sees(t, "Password")
+	w.fill(t, "proof", "wrong")
+	w.press(t, "Go on")
+	w.sees(t, "wrong")
+	w.fill(t, "proof", annsPassword)
+	w.press(t, "Go on")
+	w.sees(t, "Protect your account")
+	w.press(t, "Authenticator app")
+	w.sees(t, "Scan the picture")
+	secret := w.text(t, "main code")
+	w.fill(t, "code", totpCode(t, secret, s.Clock.Now()))
+	w.press(t, "Go on")
+	w.sees(t, "Enter the code that your authenticator app shows")
+	s.Clock.Advance(time.Minute)
+	w.fill(t, "proof", totpCode(t, secret, s.Clock.Now()))
+	w.press(t, "Go on")
+	w.sees(t, "You are logged in")
+
+	w.dark(t)
+	w.open(t, "/")
+	w.sees(t, "Choose an account")
+	w.press(t, "Use another account")
+	w.fill(t, "loginName", "ann")
+	w.press(t, "Go on")
+	w.fill(t, "proof", annsPassword)
+	w.press(t, "Go on")
+	w.sees(t, "Enter the code")
+	s.Run(t, testkit.Call{
+		Name: "the factor ends", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP", Events: []string{"instance.policy.login.secondfactor.removed"},
+	})
+	s.Clock.Advance(time.Minute)
+	w.fill(t, "proof", totpCode(t, secret, s.Clock.Now()))
+	w.press(t, "Go on")
+	w.sees(t, "“Authenticator app” does not count here any more.")
+}
+
+// TestBrowserPasskey sets up a passkey and logs in with nothing else.
+func TestBrowserPasskey(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	w := openWindow(t, s)
+	w.plugIn(t)
+	w.open(t, "/")
+	w.fill(t, "loginName", "ann")
+	w.press(t, "Go on")
+	w.fill(t, "proof", annsPassword)
+	w.press(t, "Go on")
+	w.sees(t, "Protect your account")
+	w.press(t, "Passkey")
+	w.fill(t, "name", "laptop")
+	w.press(t, "Register")
+	w.sees(t, "Use your key")
+	w.press(t, "Use the key")
+	w.sees(t, "You are logged in")
+
+	w.open(t, "/ui/login/login?new=true")
+	w.fill(t, "loginName", "ann")
+	w.press(t, "Go on")
+	w.sees(t, "Use your key")
+	w.press(t, "Use the key")
+	w.sees(t, "You are logged in")
+}
