@@ -96,7 +96,7 @@ func (r *relying) find(t *testing.T) {
 	if r.provider, err = oidc.NewProvider(r.Context, r.url); err != nil {
 		t.Fatal(err)
 	}
-	r.Config.Endpoint = r.provider.Endpoint()
+	r.Endpoint = r.provider.Endpoint()
 }
 
 // code takes ada through the login page, which is this test, to the application with
@@ -303,10 +303,10 @@ func (r *relying) testMachines(t *testing.T) {
 	robot := r.text(t, "userId", "POST", "/management/v1/users/machine", `{"userName":"robot","name":"Robot"}`)
 	secret := r.ask(t, "PUT", "/management/v1/users/"+robot+"/secret", `{}`)
 	scopes := []string{oidc.ScopeOpenID, "profile", "urn:zitadel:iam:org:project:id:" + r.project + ":aud"}
-	byPassword := clientcredentials.Config{ClientID: fmt.Sprint(secret["clientId"]), ClientSecret: fmt.Sprint(secret["clientSecret"]), TokenURL: r.Config.Endpoint.TokenURL, Scopes: scopes}
+	byPassword := clientcredentials.Config{ClientID: fmt.Sprint(secret["clientId"]), ClientSecret: fmt.Sprint(secret["clientSecret"]), TokenURL: r.Endpoint.TokenURL, Scopes: scopes}
 
 	byKey := clientcredentials.Config{
-		TokenURL: r.Config.Endpoint.TokenURL, Scopes: scopes, AuthStyle: oauth2.AuthStyleInParams,
+		TokenURL: r.Endpoint.TokenURL, Scopes: scopes, AuthStyle: oauth2.AuthStyleInParams,
 		EndpointParams: url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {r.assertion(t, robot)}},
 	}
 	for name, source := range map[string]oauth2.TokenSource{"client credentials": byPassword.TokenSource(r.Context), "JWT profile": byKey.TokenSource(r.Context)} {

@@ -4,16 +4,19 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
 	"log"
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -37,7 +40,7 @@ type attempt struct {
 
 type login struct {
 	idToken string
-	claims  map[string]any
+	claims  json.RawMessage
 }
 
 func main() {
@@ -93,15 +96,19 @@ func (a *app) home(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, `<a href="/login">Log in</a>`)
 		return
 	}
-	claims, _ := json.MarshalIndent(l.claims, "", "  ") // It came as JSON, and escapes < and >.
-	fmt.Fprintf(w, "<p>You are logged in.</p><pre>%s</pre><a href=\"/logout\">Log out</a>\n", claims)
+	var claims bytes.Buffer
+	if err := json.Indent(&claims, l.claims, "", "  "); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	fmt.Fprintf(w, "<p>You are logged in.</p><pre>%s</pre><a href=\"/logout\">Log out</a>\n", html.EscapeString(claims.String()))
 }
 
 // login sends the browser to the issuer. The state binds the answer to this browser,
 // the nonce the ID token to this attempt, and the verifier (PKCE) the code to us.
 func (a *app) login(w http.ResponseWriter, r *http.Request) {
 	t := attempt{nonce: rand.Text(), verifier: oauth2.GenerateVerifier()}
-	state := keep(w, &a.begun, "attempt", t)
+	state := a.keep(w, &a.begun, "attempt", t)
 	http.Redirect(w, r, a.oauth.AuthCodeURL(state, oidc.Nonce(t.nonce), oauth2.S256ChallengeOption(t.verifier)), http.StatusSeeOther)
 }
 
@@ -112,7 +119,7 @@ func (a *app) callback(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	keep(w, &a.logins, "login", l)
+	a.keep(w, &a.logins, "login", l)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -156,11 +163,12 @@ func (a *app) logout(w http.ResponseWriter, r *http.Request) {
 }
 
 // keep keeps a value under the name of a cookie, and gives the cookie's own value.
-// Serve your application with https and set Secure.
-func keep(w http.ResponseWriter, m *sync.Map, name string, value any) (id string) {
+func (a *app) keep(w http.ResponseWriter, m *sync.Map, name string, value any) (id string) {
 	id = rand.Text()
 	m.Store(id, value)
-	http.SetCookie(w, &http.Cookie{Name: name, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // secure, but for an application on this machine
+		Name: name, Value: id, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(a.origin, "https://"),
+	})
 	return id
 }
 

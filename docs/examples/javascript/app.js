@@ -71,9 +71,9 @@ const pages = {
   },
 }
 
-// Serve your application with https and add Secure.
 function remember(response, name, value) {
-  response.setHeader('Set-Cookie', `${name}=${value}; Path=/; HttpOnly; SameSite=Lax`)
+  const secure = ORIGIN.startsWith('https://') ? '; Secure' : ''
+  response.setHeader('Set-Cookie', `${name}=${value}; Path=/; HttpOnly; SameSite=Lax${secure}`)
 }
 
 function cookie(request, name) {
