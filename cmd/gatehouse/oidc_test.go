@@ -103,7 +103,13 @@ func (r *relying) find(t *testing.T) {
 // a code. The library makes the request.
 func (r *relying) code(t *testing.T, verifier string) string {
 	t.Helper()
-	res, err := browser.Get(r.AuthCodeURL("the state", oidc.Nonce("the nonce"), oauth2.S256ChallengeOption(verifier)))
+	return r.answered(t, r.AuthCodeURL("the state", oidc.Nonce("the nonce"), oauth2.S256ChallengeOption(verifier)))
+}
+
+// answered takes ada through the login page from an authorization request.
+func (r *relying) answered(t *testing.T, request string) string {
+	t.Helper()
+	res, err := browser.Get(request)
 	if err != nil {
 		t.Fatal(err)
 	}
