@@ -203,3 +203,37 @@ func TestPostLogoutIsExact(t *testing.T) {
 		t.Errorf("sent to %q", to)
 	}
 }
+
+// TestPagesAreClosed: nobody frames what the protocol shows to browsers, leads scripts
+// into it, keeps it, or learns where a browser came from.
+func TestPagesAreClosed(t *testing.T) {
+	t.Parallel()
+	s, web := startOAuth(t)
+	hint := web.login(t).ID
+	posted := web.request("response_mode", "form_post", "scope", "").Encode()
+	for path, shown := range map[string]bool{
+		"/oauth/v2/authorize?client_id=1":               true,
+		"/oauth/v2/authorize?" + posted:                 true,
+		"/oauth/v2/authorize?" + web.request().Encode(): false,
+		"/oauth/v2/authorize/answer?id=1":               true,
+		"/oidc/v1/end_session":                          true,
+		"/oidc/v1/end_session?id_token_hint=" + hint:    true,
+		"/oidc/v1/end_session?" + values("id_token_hint", hint, "post_logout_redirect_uri", "https://app.example.com/bye").Encode(): false,
+	} {
+		r := s.Send(t, testkit.Call{As: "nobody", Do: "GET " + path, Header: map[string]string{"Accept": "text/html", "Origin": "https://evil.com"}})
+		if policy := r.Header.Get("Content-Security-Policy"); shown && (!strings.HasPrefix(policy, "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; ") ||
+			strings.Contains(policy, "unsafe") || !strings.Contains(policy, "form-action") || r.Header.Get("X-Frame-Options") != "DENY") {
+			t.Errorf("%s: %d %q", path, r.Status, policy)
+		}
+		if shown == (r.Status == http.StatusSeeOther) {
+			t.Errorf("%s: %d", path, r.Status)
+		}
+		for name, want := range map[string]string{
+			"Referrer-Policy": "no-referrer", "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Access-Control-Allow-Origin": "", "Set-Cookie": "",
+		} {
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s is %q", path, name, got)
+			}
+		}
+	}
+}
