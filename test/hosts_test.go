@@ -32,7 +32,7 @@ func TestUnknownHost(t *testing.T) {
 		}
 	}
 	s.Run(t,
-		testkit.Call{Name: "REST", Host: "nowhere.example", Do: "GET /admin/v1/instances/me", Status: 404, Want: `{"code":5,"message":"There is no instance at this host."}`},
+		testkit.Call{Name: "REST", Host: "nowhere.example", Do: "GET /admin/v1/instances/me", Status: 404, Want: `{"code":5,"message":"There is no instance at this host: call the server by the host of its external URL, or give the instance this host as a domain."}`},
 		testkit.Call{Name: "without a token", As: "nobody", Host: "nowhere.example", Do: "GET /management/v1/healthz", Status: 404},
 	)
 }

@@ -264,6 +264,11 @@ func TestClientsProveThemselves(t *testing.T) {
 // addAppKey gives an application the public part of a key and keeps its id as name.
 func addAppKey(t *testing.T, s *testkit.Server, c client, name string, key crypto.Signer) {
 	t.Helper()
+	addAppKeyUntil(t, s, c, name, key, time.Time{})
+}
+
+func addAppKeyUntil(t *testing.T, s *testkit.Server, c client, name string, key crypto.Signer, expires time.Time) {
+	t.Helper()
 	spki, err := x509.MarshalPKIXPublicKey(key.Public())
 	if err != nil {
 		t.Fatal(err)
@@ -271,7 +276,7 @@ func addAppKey(t *testing.T, s *testkit.Server, c client, name string, key crypt
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})
 	err = s.Store.Write(authz.AsSystem(context.Background(), s.InstanceID), func(tx *eventstore.Tx) error {
 		s.Set(name, tx.NewID())
-		_, _, err := application.AddKey(tx, eventstore.Scope{Instance: s.InstanceID, Org: s.OrgID}, s.Var("project"), c.app, s.Var(name), string(public), time.Time{})
+		_, _, err := application.AddKey(tx, eventstore.Scope{Instance: s.InstanceID, Org: s.OrgID}, s.Var("project"), c.app, s.Var(name), string(public), expires)
 		return err
 	})
 	if err != nil {
@@ -413,6 +418,9 @@ func TestEndSession(t *testing.T) {
 	refusedWith(t, "refresh", web.refresh(t, got.Refresh), "invalid_grant", "OIDC-refresh")
 	if r := end("id_token_hint", got.ID); r.Status != http.StatusOK {
 		t.Errorf("again: %d %s", r.Status, r.Body)
+	}
+	if r := end("id_token_hint", got.ID, "post_logout_redirect_uri", bye); r.Header.Get("Location") != bye {
+		t.Errorf("back to the address as it is: %s", r.Header.Get("Location"))
 	}
 }
 

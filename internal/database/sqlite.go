@@ -118,9 +118,26 @@ func (e *sqliteEngine) read(ctx context.Context, queries []Query) error {
 	start := e.meter.begin()
 	c.SetInterrupt(ctx)
 	defer c.SetInterrupt(context.Background())
-	err := c.Read(ctx, queries...)
+	err := c.readTogether(ctx, queries)
 	e.meter.end(ctx, "read", start, 0, err)
 	return err
+}
+
+// readTogether makes queries that see one state of the database, and lock it once.
+func (c *sqliteConn) readTogether(ctx context.Context, queries []Query) (err error) {
+	if len(queries) < 2 {
+		return c.Read(ctx, queries...)
+	}
+	if err := c.run("BEGIN"); err != nil {
+		return sqliteError(ctx, err)
+	}
+	defer func() {
+		c.SetInterrupt(context.Background()) // What began must end.
+		if end := c.run("COMMIT"); err == nil && end != nil {
+			err = sqliteError(ctx, end)
+		}
+	}()
+	return c.Read(ctx, queries...)
 }
 
 // Read makes a connection a Reader, for snapshots.
@@ -300,6 +317,12 @@ func openConn(path string, readOnly bool) (*sqliteConn, error) {
 	}
 	c, err := sqlite3.Open("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode())
 	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	// A plan is made once for each text. Else SQLite makes another one for each pattern
+	// of a LIKE, which takes longer than most statements run.
+	if _, err := c.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil {
+		_ = c.Close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
 	return &sqliteConn{Conn: c, prepared: map[string]*sqlite3.Stmt{}}, nil

@@ -55,13 +55,13 @@ type rules struct {
 }
 
 const (
-	sessionSQL = "SELECT " + session.Columns + `, COALESCE(u.state, 0), COALESCE(o.state, 0) FROM sessions s
+	sessionSQL = "SELECT " + session.Columns + `, COALESCE(u.state, 0), COALESCE(o.state, 0), COALESCE(f.factors, 0) FROM sessions s
+		LEFT JOIN user_factor_sets f ON f.instance_id = s.instance_id AND f.user_id = s.user_id
 		LEFT JOIN users u ON u.instance_id = s.instance_id AND u.user_id = s.user_id AND u.org_id = s.user_org AND u.created = s.user_since
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id WHERE `
 	sessionRulesSQL = `SELECT p.kind, p.document FROM sessions s JOIN policies p ON p.instance_id = s.instance_id AND p.org_id IN (s.user_org, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') WHERE %s ORDER BY p.org_id`
-	sessionReadySQL = "SELECT f.factors FROM sessions s JOIN user_factor_sets f ON f.instance_id = s.instance_id AND f.user_id = s.user_id WHERE "
-	rulesSQL        = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
+	rulesSQL = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
 	rulesByDomainSQL = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ?
 		AND p.org_id IN (COALESCE((SELECT d.org_id FROM org_domains d WHERE d.instance_id = ? AND d.domain = ? AND d.verified = 1), ''), '')
@@ -71,16 +71,14 @@ const (
 // read is the row of sessionRulesSQL, rulesSQL and rulesByDomainSQL: what is the organization's
 // own comes last and replaces the default as a whole.
 func (r *rules) read(scan database.Scan) error {
-	var kind string
-	var document []byte
-	if err := scan(&kind, &document); err != nil {
-		return err
+	var kind, document string
+	err := scan(&kind, &document)
+	if err == nil && kind == "policy.login" {
+		r.login, err = logins.of(document)
+	} else if err == nil {
+		err = json.Unmarshal([]byte(document), &r.enforcement)
 	}
-	if kind == "policy.login" {
-		r.login = policy.LoginPolicy{}
-		return json.Unmarshal(document, &r.login)
-	}
-	return json.Unmarshal(document, &r.enforcement)
+	return err
 }
 
 // rulesOf asks for the rules of a scope.
@@ -94,17 +92,13 @@ func (a *Assured) queries(condition string, args ...any) []database.Query {
 	return []database.Query{
 		{SQL: sessionSQL + condition, Args: args, Row: func(scan database.Scan) error {
 			var userState, orgState int
-			err := a.Session.Read(func(dest ...any) error { return scan(append(dest, &userState, &orgState)...) })
+			var factors int64
+			err := a.Session.Read(func(dest ...any) error { return scan(append(dest, &userState, &orgState, &factors)...) })
 			a.active = userState == user.Active && orgState == org.Active
+			a.ready = methodsOf(user.FactorSet(factors))
 			return err
 		}},
 		{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read},
-		{SQL: sessionReadySQL + condition, Args: args, Row: func(scan database.Scan) error {
-			var set int64
-			err := scan(&set)
-			a.ready = methodsOf(user.FactorSet(set))
-			return err
-		}},
 	}
 }
 

@@ -60,7 +60,7 @@ type Credentials struct {
 }
 
 var (
-	errHost      = fault.NotFound("", "There is no instance at this host.")
+	errHost      = fault.NotFound("", "There is no instance at this host: call the server by the host of its external URL, or give the instance this host as a domain.")
 	errNoToken   = fault.Unauthenticated("", "This call needs a token.")
 	errScheme    = fault.Unauthenticated("AUTH-toLo1", "The Authorization header must be \"Bearer\" and a token.")
 	errToken     = fault.Unauthenticated("AUTH-7fs1e", "The token is not valid, or no longer.")

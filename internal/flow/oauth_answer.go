@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/oauth"
 	"github.com/gatehouse/gatehouse/internal/session"
+	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
 // Query is what can travel along with the reads here.
@@ -50,6 +51,8 @@ func AnswerURL(mode string, a oauth.Answer) string {
 		text.WriteString(url.QueryEscape(p[0]) + "=" + url.QueryEscape(p[1]))
 	}
 	switch {
+	case text.Len() == 0:
+		return a.URI
 	case mode == ModeFragment:
 		return a.URI + "#" + text.String()
 	case strings.Contains(a.URI, "?"):
@@ -103,6 +106,28 @@ func Exists(ctx context.Context, store *eventstore.Store, host string, also ...d
 		err = in.admit(limits, store.Now())
 	}
 	return err
+}
+
+// PublishedKeys gives the public keys of the instance at a host, the newest first, as
+// long as Exists would not refuse the host.
+func PublishedKeys(ctx context.Context, store *eventstore.Store, host string) (keys webkey.Published, err error) {
+	var in Instance
+	var limits string
+	err = store.Read(ctx, database.Query{
+		SQL: `SELECT d.instance_id, d.limits, COALESCE(k.public_key, '') FROM instance_domains d LEFT JOIN web_keys k ON k.instance_id = d.instance_id
+			WHERE d.domain = ? ORDER BY k.created DESC, k.key_id DESC`,
+		Args: []any{hostname.Canonical(host)},
+		Row: func(scan database.Scan) error {
+			jwk := ""
+			err := scan(&in.ID, &limits, &jwk)
+			keys.Add(jwk)
+			return err
+		},
+	})
+	if err == nil {
+		err = in.admit(limits, store.Now())
+	}
+	return keys, err
 }
 
 // Logout ends the session of a user, together with the tokens that came from it. That

@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/url"
 	"slices"
@@ -63,8 +62,8 @@ type clientProject struct {
 
 func (a *clientApp) dest() (dest []any, done func() error) {
 	dest = []any{&a.AppID, &a.Name, &a.Kind, &a.ClientOrg, &a.state, &a.secretHash, &a.document}
-	return dest, func() error {
-		err := json.Unmarshal([]byte(a.document), &a.Config)
+	return dest, func() (err error) {
+		a.Config, err = applications.of(a.document)
 		if a.Kind == application.KindAPI && a.Config.AuthMethod == application.APIPrivateKeyJWT {
 			a.Config.AuthMethod = application.AuthPrivateKeyJWT
 		}
@@ -113,8 +112,7 @@ func (s *site) done(in *Instance, settings *policy.OIDCSettings, now time.Time) 
 	if err := in.admit(s.limits, now); err != nil {
 		return err
 	}
-	var set policy.OIDCSettings
-	err := json.Unmarshal([]byte(s.settings), &set)
+	set, err := oauthLifetimes.of(s.settings)
 	*settings = set.Lifetimes()
 	return err
 }
@@ -195,6 +193,7 @@ func FindLoginClient(ctx context.Context, store *eventstore.Store, host, clientI
 var (
 	errNoClient   = fault.Invalid("OIDC-client", "The client_id is not one of an active application.").With(oauth.InvalidClient)
 	errNoRedirect = fault.Invalid("OIDC-redirect", "The redirect_uri is not one of those that the application registered, letter by letter.")
+	errNoReturn   = fault.Invalid("OIDC-logout-return", "The post_logout_redirect_uri is not one of those that the application registered, letter by letter.")
 )
 
 // harmless are the schemes that a browser may be sent to without more ado. Every
@@ -215,23 +214,28 @@ func (c *Client) harmless(u *url.URL) bool {
 // Redirect refuses an address that the client did not register, exactly as it is.
 // Native programs listen on any port of the machine that they run on (RFC 8252,
 // section 7.3).
-func (c *Client) Redirect(uri string) error { return c.allowed(uri, c.Config.RedirectURIs) }
-
-// PostLogout is Redirect for where a browser goes after it logged out.
-func (c *Client) PostLogout(uri string) error { return c.allowed(uri, c.Config.PostLogoutRedirectURIs) }
-
-func (c *Client) allowed(uri string, registered []string) error {
-	u, err := url.Parse(uri)
-	if err != nil || uri == "" || strings.Contains(uri, "#") || u.User != nil || !c.harmless(u) {
+func (c *Client) Redirect(uri string) error {
+	if !c.allows(uri, c.Config.RedirectURIs) {
 		return errNoRedirect
 	}
-	if slices.Contains(registered, uri) {
-		return nil
+	return nil
+}
+
+// PostLogout is Redirect for where a browser goes after it logged out.
+func (c *Client) PostLogout(uri string) error {
+	if !c.allows(uri, c.Config.PostLogoutRedirectURIs) {
+		return errNoReturn
 	}
-	if c.Config.ApplicationType == application.Native && isLoopback(u) && slices.ContainsFunc(registered, func(r string) bool { return samePort(r, uri, u) }) {
-		return nil
+	return nil
+}
+
+func (c *Client) allows(uri string, registered []string) bool {
+	u, err := url.Parse(uri)
+	if err != nil || uri == "" || strings.Contains(uri, "#") || u.User != nil || !c.harmless(u) {
+		return false
 	}
-	return errNoRedirect
+	native := c.Config.ApplicationType == application.Native && isLoopback(u)
+	return slices.Contains(registered, uri) || native && slices.ContainsFunc(registered, func(r string) bool { return samePort(r, uri, u) })
 }
 
 // isLoopback reports whether an address is one of the machine itself, without TLS.

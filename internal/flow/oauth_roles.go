@@ -40,9 +40,9 @@ const grantSQL = `SELECT ug.project_id, ug.org_id, giver.primary_domain, r.role_
 // place where tokens learn of them: what it leaves out is in no token, no
 // introspection and no userinfo.
 func (st *Standing) grantQuery(s source) database.Query {
-	of, args := s.in("ug.", "instance_id", "user_id")
 	return database.Query{
-		SQL: fmt.Sprintf(grantSQL, of), Args: append(args, authorization.Active, project.Active, org.Active, org.Active, project.Active),
+		SQL:  fmt.Sprintf(grantSQL, s.in("ug", "instance_id", "user_id")),
+		Args: append(slices.Clone(s.args), authorization.Active, project.Active, org.Active, org.Active, project.Active),
 		Row: func(scan database.Scan) error {
 			var g RoleGrant
 			var role string

@@ -43,16 +43,10 @@ type source struct {
 	args []any
 }
 
-// in makes a condition of columns that are those of the source's only row.
-func (s source) in(condition string, columns ...string) (sql string, args []any) {
-	for i, c := range columns {
-		if i > 0 {
-			sql += " AND "
-		}
-		sql += condition + c + " = (SELECT g." + c + " FROM (" + s.sql + ") g)"
-		args = append(args, s.args...)
-	}
-	return sql, args
+// in makes a condition that two columns are those of the source's only row. It has
+// the source's args.
+func (s source) in(alias, one, two string) string {
+	return "(" + alias + "." + one + ", " + alias + "." + two + ") = (SELECT g." + one + ", g." + two + " FROM (" + s.sql + ") g)"
 }
 
 // queries ask for all of it, in one round trip.
@@ -69,13 +63,12 @@ func (st *Standing) queries(s source) []database.Query {
 			LEFT JOIN project_grants pg ON pg.instance_id = p.instance_id AND pg.project_id = p.project_id AND pg.granted_org_id = g.user_org`,
 		Args: s.args, Row: st.read,
 	}
-	where, args := s.in("s.", "instance_id", "session_id")
-	of, ofArgs := s.in("m.", "instance_id")
 	metadata := database.Query{
-		SQL:  "SELECT m.meta_key, m.value FROM metadata m WHERE m.kind = 'user' AND " + of + " AND m.object_id = (SELECT g.user_id FROM (" + s.sql + ") g WHERE ' ' || g.scopes || ' ' LIKE ?)",
-		Args: append(append(ofArgs, s.args...), "% "+ScopeMetadata+" %"), Row: st.readMetadata,
+		SQL: "SELECT m.meta_key, m.value FROM metadata m WHERE m.kind = 'user' AND (m.instance_id, m.object_id) = (SELECT g.instance_id, g.user_id FROM (" + s.sql +
+			") g WHERE ' ' || g.scopes || ' ' LIKE '% " + ScopeMetadata + " %')",
+		Args: s.args, Row: st.readMetadata,
 	}
-	return append([]database.Query{user, metadata, st.grantQuery(s)}, st.Assured.queries(where, args...)...)
+	return append([]database.Query{user, metadata, st.grantQuery(s)}, st.Assured.queries(s.in("s", "instance_id", "session_id"), s.args...)...)
 }
 
 func (st *Standing) read(scan database.Scan) error {

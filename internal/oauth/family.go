@@ -234,8 +234,13 @@ func EndAccess(tx *eventstore.Tx, instance, id, tokenID string) error {
 
 // EndOfSession ends the families that rest on a session.
 func EndOfSession(tx *eventstore.Tx, instance, sessionID, reason string) error {
+	return endAll(tx, reason, instance, "f.session_id = ?", sessionID)
+}
+
+// endAll ends the families f that meet a condition.
+func endAll(tx *eventstore.Tx, reason, instance, condition string, args ...any) error {
 	var ids []string
-	err := tx.Read(database.From("f.family_id", "oidc_sessions f").Where("f.instance_id = ? AND f.session_id = ?", instance, sessionID).Order("f.family_id").
+	err := tx.Read(database.From("f.family_id", "oidc_sessions f").Where("f.instance_id = ?", instance).Where(condition, args...).Order("f.family_id").
 		Rows(func(scan database.Scan) error {
 			var id string
 			err := scan(&id)

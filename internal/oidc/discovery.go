@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -83,6 +84,13 @@ var document = func() []byte {
 	return data
 }()
 
+// What stands between the issuers of the document, and a digest of all of it: each
+// instance has the same.
+var (
+	between = bytes.Split(document, []byte(at))
+	digest  = sha256.Sum256(document)
+)
+
 // discover gives the metadata of the instance at the host.
 func (s *Server) discover(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	call := api.CallOf(ctx)
@@ -94,16 +102,14 @@ func (s *Server) discover(ctx context.Context, w http.ResponseWriter, r *http.Re
 	if err != nil { // A text always has a JSON form.
 		panic(err)
 	}
-	own := bytes.ReplaceAll(document, []byte(at), bytes.Trim(issuer, `"`))
-	sum := sha256.Sum256(own)
-	serve(w, r, own, `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`)
+	sum := sha256.Sum256(append(digest[:], issuer...))
+	serve(w, r, bytes.Join(between, bytes.Trim(issuer, `"`)), `"`+base64.RawURLEncoding.EncodeToString(sum[:16])+`"`)
 }
 
 // keys gives the public keys of the instance.
 func (s *Server) keys(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	var keys webkey.Published
-	host := api.CallOf(ctx).Host
-	if err := flow.Exists(ctx, s.store, host, publishedAt(&keys, host)); err != nil {
+	keys, err := flow.PublishedKeys(ctx, s.store, api.CallOf(ctx).Host)
+	if err != nil {
 		refuse(ctx, w, err)
 		return
 	}
@@ -124,6 +130,7 @@ func serve(w http.ResponseWriter, r *http.Request, document []byte, etag string)
 		}
 	}
 	h.Set("Content-Type", "application/json")
+	h.Set("Content-Length", strconv.Itoa(len(document)))
 	_, _ = w.Write(document)
 }
 

@@ -143,6 +143,18 @@ func (s *Server) Sibling(t testing.TB, edits ...func(*server.Options)) *Server {
 	return other
 }
 
+// Lost is a node that has lost its database.
+func (s *Server) Lost(t testing.TB) *Server {
+	t.Helper()
+	db := testdb.Scratch(t)
+	lost := join(t, db, nil)
+	lost.know(s.Created)
+	if err := db.Close(); err != nil {
+		t.Fatalf("close database: %v", err)
+	}
+	return lost
+}
+
 func (s *Server) know(c flow.Created) {
 	s.Created = c
 	s.vars["instance"], s.vars["org"], s.vars["owner"] = c.InstanceID, c.OrgID, c.OwnerID

@@ -44,7 +44,7 @@ var (
 	// TokenAdded also forgets what has expired of the user's, so that the tables
 	// do not grow with time.
 	TokenAdded = eventstore.Declare("user.token.added", func(f *eventstore.Fold, t tokenAdded) error {
-		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND source <> '' AND expires <= ?", f.Instance, f.ID, f.Micros())
+		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND source <> '' AND expires > 0 AND expires <= ?", f.Instance, f.ID, f.Micros())
 		f.Exec("DELETE FROM assertions WHERE instance_id = ? AND user_id = ? AND expires <= ?", f.Instance, f.ID, f.Micros())
 		f.Exec(`INSERT INTO access_tokens (instance_id, token_hash, token_id, user_id, source, expires, scopes, created, sequence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, t.Hash, t.ID, f.ID, t.Source, t.Expires, strings.Join(t.Scopes, " "), f.Micros(), f.Sequence)

@@ -79,11 +79,18 @@ func PublishedIn(p *Published, where string, args ...any) database.Query {
 	p.jwks = nil
 	return database.From("k.public_key", "web_keys k").Where(where, args...).Order("k.created DESC, k.key_id DESC").
 		Rows(func(scan database.Scan) error {
-			var jwk []byte
+			var jwk string
 			err := scan(&jwk)
-			p.jwks = append(p.jwks, bytes.Clone(jwk))
+			p.Add(jwk)
 			return err
 		})
+}
+
+// Add adds the row of a key; an empty one stands for no key.
+func (p *Published) Add(jwk string) {
+	if jwk != "" {
+		p.jwks = append(p.jwks, []byte(jwk))
+	}
 }
 
 // JSON is the set of keys as RFC 7517 has it, with an entity tag for HTTP, which

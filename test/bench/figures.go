@@ -30,11 +30,20 @@ import (
 
 var figures = []figure{
 	{"GET login policy, SQLite / bare handler", 0.40, 0, 16, policyOverBare},
+	{"introspection, SQLite / bare handler", 0.30, 0, 16, over(introspection)},
+	{"userinfo, SQLite / bare handler", 0.30, 0, 16, over(userinfo)},
+	{"discovery, SQLite / bare handler", 0.70, 0, 16, over(document("/.well-known/openid-configuration"))},
+	{"keys, SQLite / bare handler", 0.70, 0, 16, over(document("/oauth/v2/keys"))},
 	{"GET login policy, PostgreSQL / pgx alone", 0.60, 0, 16, policyOverPgx},
-	{"factor add and remove, SQLite / event insert", 0.40, 0, 64, factorsOverInsert},
+	{"factor add and remove, SQLite / event insert", 0.40, 0, clients, factorsOverInsert},
+	{"client credentials, SQLite / event insert", 0.25, 0, clients, credentialsOverInsert},
+	{"JWT access token (ES256) / its signature", 0.50, 0, 2, jwtOverSignature},
 	// Sharing an fsync pays where one takes milliseconds, as on most disks.
 	{"factor add and remove, SQLite / one fsync", 30, 300, 64, factorsOverFsync},
 }
+
+// clients share one server where writes are measured.
+const clients = 64
 
 const policyPath = "/management/v1/policies/login"
 
@@ -43,6 +52,7 @@ type node struct {
 	url, token, instance string
 	orgs                 []string
 	store                *eventstore.Store
+	db                   *database.DB
 }
 
 // client sends one request and fails on anything but 200.
@@ -98,7 +108,7 @@ func startOn(l *lab, c database.Config) (*node, error) {
 		return nil, err
 	}
 	url, err := serve(l, s)
-	return &node{url: url, token: created.Token, instance: created.InstanceID, store: s.Store}, err
+	return &node{url: url, token: created.Token, instance: created.InstanceID, store: s.Store, db: db}, err
 }
 
 // serve answers with h on a port of its own until the lab closes.
@@ -188,7 +198,7 @@ func factors(l *lab) (func(int) error, error) {
 		return nil, err
 	}
 	ctx := authz.AsSystem(context.Background(), n.instance)
-	for i := range 64 {
+	for i := range clients {
 		err := n.store.Write(ctx, func(tx *eventstore.Tx) error {
 			scope := policy.Scope{Instance: n.instance, Org: tx.NewID()}
 			n.orgs = append(n.orgs[:i], scope.Org)
@@ -202,7 +212,7 @@ func factors(l *lab) (func(int) error, error) {
 			return nil, err
 		}
 	}
-	there := make([]bool, 64)
+	there := make([]bool, clients)
 	return func(client int) error {
 		var err error
 		if there[client] {
@@ -218,23 +228,27 @@ func factors(l *lab) (func(int) error, error) {
 // factorsOverInsert holds a change against a bare handler that inserts one row
 // like that of an event, with its indexes, through the same group commit.
 func factorsOverInsert(l *lab) (ours, floor func(int) error, err error) {
-	ours, err = factors(l)
-	if err != nil {
-		return nil, nil, err
+	if ours, err = factors(l); err == nil {
+		floor, err = inserts(l)
 	}
+	return ours, floor, err
+}
+
+// inserts is the rate of durable writes: that handler.
+func inserts(l *lab) (func(int) error, error) {
 	dir, err := folder(l)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	raw, err := database.Open(context.Background(), database.Config{URL: filepath.Join(dir, "raw.db")})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	l.after(func() { _ = raw.Close() })
 	if _, err := raw.Migrate(context.Background()); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var sequences [64]atomic.Int64
+	var sequences [clients]atomic.Int64
 	hash := strings.Repeat("0", 64)
 	url, err := serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		client, err := strconv.Atoi(r.URL.Query().Get("client"))
@@ -254,7 +268,7 @@ func factorsOverInsert(l *lab) (ours, floor func(int) error, err error) {
 		}
 	}))
 	alone := &node{url: url}
-	return ours, func(client int) error {
+	return func(client int) error {
 		_, err := alone.send(http.MethodPost, "/?client="+strconv.Itoa(client), "", `{"type":1}`)
 		return err
 	}, err

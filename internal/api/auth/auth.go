@@ -28,7 +28,7 @@ type Handlers struct {
 // external is the URL of the installation, for links.
 func Service(store *eventstore.Store, vault *crypto.Vault, external *url.URL) api.Service {
 	h := &Handlers{store: store, vault: vault, external: external}
-	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), h.factors(), []api.RPC{
+	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), h.factors(), h.tokens(), []api.RPC{
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
 		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),

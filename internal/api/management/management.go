@@ -56,6 +56,12 @@ func (h *Handlers) getIAM(ctx context.Context, _ *pb.GetIAMRequest) (*pb.GetIAMR
 	return &pb.GetIAMResponse{GlobalOrgId: in.DefaultOrg, DefaultOrgId: in.DefaultOrg}, err
 }
 
+// getOIDCInformation says where applications find out what they need.
+func (h *Handlers) getOIDCInformation(ctx context.Context, _ *pb.GetOIDCInformationRequest) (*pb.GetOIDCInformationResponse, error) {
+	issuer := api.CallOf(ctx).Origin(h.external)
+	return &pb.GetOIDCInformationResponse{Issuer: issuer, DiscoveryEndpoint: issuer + "/.well-known/openid-configuration"}, nil
+}
+
 func healthz(context.Context, *pb.HealthzRequest) (*pb.HealthzResponse, error) {
 	return &pb.HealthzResponse{}, nil
 }

@@ -15,6 +15,7 @@ func (h *Handlers) orgs() []api.RPC {
 	return []api.RPC{
 		api.Unary("Healthz", healthz),
 		api.Unary("GetIAM", h.getIAM),
+		api.Unary("GetOIDCInformation", h.getOIDCInformation),
 		api.Unary("AddOrg", h.addOrg),
 		api.Unary("GetMyOrg", h.getMyOrg),
 		api.Unary("GetOrgByDomainGlobal", h.getOrgByDomain),

@@ -1099,6 +1099,7 @@ func (x *BulkRemoveMyMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyRefreshTokens has no fields.
 type ListMyRefreshTokensRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1135,10 +1136,13 @@ func (*ListMyRefreshTokensRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{24}
 }
 
+// The answer to ListMyRefreshTokens.
 type ListMyRefreshTokensResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v1.RefreshToken     `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many there are, and at which time.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The logins.
+	Result        []*v1.RefreshToken `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1187,9 +1191,11 @@ func (x *ListMyRefreshTokensResponse) GetResult() []*v1.RefreshToken {
 	return nil
 }
 
+// The request of RevokeMyRefreshToken.
 type RevokeMyRefreshTokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id as ListMyRefreshTokens gives it.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1231,9 +1237,11 @@ func (x *RevokeMyRefreshTokenRequest) GetId() string {
 	return ""
 }
 
+// The answer to RevokeMyRefreshToken.
 type RevokeMyRefreshTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Time and sequence of the change.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1275,6 +1283,7 @@ func (x *RevokeMyRefreshTokenResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RevokeAllMyRefreshTokens has no fields.
 type RevokeAllMyRefreshTokensRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1311,6 +1320,7 @@ func (*RevokeAllMyRefreshTokensRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{28}
 }
 
+// The answer to RevokeAllMyRefreshTokens has no fields.
 type RevokeAllMyRefreshTokensResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

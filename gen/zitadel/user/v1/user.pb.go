@@ -3013,18 +3013,27 @@ func (x *Session) GetAvatarUrl() string {
 	return ""
 }
 
+// A login that an application can renew by a refresh token, without its user.
 type RefreshToken struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Details        *v1.ObjectDetails      `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	ClientId       string                 `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	AuthTime       *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=auth_time,json=authTime,proto3" json:"auth_time,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the login. It is not the token, and stays when the token is renewed.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Times and sequence of the login.
+	Details *v1.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
+	// Client id of the application.
+	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// When the user proved who they are.
+	AuthTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=auth_time,json=authTime,proto3" json:"auth_time,omitempty"`
+	// From then on the token is refused, if it is not used before.
 	IdleExpiration *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=idle_expiration,json=idleExpiration,proto3" json:"idle_expiration,omitempty"`
-	Expiration     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration,proto3" json:"expiration,omitempty"`
-	Scopes         []string               `protobuf:"bytes,7,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	Audience       []string               `protobuf:"bytes,8,rep,name=audience,proto3" json:"audience,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// From then on the login cannot be renewed.
+	Expiration *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration,proto3" json:"expiration,omitempty"`
+	// Scopes that the application got.
+	Scopes []string `protobuf:"bytes,7,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// For whom its tokens are: client ids and ids of projects.
+	Audience      []string `protobuf:"bytes,8,rep,name=audience,proto3" json:"audience,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RefreshToken) Reset() {
