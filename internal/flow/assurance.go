@@ -82,7 +82,7 @@ func (r *rules) read(scan database.Scan) error {
 
 // rulesOf asks for the rules of a scope.
 func rulesOf(s eventstore.Scope, r *rules) database.Query {
-	return database.Query{SQL: rulesSQL, Args: []any{s.Instance, s.Org}, Row: r.read}
+	return r.asked(rulesSQL, s.Instance, s.Org)
 }
 
 // queries ask for everything that judge needs about the session s that meets a
@@ -95,7 +95,7 @@ func (a *Assured) queries(condition string, args ...any) []database.Query {
 			a.active = userState == user.Active && orgState == org.Active
 			return err
 		}},
-		{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read},
+		a.rules.asked(fmt.Sprintf(sessionRulesSQL, condition), args...),
 		{SQL: sessionReadySQL + condition, Args: args, Row: func(scan database.Scan) error {
 			var set int64
 			err := scan(&set)
