@@ -152,6 +152,13 @@ func (s *Select) InSelect(expr string, sub *Select) *Select {
 	return s.Where(expr+" IN ("+text+")", args...)
 }
 
+// OrFirst adds the condition that expr is value, or what the first row of sub has: an
+// index leads to both.
+func (s *Select) OrFirst(expr string, value any, sub *Select) *Select {
+	text, args := sub.text()
+	return s.Where(expr+" IN (?, ("+text+"))", append([]any{value}, args...)...)
+}
+
 // Is is the filter that expr has a value.
 func Is(expr string, value any) Filter {
 	return func(s *Select) { s.Where(expr+" = ?", value) }

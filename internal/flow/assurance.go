@@ -61,11 +61,9 @@ const (
 	sessionRulesSQL = `SELECT p.kind, p.document FROM sessions s JOIN policies p ON p.instance_id = s.instance_id AND p.org_id IN (s.user_org, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') WHERE %s ORDER BY p.org_id`
 	sessionReadySQL = "SELECT f.factors FROM sessions s JOIN user_factor_sets f ON f.instance_id = s.instance_id AND f.user_id = s.user_id WHERE "
-	rulesSQL        = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
-		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
 )
 
-// read is the row of sessionRulesSQL and rulesSQL: what is the organization's
+// read is the row of sessionRulesSQL and rulesOf: what is the organization's
 // own comes last and replaces the default as a whole.
 func (r *rules) read(scan database.Scan) error {
 	var kind string
@@ -82,7 +80,17 @@ func (r *rules) read(scan database.Scan) error {
 
 // rulesOf asks for the rules of a scope.
 func rulesOf(s eventstore.Scope, r *rules) database.Query {
-	return r.asked(rulesSQL, s.Instance, s.Org)
+	return r.query(s.Instance, database.OneOf("p.org_id", []string{"", s.Org}))
+}
+
+// rulesOfFirst asks for the rules of the organization that a select finds first.
+func rulesOfFirst(instance string, org *database.Select, r *rules) database.Query {
+	return r.query(instance, func(s *database.Select) { s.OrFirst("p.org_id", "", org) })
+}
+
+func (r *rules) query(instance string, of database.Filter) database.Query {
+	return r.asked(database.From("p.kind, p.document", "policies p").
+		Where("p.instance_id = ? AND p.kind IN ('policy.login', 'policy.enforcement')", instance).Filter(of).Order("p.org_id").Rows(r.read))
 }
 
 // queries ask for everything that judge needs about the session s that meets a
@@ -95,7 +103,7 @@ func (a *Assured) queries(condition string, args ...any) []database.Query {
 			a.active = userState == user.Active && orgState == org.Active
 			return err
 		}},
-		a.rules.asked(fmt.Sprintf(sessionRulesSQL, condition), args...),
+		a.rules.asked(database.Query{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read}),
 		{SQL: sessionReadySQL + condition, Args: args, Row: func(scan database.Scan) error {
 			var set int64
 			err := scan(&set)

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/message"
+	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -59,27 +60,26 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	if !named && p.subject.UserID == "" { // Nobody, or a session that has no user yet.
 		return p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules))
 	}
+	if proof.UserID != "" && proof.LoginName != "" {
+		return errTwoOfCodes
+	}
 	filter, by := UserWithID(cmp.Or(proof.UserID, p.subject.UserID)), SortUserCreated
 	if proof.LoginName != "" {
 		filter, by = UserByLogin(database.EqualsFold, proof.LoginName), sortLogin
 	}
-	if proof.UserID != "" && proof.LoginName != "" {
-		return errTwoOfCodes
-	}
-	found, err := Users(ctx, p.store, instance, database.Page{Limit: 1}, by, filter)
+	active, err := p.find(ctx, instance, filter, by)
 	if err != nil {
 		return err
 	}
-	scope, active := eventstore.Scope{Instance: instance}, false
-	if len(found.Rows) == 1 {
-		p.person, scope.Org = found.Rows[0].Person, found.Rows[0].OrgID
-	} else if scope.Org, err = p.discover(ctx, instance, proof.LoginName); err != nil {
-		return err
+	if p.person.ID == "" {
+		scope := eventstore.Scope{Instance: instance}
+		if scope.Org, err = p.discover(ctx, instance, proof.LoginName); err == nil {
+			err = p.store.Read(ctx, rulesOf(scope, &p.rules))
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := p.store.Read(ctx, rulesOf(scope, &p.rules), activeOrg(scope, &active)); err != nil {
-		return err
-	}
-	active = active && p.person.State == user.Active
 	switch same := p.person.Details.Created.Equal(p.session.UserSince); {
 	case !named && (!active || !same):
 		return errUserState
@@ -96,6 +96,23 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	u := session.User{ID: p.person.ID, Org: p.person.OrgID, Since: p.person.Details.Created, PreferredLanguage: p.person.Human.PreferredLanguage}
 	p.note(func(tx *eventstore.Tx, s *session.Session) error { return s.CheckUser(tx, u) })
 	return nil
+}
+
+// find reads the first user that the filter leaves, and the rules for them, in one round
+// trip, and reports whether the user and their organization are active.
+func (p *proving) find(ctx context.Context, instance string, filter database.Filter, by string) (active bool, err error) {
+	first := database.From(personColumns+", COALESCE(o.state, 0)", "users u").With(personJoins).
+		Where("u.instance_id = ?", instance).Filter(filter).Order(by+" DESC, u.user_id DESC").Page(0, 1)
+	orgState := 0
+	err = p.store.Read(ctx, first.Rows(func(scan database.Scan) error {
+		dest, done := personDest(&p.person)
+		if err := scan(append(dest, &orgState)...); err != nil {
+			return err
+		}
+		_, err := done()
+		return err
+	}), rulesOfFirst(instance, first.Only("u.org_id"), &p.rules))
+	return p.person.State == user.Active && orgState == org.Active, err
 }
 
 // discover finds the organization whose domain an unknown login name ends in,
