@@ -34,13 +34,13 @@ const leftJoin = "LEFT JOIN "
 
 // source is the tables of the select, and of the joins of With those that a text names.
 func (s *Select) source(text string) string {
-	out := s.from
+	out := []string{s.from}
 	for _, join := range s.details {
 		if alias := strings.Fields(join)[3]; strings.Contains(text, alias+".") {
-			out += join
+			out = append(out, join)
 		}
 	}
-	return out
+	return strings.Join(out, "")
 }
 
 // page is the source of a page: where rows have details, they are chosen first, so that
