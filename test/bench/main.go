@@ -112,7 +112,7 @@ func run(write bool, only string, span time.Duration) error {
 		fmt.Printf("%-44s %12.0f %12.0f %8.2f %8.2f %9.2f%s\n", f.name, ours, floor, ratio, f.least, baseline[f.name], verdict)
 		baseline[f.name] = round(ratio)
 	}
-	fmt.Printf("\n%-52s %10s %10s %9s\n", "limit", "is", "most", "baseline")
+	fmt.Printf("\n%-52s %10s %10s %9s\n", fmt.Sprintf("limit (of crowds, with %d people)", *people), "is", "most", "baseline")
 	for _, f := range slices.Concat(limits, peopleLimits) {
 		if !strings.Contains(f.name, only) {
 			continue

@@ -57,8 +57,11 @@ func crowd(engine string) (*node, error) {
 	if err == nil {
 		err = n.addPeople()
 	}
+	if err != nil {
+		return nil, err
+	}
 	crowds[engine] = n
-	return n, err
+	return n, nil
 }
 
 // The texts of the crowd: i counts the people, and names are in another order than ids.
