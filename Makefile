@@ -20,6 +20,17 @@ test: ## run every test on SQLite and on PostgreSQL
 race: ## run the tests with the race detector
 	go test -race ./cmd/... ./internal/... ./test/...
 
+REMOVALS := -count=1 ./test -run '^TestRemovedFactorIsRefusedEverywhere$$'
+
+.PHONY: removal-rounds
+removal-rounds: ## remove a factor 100,000 times on one node of PostgreSQL, and try it on the other
+	DB=postgres go test -v -timeout 2h $(REMOVALS) -removals 100000
+
+.PHONY: removal-sabotage
+removal-sabotage: ## the same on a build that remembers policies for a second, which must fail
+	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
+	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
+
 .PHONY: check
 check: format vet lint generated proto-check ## everything that must be clean before a commit
 

@@ -141,7 +141,7 @@ func TestNobodyIsTold(t *testing.T) { //nolint:paralleltest // counts allocation
 			trips.Add(1)
 		}
 	}
-	s := testkit.StartOn(t, testdb.Connect(t, c))
+	s := testkit.StartOn(t, c)
 	addPersons(t, s)
 	s.Settle(t)
 	for _, door := range doors {

@@ -99,13 +99,15 @@ func (e *equipment) enrol(ctx context.Context, t *testing.T, ref user.Ref, kind 
 }
 
 // next waits for a code of the authenticator app that was not used yet, and keeps it
-// for withTOTP, and a recovery code for withRecovery.
+// for withTOTP, and a recovery code, while there are any, for withRecovery.
 func (e *equipment) next(t *testing.T) {
 	t.Helper()
 	e.s.Clock.Advance(crypto.TOTPPeriod)
 	e.s.Set("totp", totpCode(t, e.secret, e.s.Clock.Now()))
-	e.s.Set("recovery", e.recovery[0])
-	e.recovery = e.recovery[1:]
+	if len(e.recovery) > 0 {
+		e.s.Set("recovery", e.recovery[0])
+		e.recovery = e.recovery[1:]
+	}
 }
 
 // person makes a user who is one, with a password, and keeps the id under the name.

@@ -152,6 +152,13 @@ func (s *Select) InSelect(expr string, sub *Select) *Select {
 	return s.Where(expr+" IN ("+text+")", args...)
 }
 
+// OrFirst adds the condition that expr is value, or what the first row of sub has: an
+// index leads to both.
+func (s *Select) OrFirst(expr string, value any, sub *Select) *Select {
+	text, args := sub.text()
+	return s.Where(expr+" IN (?, ("+text+"))", append([]any{value}, args...)...)
+}
+
 // Is is the filter that expr has a value.
 func Is(expr string, value any) Filter {
 	return func(s *Select) { s.Where(expr+" = ?", value) }
@@ -244,13 +251,38 @@ func (t Text) Match(m TextMethod, value string) Filter {
 	}
 }
 
+// byBytes compares texts by their bytes, which is the order of their characters.
+const byBytes = ` COLLATE "C"`
+
+// successor is the first text, by bytes, behind all that start with prefix; empty where
+// there is none.
+func successor(prefix string) string {
+	for prefix != "" {
+		r, size := utf8.DecodeLastRuneInString(prefix)
+		prefix = prefix[:len(prefix)-size]
+		switch {
+		case r == surrogates-1:
+			return prefix + string(afterSurrogates)
+		case r < utf8.MaxRune:
+			return prefix + string(r+1)
+		}
+	}
+	return ""
+}
+
+// Between these are no characters.
+const surrogates, afterSurrogates = 0xD800, '\uE000'
+
 func match(s *Select, m TextMethod, expr, value string) {
 	switch n := utf8.RuneCountInString(value); {
 	case m == EqualsFold:
 		s.Where(expr+" = ?", value)
 	case n == 0: // Every text has the empty one at each place.
-	case m == StartsWithFold:
-		s.Where("substr("+expr+", 1, ?) = ?", n, value)
+	case m == StartsWithFold: // A range of the bytes, which an index can give.
+		s.Where("("+expr+")"+byBytes+" >= ?", value)
+		if after := successor(value); after != "" {
+			s.Where("("+expr+")"+byBytes+" < ?", after)
+		}
 	case m == ContainsFold:
 		s.Where("replace("+expr+", ?, '') <> "+expr, value)
 	case m == EndsWithFold:

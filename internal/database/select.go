@@ -10,6 +10,7 @@ import (
 // the program, values from the caller; a value never becomes text.
 type Select struct {
 	columns, from string
+	details       []string // see With
 	where         []string
 	args          []any
 	order         string
@@ -18,6 +19,54 @@ type Select struct {
 
 // From starts a list of columns from a table or join.
 func From(columns, from string) *Select { return &Select{columns: columns, from: from} }
+
+// With adds left joins of one table, each to one row at most: they tell more about its
+// rows and make neither more nor fewer of them. They are left out where rows are
+// counted or chosen, but for those that decide.
+func (s *Select) With(joins string) *Select {
+	for _, join := range strings.Split(joins, leftJoin)[1:] {
+		s.details = append(s.details, " "+leftJoin+join)
+	}
+	return s
+}
+
+const leftJoin = "LEFT JOIN "
+
+// source is the tables of the select, and of the joins of With those that a text names.
+func (s *Select) source(text string) string {
+	out := []string{s.from}
+	for _, join := range s.details {
+		if alias := strings.Fields(join)[3]; strings.Contains(text, alias+".") {
+			out = append(out, join)
+		}
+	}
+	return strings.Join(out, "")
+}
+
+// page is the source of a page: where rows have details, they are chosen first, so that
+// only those of the page are looked up.
+func (s *Select) page() (sql string, args []any) {
+	args = append([]any(nil), s.args...)
+	order, limit := "", ""
+	if s.order != "" {
+		order = " ORDER BY " + s.order
+	}
+	if s.limit > 0 {
+		limit = " LIMIT ?"
+		args = append(args, s.limit)
+		if s.offset > 0 {
+			limit += " OFFSET ?"
+			args = append(args, s.offset)
+		}
+	}
+	where := s.conditions()
+	if len(s.details) == 0 {
+		return s.from + where + order + limit, args
+	}
+	alias := s.from[strings.LastIndex(s.from, " ")+1:]
+	chosen := "(SELECT " + alias + ".* FROM " + s.source(where+order) + where + order + limit + ") " + alias
+	return chosen + strings.Join(s.details, "") + order, args
+}
 
 // Where adds a condition that rows must meet.
 func (s *Select) Where(condition string, args ...any) *Select {
@@ -74,26 +123,15 @@ func (s *Select) Rows(row func(Scan) error) Query {
 }
 
 func (s *Select) text() (sql string, args []any) {
-	sql = "SELECT " + s.columns + " FROM " + s.from + s.conditions()
-	args = append([]any(nil), s.args...)
-	if s.order != "" {
-		sql += " ORDER BY " + s.order
-	}
-	if s.limit > 0 {
-		sql += " LIMIT ?"
-		args = append(args, s.limit)
-		if s.offset > 0 {
-			sql += " OFFSET ?"
-			args = append(args, s.offset)
-		}
-	}
-	return sql, args
+	source, args := s.page()
+	return "SELECT " + s.columns + " FROM " + source, args
 }
 
 // Count is the query for the number of rows on all pages.
 func (s *Select) Count(total *uint64) Query {
+	where := s.conditions()
 	return Query{
-		SQL: "SELECT count(*) FROM " + s.from + s.conditions(), Args: s.args,
+		SQL: "SELECT count(*) FROM " + s.source(where) + where, Args: s.args,
 		Row: func(scan Scan) error { return scan(total) },
 	}
 }
@@ -105,8 +143,9 @@ func (s *Select) Tally(exprs []string, args []any, row func(Scan) error) Query {
 	for i := range groups {
 		groups[i] = strconv.Itoa(i + 1)
 	}
+	columns, where := strings.Join(exprs, ", "), s.conditions()
 	return Query{
-		SQL:  "SELECT " + strings.Join(exprs, ", ") + ", count(*) FROM " + s.from + s.conditions() + " GROUP BY " + strings.Join(groups, ", "),
+		SQL:  "SELECT " + columns + ", count(*) FROM " + s.source(columns+where) + where + " GROUP BY " + strings.Join(groups, ", "),
 		Args: append(args, s.args...), Row: row,
 	}
 }

@@ -337,6 +337,10 @@ func (c *sqliteConn) Close() error {
 	return c.Conn.Close()
 }
 
+// own drops from a text what goes without saying here: the writer is alone, and texts are
+// compared by their bytes.
+var own = strings.NewReplacer(" FOR UPDATE", "", " FOR SHARE", "", byBytes, "")
+
 func (c *sqliteConn) statement(text string) (*sqlite3.Stmt, error) {
 	if s, ok := c.prepared[text]; ok {
 		return s, nil
@@ -348,7 +352,7 @@ func (c *sqliteConn) statement(text string) (*sqlite3.Stmt, error) {
 			break
 		}
 	}
-	s, tail, err := c.PrepareFlags(strings.TrimSuffix(strings.TrimSuffix(text, " FOR UPDATE"), " FOR SHARE"), sqlite3.PREPARE_PERSISTENT)
+	s, tail, err := c.PrepareFlags(own.Replace(text), sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %q", err, text)
 	}

@@ -61,14 +61,9 @@ const (
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id WHERE `
 	sessionRulesSQL = `SELECT p.kind, p.document FROM sessions s JOIN policies p ON p.instance_id = s.instance_id AND p.org_id IN (s.user_org, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') WHERE %s ORDER BY p.org_id`
-	rulesSQL = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
-		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
-	rulesByDomainSQL = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ?
-		AND p.org_id IN (COALESCE((SELECT d.org_id FROM org_domains d WHERE d.instance_id = ? AND d.domain = ? AND d.verified = 1), ''), '')
-		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
 )
 
-// read is the row of sessionRulesSQL, rulesSQL and rulesByDomainSQL: what is the organization's
+// read is the row of sessionRulesSQL and rulesOf: what is the organization's
 // own comes last and replaces the default as a whole.
 func (r *rules) read(scan database.Scan) error {
 	var kind, document string
@@ -83,7 +78,17 @@ func (r *rules) read(scan database.Scan) error {
 
 // rulesOf asks for the rules of a scope.
 func rulesOf(s eventstore.Scope, r *rules) database.Query {
-	return database.Query{SQL: rulesSQL, Args: []any{s.Instance, s.Org}, Row: r.read}
+	return r.query(s.Instance, database.OneOf("p.org_id", []string{"", s.Org}))
+}
+
+// rulesOfFirst asks for the rules of the organization that a select finds first.
+func rulesOfFirst(instance string, org *database.Select, r *rules) database.Query {
+	return r.query(instance, func(s *database.Select) { s.OrFirst("p.org_id", "", org) })
+}
+
+func (r *rules) query(instance string, of database.Filter) database.Query {
+	return r.asked(database.From("p.kind, p.document", "policies p").
+		Where("p.instance_id = ? AND p.kind IN ('policy.login', 'policy.enforcement')", instance).Filter(of).Order("p.org_id").Rows(r.read))
 }
 
 // queries ask for everything that judge needs about the session s that meets a
@@ -98,7 +103,7 @@ func (a *Assured) queries(condition string, args ...any) []database.Query {
 			a.ready = methodsOf(user.FactorSet(factors))
 			return err
 		}},
-		{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read},
+		a.rules.asked(database.Query{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read}),
 	}
 }
 

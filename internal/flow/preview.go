@@ -170,9 +170,14 @@ func listedFactors(p *policy.LoginPolicy, now time.Time) (s user.FactorSet) {
 	return s
 }
 
-// people are the sets f of factors of the users for whom the policy holds.
-func (v *preview) people() *database.Select {
-	return v.within(database.From("f.user_id", "user_factor_sets f"), "f.org_id").Where("f.instance_id = ?", v.scope.Instance)
+// enrolled are the sets f of factors of the users for whom the policy holds and who have
+// set up what is taken away.
+func (v *preview) enrolled() *database.Select {
+	s := database.From("f.user_id", "user_factor_sets f").Where("f.instance_id = ? AND f.factors & ? <> 0", v.scope.Instance, int64(v.taken))
+	if v.taken == 0 { // The database need not look at them.
+		s.Where("1 = 0")
+	}
+	return v.within(s, "f.org_id")
 }
 
 // within leaves what is of the organizations in which the policy holds.
@@ -185,11 +190,11 @@ func (v *preview) within(s *database.Select, column string) *database.Select {
 
 // without are those who have set up what is taken away, and nothing that is left.
 func (v *preview) without() *database.Select {
-	return v.people().Where("f.factors & ? <> 0 AND f.factors & ? = 0", int64(v.taken), int64(v.left))
+	return v.enrolled().Where("f.factors & ? = 0", int64(v.left))
 }
 
-// administers is the condition that the user f administers anything.
-const administers = "f.user_id IN (SELECT mb.user_id FROM members mb WHERE mb.instance_id = f.instance_id)"
+// administers is the condition that the user f administers anything in an instance.
+const administers = "f.user_id IN (SELECT mb.user_id FROM members mb WHERE mb.instance_id = ?)"
 
 func (v *preview) impact(ctx context.Context, store *eventstore.Store, p database.Page) (Impact, error) {
 	out := Impact{Demanded: v.after.login.ForceMFA || v.after.login.ForceMFALocalOnly, Retirements: v.before.login.Retirements}
@@ -197,10 +202,10 @@ func (v *preview) impact(ctx context.Context, store *eventstore.Store, p databas
 	tally := v.sessions(&out.Sessions)
 	ids, err := database.List(ctx, store, v.without(), p, []string{"f.user_id"}, func(scan database.Scan, id *string) error { return scan(id) },
 		func(*database.Select) database.Query {
-			return v.people().Where("f.factors & ? <> 0", int64(v.taken)).Count(&out.Enrolled)
+			return v.enrolled().Count(&out.Enrolled)
 		},
 		func(*database.Select) database.Query {
-			return v.without().Where(administers).Count(&out.Administrators)
+			return v.without().Where(administers, v.scope.Instance).Count(&out.Administrators)
 		},
 		func(page *database.Select) database.Query {
 			return usersOf(v.scope.Instance, page.Only("f.user_id"), persons)

@@ -1,6 +1,7 @@
 package flow
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,7 @@ func (v *preview) sessions(lost *uint64) database.Query {
 		sort += " + CASE WHEN s." + m.column + " > ? THEN " + strconv.Itoa(1<<i) + " ELSE 0 END"
 		cutoffs = append(cutoffs, v.since(m).UnixMicro())
 	}
+	losing := v.losing()
 	s := database.From("", `sessions s
 		JOIN users u ON u.instance_id = s.instance_id AND u.user_id = s.user_id AND u.org_id = s.user_org AND u.created = s.user_since
 		JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
@@ -70,9 +72,7 @@ func (v *preview) sessions(lost *uint64) database.Query {
 		Where("s.instance_id = ? AND s.ended = 0 AND (s.expires = 0 OR s.expires > ?)", v.scope.Instance, v.now.UnixMicro()).
 		Where("u.state = ? AND o.state = ?", user.Active, org.Active)
 	v.within(s, "s.user_org")
-	if v.onlyTakes() {
-		s.Where("(" + strings.Join(v.touched(), " OR ") + ")")
-	}
+	s.Where(sort+" IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(losing)), ", ")+")", slices.Concat(cutoffs, losing)...)
 	return s.Tally([]string{sort, "COALESCE(f.factors, 0)"}, cutoffs, func(scan database.Scan) error {
 		var sort int
 		var ready int64
@@ -80,8 +80,7 @@ func (v *preview) sessions(lost *uint64) database.Query {
 		if err := scan(&sort, &ready, &n); err != nil {
 			return err
 		}
-		subject, checks := assurance.Subject{Ready: methodsOf(user.FactorSet(ready))}, v.checks(sort)
-		if v.before.judge(subject, checks, v.now).Enough && !v.after.judge(subject, checks, v.now).Enough {
+		if v.loses(sort, user.FactorSet(ready)) {
 			*lost += n
 		}
 		return nil
@@ -110,28 +109,26 @@ func (v *preview) checks(sort int) (out []assurance.Check) {
 	return append(out, key)
 }
 
-// onlyTakes reports whether the change takes factors away and nothing else, so that
-// only those can lose who proved one of them.
-func (v *preview) onlyTakes() bool {
-	a, b := &v.after.login, &v.before.login
-	return v.left&^listedFactors(b, v.now) == 0 && a.ForceMFA == b.ForceMFA && a.ForceMFALocalOnly == b.ForceMFALocalOnly
+// loses reports whether a session of a sort is enough now and would not be, where its
+// user has set up these factors.
+func (v *preview) loses(sort int, ready user.FactorSet) bool {
+	subject, checks := assurance.Subject{Ready: methodsOf(ready)}, v.checks(sort)
+	return v.before.judge(subject, checks, v.now).Enough && !v.after.judge(subject, checks, v.now).Enough
 }
 
-// touched are the conditions that a session was proved by what is taken away. A passkey
-// may lose one of its roles only.
-func (v *preview) touched() []string {
-	out := []string{"1 = 0"}
-	passkey := policy.Factor{Multi: policy.U2FWithVerification}
-	taken := v.taken
-	if v.before.login.Lists(passkey, v.now) && !v.after.login.Lists(passkey, v.now) {
-		taken |= user.SetOf(user.Passkey)
-	}
-	for _, k := range taken.Kinds() {
-		for _, m := range marks {
-			if m.method == methodOf[k] || m.method == assurance.U2F && k == user.Passkey {
-				out = append(out, "s."+m.column+" > 0")
+// losing lists the sorts of which some could lose: the database need not look at the
+// users of the others.
+func (v *preview) losing() (sorts []any) {
+	for sort := range 2 << len(marks) {
+		for ready := range user.AllFactors + 1 {
+			if v.loses(sort, ready) {
+				sorts = append(sorts, sort)
+				break
 			}
 		}
 	}
-	return out
+	if sorts == nil {
+		sorts = []any{-1} // None.
+	}
+	return sorts
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/oauth"
-	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -230,14 +229,4 @@ func (s *Sessions) List(ctx context.Context, p database.Page, by session.Column,
 		out.Rows = append(out.Rows, withUser(row, users))
 	}
 	return out, err
-}
-
-// activeOrg asks whether an organization is active.
-func activeOrg(s eventstore.Scope, active *bool) database.Query {
-	var state int
-	return database.Query{SQL: "SELECT state FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{s.Instance, s.Org}, Row: func(scan database.Scan) error {
-		err := scan(&state)
-		*active = state == org.Active
-		return err
-	}}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/message"
+	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -59,29 +60,18 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	if !named && !p.known {
 		return p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules))
 	}
+	if proof.UserID != "" && proof.LoginName != "" {
+		return errTwoOfCodes
+	}
 	filter, by := UserWithID(cmp.Or(proof.UserID, p.subject.UserID)), SortUserCreated
 	if proof.LoginName != "" {
 		filter, by = UserByLogin(database.EqualsFold, proof.LoginName), sortLogin
 	}
-	if proof.UserID != "" && proof.LoginName != "" {
-		return errTwoOfCodes
-	}
-	found, err := Users(ctx, p.store, instance, database.Page{Limit: 1}, by, filter)
+	active, err := p.find(ctx, instance, filter, by, proof.LoginName)
 	if err != nil {
 		return err
 	}
-	active := false
-	if len(found.Rows) == 1 {
-		p.person = found.Rows[0].Person
-		scope := eventstore.Scope{Instance: instance, Org: found.Rows[0].OrgID}
-		err = p.store.Read(ctx, rulesOf(scope, &p.rules), activeOrg(scope, &active))
-	} else {
-		err = p.discover(ctx, instance, proof.LoginName)
-	}
-	if err != nil {
-		return err
-	}
-	there := active && p.person.State == user.Active && (named || p.person.Details.Created.Equal(p.session.UserSince))
+	there := active && (named || p.person.Details.Created.Equal(p.session.UserSince))
 	switch {
 	case !there && p.hides():
 		p.person = Person{}
@@ -99,17 +89,33 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	return nil
 }
 
-// discover finds the rules for a login name that nobody has: those of the organization
-// whose domain it ends in, where the instance lets that decide.
-func (p *proving) discover(ctx context.Context, instance, loginName string) error {
+// find reads the first user that the filter leaves, and the rules for them, in one round
+// trip, and reports whether the user and their organization are active. For a login name
+// that nobody has, the rules are those of the organization whose domain it ends in, where
+// the instance lets that decide: who looks at the clock learns nothing.
+func (p *proving) find(ctx context.Context, instance string, filter database.Filter, by, loginName string) (active bool, err error) {
+	first := database.From(personColumns+", COALESCE(o.state, 0)", "users u").With(personJoins).
+		Where("u.instance_id = ?", instance).Filter(filter).Order(by+" DESC, u.user_id DESC").Page(0, 1)
+	orgState := 0
+	queries := []database.Query{first.Rows(func(scan database.Scan) error {
+		dest, done := personDest(&p.person)
+		if err := scan(append(dest, &orgState)...); err != nil {
+			return err
+		}
+		_, err := done()
+		return err
+	}), rulesOfFirst(instance, first.Only("u.org_id"), &p.rules)}
 	_, domain := cutLast(strings.ToLower(loginName), "@")
-	var own rules
-	err := p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules),
-		database.Query{SQL: rulesByDomainSQL, Args: []any{instance, instance, domain}, Row: own.read})
-	if p.rules.login.AllowDomainDiscovery {
-		p.rules = own
+	var byDomain rules
+	if domain != "" {
+		of := database.From("d.org_id", "org_domains d").Where("d.instance_id = ? AND d.domain = ? AND d.verified = 1", instance, domain)
+		queries = append(queries, rulesOfFirst(instance, of, &byDomain))
 	}
-	return err
+	err = p.store.Read(ctx, queries...)
+	if p.person.ID == "" && domain != "" && p.rules.login.AllowDomainDiscovery {
+		p.rules = byDomain
+	}
+	return p.person.State == user.Active && orgState == org.Active, err
 }
 
 // may refuses a factor of nobody, and one that the login policy does not list.

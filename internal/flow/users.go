@@ -122,7 +122,7 @@ func VisibleUsers(ctx context.Context) database.Filter {
 // Users lists users of the instance. Which of them the caller may see is for the
 // filters to say.
 func Users(ctx context.Context, r database.Reader, instance string, p database.Page, by string, filters ...database.Filter) (database.Listing[User], error) {
-	q := database.From(personColumns+", "+domainList, "users u"+personJoins).Where("u.instance_id = ?", instance).Filter(filters...)
+	q := database.From(personColumns+", "+domainList, "users u").With(personJoins).Where("u.instance_id = ?", instance).Filter(filters...)
 	return database.List(ctx, r, q, p, []string{by, "u.user_id"}, func(scan database.Scan, u *User) error {
 		var domains string
 		dest, done := personDest(&u.Person)

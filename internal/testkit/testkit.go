@@ -56,6 +56,7 @@ type Server struct {
 	Client *http.Client
 
 	Address string // where it listens
+	config  database.Config
 	vars    map[string]string
 	tokens  map[string]string
 }
@@ -63,13 +64,14 @@ type Server struct {
 // Start starts a server on a database of its own, with options as edited.
 func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
-	return StartOn(t, testdb.Open(t), edits...)
+	return StartOn(t, testdb.Config(t), edits...)
 }
 
-// StartOn is Start on a database that the test opened.
-func StartOn(t testing.TB, db *database.DB, edits ...func(*server.Options)) *Server {
+// StartOn is Start on a database that the test names.
+func StartOn(t testing.TB, config database.Config, edits ...func(*server.Options)) *Server {
 	t.Helper()
-	s := join(t, db, edits)
+	s := join(t, testdb.Connect(t, config), edits)
+	s.config = config
 	created, err := flow.Setup(context.Background(), s.Store, s.Vault, "Gatehouse", "localhost", nil, webKeys()...)
 	if err != nil {
 		t.Fatalf("first instance: %v", err)
@@ -135,10 +137,15 @@ var webKeys = sync.OnceValue(func() []webkey.Pair {
 	return pairs
 })
 
-// Sibling starts one more server on the same database: a second node.
+// Sibling starts one more server on the same database: a second node. It has connections
+// of its own, but on the embedded database, whose process is one.
 func (s *Server) Sibling(t testing.TB, edits ...func(*server.Options)) *Server {
 	t.Helper()
-	other := join(t, s.DB, edits)
+	db := s.DB
+	if testdb.Postgres() {
+		db = testdb.Connect(t, s.config)
+	}
+	other := join(t, db, edits)
 	other.know(s.Created)
 	return other
 }

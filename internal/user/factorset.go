@@ -17,6 +17,9 @@ type FactorSet int64
 // kinds are in the order of their bits, which must not change.
 var kinds = []FactorKind{TOTP, U2F, Passkey, OTPSMS, OTPEmail, Recovery}
 
+// AllFactors is the set of all kinds.
+const AllFactors FactorSet = 1<<6 - 1
+
 // SetOf is the set of these kinds.
 func SetOf(list ...FactorKind) (s FactorSet) {
 	for i, k := range kinds {

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,10 @@ var figures = []figure{
 	{"JWT access token (ES256) / its signature", 0.50, 0, 2, jwtOverSignature},
 	// Sharing an fsync pays where one takes milliseconds, as on most disks.
 	{"factor add and remove, SQLite / one fsync", 30, 300, 64, factorsOverFsync},
+	{"event insert, SQLite / bare handler", 0, 0, 16, insertOverBare},
+	{"session with its user, SQLite / event insert", 0.30, 0, 16, sessionsOverInsert},
+	{"session with a password, SQLite / hash alone", 0.90, 0, 2 * runtime.GOMAXPROCS(0), passwordsOverHash},
+	{"human users, SQLite / event insert", 0.30, 0, 16, humansOverInsert},
 }
 
 // clients share one server where writes are measured.
@@ -55,7 +60,7 @@ type node struct {
 	db                   *database.DB
 }
 
-// client sends one request and fails on anything but 200.
+// send sends one request and fails on anything but success.
 func (n *node) send(method, path, org, body string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(context.Background(), method, n.url+path, strings.NewReader(body))
 	if err != nil {
@@ -77,14 +82,14 @@ func answer(req *http.Request) ([]byte, error) {
 	}
 	defer func() { _ = res.Body.Close() }()
 	data, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
+	if err == nil && res.StatusCode/100 != 2 {
 		err = fmt.Errorf("%s %s: %d %s", req.Method, req.URL.Path, res.StatusCode, data)
 	}
 	return data, err
 }
 
 func folder(l *lab) (string, error) {
-	dir, err := os.MkdirTemp(".", "bench-data-") // Not in a folder that is only memory.
+	dir, err := os.MkdirTemp(*place, "bench-data-")
 	l.after(func() { _ = os.RemoveAll(dir) })
 	return dir, err
 }
@@ -142,12 +147,17 @@ func policyOverBare(l *lab) (ours, floor func(int) error, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	bare, err := n.bare(l, body)
+	return n.read, bare.read, err
+}
+
+// bare is a handler that answers everything with body.
+func (n *node) bare(l *lab, body []byte) (*node, error) {
 	url, err := serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body)
 	}))
-	bare := &node{url: url, token: n.token}
-	return n.read, bare.read, err
+	return &node{url: url, token: n.token}, err
 }
 
 // policyOverPgx holds a request on PostgreSQL against a bare handler that makes
@@ -225,17 +235,26 @@ func factors(l *lab) (func(int) error, error) {
 	}, nil
 }
 
-// factorsOverInsert holds a change against a bare handler that inserts one row
-// like that of an event, with its indexes, through the same group commit.
+// factorsOverInsert holds a change against the insert of one event.
 func factorsOverInsert(l *lab) (ours, floor func(int) error, err error) {
 	if ours, err = factors(l); err == nil {
-		floor, err = inserts(l)
+		floor, err = insert(l)
 	}
 	return ours, floor, err
 }
 
-// inserts is the rate of durable writes: that handler.
-func inserts(l *lab) (func(int) error, error) {
+// insertOverBare is what it takes that a write is on the disk before it is answered.
+func insertOverBare(l *lab) (ours, floor func(int) error, err error) {
+	if ours, err = insert(l); err != nil {
+		return nil, nil, err
+	}
+	bare, err := (&node{}).bare(l, nil)
+	return ours, bare.post("/", `{"type":1}`), err
+}
+
+// insert is a bare handler that inserts one row like that of an event, with its indexes,
+// through the same group commit.
+func insert(l *lab) (func(int) error, error) {
 	dir, err := folder(l)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@
 //	go run ./test/bench                  compare with the baseline
 //	go run ./test/bench -write           make this run the baseline
 //	go run ./test/bench -run policy      only figures whose name has this in it
+//	go run ./test/bench -run crowd -people 1000000
 //
 // Figures on PostgreSQL need its programs; see package testdb.
 package main
@@ -48,12 +49,18 @@ func (l *lab) close() {
 	}
 }
 
+var (
+	people = flag.Int("people", 50_000, "how many users the crowd has that limits are about: as many as a million, which takes minutes")
+	place  = flag.String("data", ".", "where databases are made: not in a folder that is only memory")
+)
+
 func main() {
 	write := flag.Bool("write", false, "make this run the baseline")
 	only := flag.String("run", "", "measure only figures whose name contains this")
 	span := flag.Duration("span", time.Second, "how long one side of one round runs")
 	profile := flag.String("profile", "", "write a CPU profile of everything to this file")
 	flag.Parse()
+	*people = min(*people, mostPeople)
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {
@@ -73,6 +80,7 @@ func main() {
 }
 
 func run(write bool, only string, span time.Duration) error {
+	defer shared.close()
 	baseline := map[string]float64{}
 	if data, err := os.ReadFile(baselineFile); err == nil {
 		if err := json.Unmarshal(data, &baseline); err != nil {
@@ -104,8 +112,8 @@ func run(write bool, only string, span time.Duration) error {
 		fmt.Printf("%-44s %12.0f %12.0f %8.2f %8.2f %9.2f%s\n", f.name, ours, floor, ratio, f.least, baseline[f.name], verdict)
 		baseline[f.name] = round(ratio)
 	}
-	fmt.Printf("\n%-52s %10s %10s %9s\n", "limit", "is", "most", "baseline")
-	for _, f := range limits {
+	fmt.Printf("\n%-52s %10s %10s %9s\n", fmt.Sprintf("limit (of crowds, with %d people)", *people), "is", "most", "baseline")
+	for _, f := range slices.Concat(limits, peopleLimits) {
 		if !strings.Contains(f.name, only) {
 			continue
 		}

@@ -129,7 +129,7 @@ func robots(l *lab) (func(int) error, error) {
 
 func credentialsOverInsert(l *lab) (ours, floor func(int) error, err error) {
 	if ours, err = robots(l); err == nil {
-		floor, err = inserts(l)
+		floor, err = insert(l)
 	}
 	return ours, floor, err
 }
