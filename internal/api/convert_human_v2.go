@@ -11,7 +11,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
-var errFactors = fault.Unimplemented("Accounts of identity providers and authenticator apps cannot be given with a user yet. Leave them out.")
+var errFactors = fault.Unimplemented("Accounts of identity providers cannot be given with a user yet. Leave them out.")
 
 // newHuman is what the requests that make a human share.
 type newHuman interface {
@@ -26,12 +26,13 @@ type newHuman interface {
 
 // HumanV2 makes what is to be made of a request. It hashes the password.
 func HumanV2(ctx context.Context, store *eventstore.Store, s eventstore.Scope, r newHuman, id, userName string) (n flow.NewHuman, err error) {
-	if len(r.GetIdpLinks()) > 0 || r.GetTotpSecret() != "" {
+	if len(r.GetIdpLinks()) > 0 {
 		return n, errFactors
 	}
 	n = flow.NewHuman{ID: id, VerifyEmail: VerifyEmailV2(r.GetEmail()), VerifyPhone: VerifyPhoneV2(r.GetPhone())}
 	SetProfileV2(&n.Human, r.GetProfile())
 	n.UserName = cmp.Or(userName, r.GetEmail().GetEmail())
+	n.TOTP = r.GetTotpSecret()
 	n.Email, n.Phone = r.GetEmail().GetEmail(), r.GetPhone().GetPhone()
 	n.Password, err = flow.FirstPassword(ctx, store, s, r.GetPassword().GetPassword(), r.GetHashedPassword().GetHash(),
 		r.GetPassword().GetChangeRequired() || r.GetHashedPassword().GetChangeRequired())

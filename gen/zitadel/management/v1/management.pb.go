@@ -1108,13 +1108,13 @@ type ImportHumanUserRequest struct {
 	HashedPassword *ImportHumanUserRequest_HashedPassword `protobuf:"bytes,6,opt,name=hashed_password,json=hashedPassword,proto3" json:"hashed_password,omitempty"`
 	// True asks for another password at the next login.
 	PasswordChangeRequired bool `protobuf:"varint,7,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
-	// Asks for a link by which to register a passkey. Answers UNIMPLEMENTED.
+	// True asks for a link by which to register a passkey, which the login policy must list.
 	RequestPasswordlessRegistration bool `protobuf:"varint,8,opt,name=request_passwordless_registration,json=requestPasswordlessRegistration,proto3" json:"request_passwordless_registration,omitempty"`
-	// Secret of an authenticator app. Answers UNIMPLEMENTED.
+	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in base32.
 	OtpCode string `protobuf:"bytes,9,opt,name=otp_code,json=otpCode,proto3" json:"otp_code,omitempty"`
 	// Accounts of identity providers. Answer UNIMPLEMENTED.
 	Idps []*ImportHumanUserRequest_IDP `protobuf:"bytes,10,rep,name=idps,proto3" json:"idps,omitempty"`
-	// Recovery codes. Answer UNIMPLEMENTED.
+	// Recovery codes that the user has, at most 50, each of at least 12 letters and digits.
 	RecoveryCodes []*ImportHumanUserRequest_RecoveryCode `protobuf:"bytes,11,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1234,7 +1234,7 @@ type ImportHumanUserResponse struct {
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Sequence and times of what was written, see ObjectDetails.
 	Details *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	// Link by which to register a passkey. Never set so far.
+	// Link by which to register a passkey, where one was asked for.
 	PasswordlessRegistration *ImportHumanUserResponse_PasswordlessRegistration `protobuf:"bytes,3,opt,name=passwordless_registration,json=passwordlessRegistration,proto3" json:"passwordless_registration,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
@@ -33897,7 +33897,7 @@ type ImportHumanUserRequest_RecoveryCode_Raw struct {
 }
 
 type ImportHumanUserRequest_RecoveryCode_Hash struct {
-	// Its hash, 1 to 200 characters.
+	// Its hash, 1 to 200 characters. Answers UNIMPLEMENTED.
 	Hash string `protobuf:"bytes,2,opt,name=hash,proto3,oneof"`
 }
 

@@ -187,8 +187,7 @@ type AddHumanUserRequest struct {
 	PasswordType isAddHumanUserRequest_PasswordType `protobuf_oneof:"password_type"`
 	// Accounts of identity providers with which the user can log in.
 	IdpLinks []*IDPLink `protobuf:"bytes,9,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	// Secret of an authenticator app that the user has set up elsewhere, in base32, 1 to 200
-	// characters.
+	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in base32.
 	TotpSecret    *string `protobuf:"bytes,12,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -7522,8 +7521,8 @@ type CreateUserRequest_Human struct {
 	PasswordType isCreateUserRequest_Human_PasswordType `protobuf_oneof:"password_type"`
 	// Accounts of identity providers with which the user can log in.
 	IdpLinks []*IDPLink `protobuf:"bytes,7,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	// Secret of an authenticator app that the user has set up elsewhere, in base32, 1 to 200
-	// characters.
+	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in
+	// base32.
 	TotpSecret *string `protobuf:"bytes,8,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
 	// Older place of the metadata of the request.
 	//
