@@ -78,10 +78,10 @@ var errCodeHashed = fault.Unimplemented("Recovery codes are imported in clear, a
 // ImportedHuman makes what is to be made of an import. The password is the caller's to add.
 func ImportedHuman(r *managementpb.ImportHumanUserRequest) (flow.NewHuman, error) {
 	n := NewHuman(r.GetUserName(), r.GetProfile(), r.GetEmail(), r.GetPhone())
-	if len(r.GetIdps()) > 0 {
-		return n, errFactors
-	}
 	n.TOTP, n.PasskeyLink = r.GetOtpCode(), r.GetRequestPasswordlessRegistration()
+	for _, l := range r.GetIdps() {
+		n.Links = append(n.Links, user.Link{IDP: l.GetConfigId(), ExternalID: l.GetExternalUserId(), Name: l.GetDisplayName()})
+	}
 	for _, c := range r.GetRecoveryCodes() {
 		if c.GetHash() != "" {
 			return n, errCodeHashed

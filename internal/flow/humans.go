@@ -30,6 +30,8 @@ type NewHuman struct {
 	TOTP string
 	// Recovery are recovery codes that the human has, in clear.
 	Recovery []string
+	// Links are accounts of identity providers that are the human's.
+	Links []user.Link
 	// PasskeyLink makes a code by which the human can register a passkey.
 	PasskeyLink bool
 }
@@ -85,6 +87,9 @@ func (n NewHuman) steps(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, 
 	}
 	if len(n.Recovery) > 0 {
 		steps = append(steps, func() (eventstore.Details, error) { return user.ImportRecoveryCodes(tx, ref, n.Recovery) })
+	}
+	for _, l := range n.Links {
+		steps = append(steps, func() (eventstore.Details, error) { return user.AddLink(tx, ref, l) })
 	}
 	if n.PasskeyLink {
 		steps = append(steps, func() (d eventstore.Details, err error) {

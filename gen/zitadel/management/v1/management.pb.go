@@ -1112,7 +1112,8 @@ type ImportHumanUserRequest struct {
 	RequestPasswordlessRegistration bool `protobuf:"varint,8,opt,name=request_passwordless_registration,json=requestPasswordlessRegistration,proto3" json:"request_passwordless_registration,omitempty"`
 	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in base32.
 	OtpCode string `protobuf:"bytes,9,opt,name=otp_code,json=otpCode,proto3" json:"otp_code,omitempty"`
-	// Accounts of identity providers. Answer UNIMPLEMENTED.
+	// Accounts of identity providers with which the user can log in, at most 100. The login policy
+	// of the organization must list the providers; ALREADY_EXISTS where an account is another user's.
 	Idps []*ImportHumanUserRequest_IDP `protobuf:"bytes,10,rep,name=idps,proto3" json:"idps,omitempty"`
 	// Recovery codes that the user has, at most 50, each of at least 12 letters and digits.
 	RecoveryCodes []*ImportHumanUserRequest_RecoveryCode `protobuf:"bytes,11,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
@@ -6146,10 +6147,13 @@ func (x *RemovePersonalAccessTokenResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListHumanLinkedIDPs.
 type ListHumanLinkedIDPsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6198,10 +6202,13 @@ func (x *ListHumanLinkedIDPsRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListHumanLinkedIDPs.
 type ListHumanLinkedIDPsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v15.IDPUserLink     `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all links and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The accounts.
+	Result        []*v15.IDPUserLink `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6250,11 +6257,15 @@ func (x *ListHumanLinkedIDPsResponse) GetResult() []*v15.IDPUserLink {
 	return nil
 }
 
+// The request of RemoveHumanLinkedIDP.
 type RemoveHumanLinkedIDPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	IdpId         string                 `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	LinkedUserId  string                 `protobuf:"bytes,3,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId string `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Id that the provider gives the account, 1 to 200 characters.
+	LinkedUserId  string `protobuf:"bytes,3,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6310,9 +6321,11 @@ func (x *RemoveHumanLinkedIDPRequest) GetLinkedUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanLinkedIDP.
 type RemoveHumanLinkedIDPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
