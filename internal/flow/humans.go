@@ -34,6 +34,8 @@ type NewHuman struct {
 	Links []user.Link
 	// PasskeyLink makes a code by which the human can register a passkey.
 	PasskeyLink bool
+	// State is that which the human had elsewhere; see BringInto.
+	State int
 }
 
 // Codes are those that a caller asked to be given, who brings them to the human.
@@ -51,9 +53,10 @@ func AddHuman(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, n NewHuman
 	ref := user.Ref{Instance: s.Instance, Org: s.Org, UserID: id}
 	for _, step := range n.steps(tx, v, s, ref, &codes) {
 		if d, err = step(); err != nil {
-			break
+			return id, codes, d, err
 		}
 	}
+	d, err = BringInto(tx, s, id, n.State, d)
 	return id, codes, d, err
 }
 
@@ -98,6 +101,22 @@ func (n NewHuman) steps(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, 
 		})
 	}
 	return steps
+}
+
+var errState = fault.Invalid("USER-import-state", "Nobody can be imported in this state. Import active, inactive and locked users.")
+
+// BringInto gives a user who was just made, as d says, the state that they had elsewhere;
+// 0 stands for the one that they are in.
+func BringInto(tx *eventstore.Tx, s eventstore.Scope, id string, state int, d eventstore.Details) (eventstore.Details, error) {
+	switch state {
+	case 0, user.Active, user.Initial: // Who is initial is active, and has not begun yet.
+		return d, nil
+	case user.Inactive:
+		return user.Deactivate(tx, s.Instance, s.Org, id)
+	case user.Locked:
+		return user.Lock(tx, s.Instance, s.Org, id)
+	}
+	return d, errState
 }
 
 // FirstPassword is what is stored of the first password of a new human of the

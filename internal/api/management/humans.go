@@ -15,7 +15,7 @@ import (
 func (h *Handlers) humans() []api.RPC {
 	return []api.RPC{
 		api.Unary("AddHumanUser", h.addHumanUser),
-		api.Unary("ImportHumanUser", h.importHumanUser),
+		api.Unary("ImportHumanUser", h.importHumanUser).Imports(),
 		api.Unary("GetHumanProfile", h.getHumanProfile),
 		api.Unary("UpdateHumanProfile", h.updateHumanProfile),
 		api.Unary("GetHumanEmail", h.getHumanEmail),
@@ -53,6 +53,7 @@ func (h *Handlers) importHumanUser(ctx context.Context, r *pb.ImportHumanUserReq
 	if err != nil {
 		return nil, err
 	}
+	n.ID, n.State = api.ImportOf(ctx).ID, api.ImportOf(ctx).State
 	id, codes, d, err := h.add(ctx, n, r.GetPassword(), r.GetHashedPassword().GetValue(), r.GetPasswordChangeRequired())
 	res := &pb.ImportHumanUserResponse{UserId: id, Details: api.Changed(d)}
 	if c := codes.Passkey; err == nil && c.ID != "" {

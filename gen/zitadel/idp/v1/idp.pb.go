@@ -73,6 +73,7 @@ func (IDPState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v1_idp_proto_rawDescGZIP(), []int{0}
 }
 
+// How the button of an identity provider looks.
 type IDPStylingType int32
 
 const (
@@ -225,6 +226,7 @@ func (IDPOwnerType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v1_idp_proto_rawDescGZIP(), []int{3}
 }
 
+// A claim that gives a name.
 type OIDCMappingField int32
 
 const (
