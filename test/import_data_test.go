@@ -59,6 +59,12 @@ func TestImportData(t *testing.T) {
 		testkit.Call{Name: "the application", In: "acme", Do: "GET /management/v1/projects/portal/apps/web", Want: `{"app":{"id":"web","name":"Web"}}`},
 		testkit.Call{Name: "again nothing", Do: importData, Body: `{"dataOrgs":{"orgs":[{"orgId":"other","org":{"name":"Other"}}]}}`, Want: `{"errors":[{"type":"org","id":"other"}],"success":{"orgs":null}}`},
 		testkit.Call{
+			Name: "ids of others", Do: importData, Events: []string{"project.added", "project.member.added"},
+			Body: `{"dataOrgs":{"orgs":[{"orgId":"other","projects":[{"projectId":"second","project":{"name":"Second"}},{"projectId":"portal","project":{"name":"Third"}}],"humanUsers":[{"userId":"robot","user":` + imported("bob", "") + `}],
+				"apiApps":[{"appId":"web","app":{"projectId":"second","name":"A"}}],"projectGrants":[{"grantId":"portal-other","projectGrant":{"projectId":"second","grantedOrgId":"acme"}},{"grantId":"a/b","projectGrant":{"projectId":"second","grantedOrgId":"acme"}}]}]}}`,
+			Want: `{"errors":[{"type":"human_user","id":"robot"},{"type":"project","id":"portal"},{"type":"api_app","id":"web"},{"type":"project_grant","id":"portal-other","message":"A grant with this id exists already. (PROJECT-grant-id)"},{"type":"project_grant","id":"a/b"}],"success":{"orgs":[{"orgId":"other","projectIds":["second"],"projectGrants":null}]}}`,
+		},
+		testkit.Call{
 			Name: "more, in the older form", Do: importData, Events: []string{"org.policy.domain.added", "org.policy.login.added", "org.policy.login.secondfactor.added", "user.machine.added"},
 			Body: `{"dataOrgsv1":{"orgs":[{"orgId":"other","iamPolicy":{"orgId":"x"},"loginPolicy":{},"secondFactors":[{"type":"SECOND_FACTOR_TYPE_U2F"}],"machineUsers":[{"user":{"userName":"r","name":"R"}}]}]}}`,
 			Want: `{"errors":null,"success":{"orgs":[{"orgId":"other","machineUserIds":["*"]}]}}`,

@@ -181,7 +181,7 @@ func AddGrant(tx *eventstore.Tx, s eventstore.Scope, projectID, grantID, granted
 	switch {
 	case exists:
 		return d, errGrantExists
-	case taken:
+	case taken: // Also where the fold would find out: a replay must not meet the row of one who comes later.
 		return d, errGrantTaken
 	case haunted: // What users were granted of it would become grants of the new one.
 		return d, errIDBusy
