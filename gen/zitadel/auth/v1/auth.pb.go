@@ -457,6 +457,7 @@ func (x *ListMyUserChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The request of ListMyUserSessions has no fields.
 type ListMyUserSessionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -493,9 +494,11 @@ func (*ListMyUserSessionsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{10}
 }
 
+// The answer to ListMyUserSessions.
 type ListMyUserSessionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v1.Session          `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sessions, the newest first.
+	Result        []*v1.Session `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1099,6 +1102,7 @@ func (x *BulkRemoveMyMetadataResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyRefreshTokens has no fields.
 type ListMyRefreshTokensRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1135,10 +1139,13 @@ func (*ListMyRefreshTokensRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{24}
 }
 
+// The answer to ListMyRefreshTokens.
 type ListMyRefreshTokensResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v1.RefreshToken     `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all of them and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The logins, the newest first.
+	Result        []*v1.RefreshToken `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1187,9 +1194,11 @@ func (x *ListMyRefreshTokensResponse) GetResult() []*v1.RefreshToken {
 	return nil
 }
 
+// The request of RevokeMyRefreshToken.
 type RevokeMyRefreshTokenRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id that ListMyRefreshTokens gives, 1 to 200 characters.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1231,9 +1240,11 @@ func (x *RevokeMyRefreshTokenRequest) GetId() string {
 	return ""
 }
 
+// The answer to RevokeMyRefreshToken.
 type RevokeMyRefreshTokenResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1275,6 +1286,7 @@ func (x *RevokeMyRefreshTokenResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RevokeAllMyRefreshTokens has no fields.
 type RevokeAllMyRefreshTokensRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -1311,6 +1323,7 @@ func (*RevokeAllMyRefreshTokensRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{28}
 }
 
+// The answer to RevokeAllMyRefreshTokens has no fields.
 type RevokeAllMyRefreshTokensResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
