@@ -22,10 +22,9 @@ import (
 
 // object is one of the things that an import makes.
 type object struct {
-	org   string
-	field protoreflect.Name
-	data  proto.Message // as the import has it
-	as    api.Import
+	org  string
+	data proto.Message // as the import has it
+	as   api.Import
 	// request is that of the call that makes it, where one call does.
 	request proto.Message
 	create  func(context.Context, api.Do) (proto.Message, error)
@@ -49,12 +48,12 @@ func objectsOf(o *importedOrg, name protoreflect.Name) (out []object) {
 	switch {
 	case f.IsList():
 		for n := range v.List().Len() {
-			out = append(out, newObject(o.id, name, v.List().Get(n).Message().Interface()))
+			out = append(out, newObject(o.id, v.List().Get(n).Message().Interface()))
 		}
 	case f.Message() != nil:
-		out = append(out, newObject(o.id, name, v.Message().Interface()))
+		out = append(out, newObject(o.id, v.Message().Interface()))
 	default: // The state of the organization, which is the one field without a message.
-		out = append(out, stateOf(o.id, name, orgpb.OrgState(v.Enum())))
+		out = append(out, stateOf(o.id, orgpb.OrgState(v.Enum())))
 	}
 	if o.id == "" {
 		for n := range out {
@@ -66,8 +65,8 @@ func objectsOf(o *importedOrg, name protoreflect.Name) (out []object) {
 
 // newObject reads an object: what has no form of its own in imports is the request of
 // the call that makes it.
-func newObject(org string, field protoreflect.Name, data proto.Message) object {
-	x := object{org: org, field: field, data: data, request: data}
+func newObject(org string, data proto.Message) object {
+	x := object{org: org, data: data, request: data}
 	switch d := data.(type) {
 	case *datapb.DataProject:
 		x.as.ID, x.request = d.GetProjectId(), d.GetProject()
@@ -119,13 +118,14 @@ func userState(s userpb.UserState) int {
 }
 
 // stateOf makes an organization inactive, once all that belongs to it is there.
-func stateOf(org string, field protoreflect.Name, state orgpb.OrgState) object {
-	return object{org: org, field: field, create: func(ctx context.Context, do api.Do) (proto.Message, error) {
+func stateOf(org string, state orgpb.OrgState) object {
+	return object{org: org, create: func(ctx context.Context, do api.Do) (proto.Message, error) {
 		switch state {
 		case orgpb.OrgState_ORG_STATE_ACTIVE:
 			return nil, nil
 		case orgpb.OrgState_ORG_STATE_INACTIVE:
 			return do(ctx, org, &managementpb.DeactivateOrgRequest{})
+		case orgpb.OrgState_ORG_STATE_UNSPECIFIED, orgpb.OrgState_ORG_STATE_REMOVED:
 		}
 		return nil, errImportState
 	}}
@@ -218,15 +218,36 @@ func (x object) tell(out *pb.ImportDataSuccessOrg, answer proto.Message) {
 
 // list adds the object's id, or its name, to those of its sort.
 func (x object) list(out *pb.ImportDataSuccessOrg, id string) {
-	list, ok := map[protoreflect.Name]*[]string{
-		"projects": &out.ProjectIds, "project_roles": &out.ProjectRoles, "oidc_apps": &out.OidcAppIds, "api_apps": &out.ApiAppIds,
-		"human_users": &out.HumanUserIds, "machine_users": &out.MachineUserIds, "actions": &out.ActionIds, "org_members": &out.OrgMembers,
-		"oidc_idps": &out.OidcIpds, "jwt_idps": &out.JwtIdps, "idps": &out.IdpLinks, "domains": &out.Domains,
-		"app_keys": &out.AppKeys, "machine_keys": &out.MachineKeys,
-	}[x.field]
-	if ok {
-		*list = append(*list, id)
+	var list *[]string
+	switch x.request.(type) {
+	case *managementpb.AddProjectRequest:
+		list = &out.ProjectIds
+	case *managementpb.AddProjectRoleRequest:
+		list = &out.ProjectRoles
+	case *managementpb.AddOIDCAppRequest:
+		list = &out.OidcAppIds
+	case *managementpb.AddAPIAppRequest:
+		list = &out.ApiAppIds
+	case *managementpb.ImportHumanUserRequest:
+		list = &out.HumanUserIds
+	case *managementpb.AddMachineUserRequest:
+		list = &out.MachineUserIds
+	case *managementpb.CreateActionRequest:
+		list = &out.ActionIds
+	case *managementpb.AddOrgMemberRequest:
+		list = &out.OrgMembers
+	case *managementpb.AddOrgOIDCIDPRequest:
+		list = &out.OidcIpds
+	case *managementpb.AddOrgJWTIDPRequest:
+		list = &out.JwtIdps
+	case *managementpb.AddIDPToLoginPolicyRequest:
+		list = &out.IdpLinks
+	case *orgpb.Domain:
+		list = &out.Domains
+	default:
+		return
 	}
+	*list = append(*list, id)
 }
 
 // idOf is the id of what was made, where the answer names it.
