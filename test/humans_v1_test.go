@@ -51,7 +51,6 @@ func TestHumansV1(t *testing.T) {
 			Body:   `{"userName":"carl",` + profile + `,"email":{"email":"carl@example.com"},"hashedPassword":{"value":"$2y$12$hXUrnqdq1RIIYZ2HPytIIe5lXdIvbhqrTvdPsSF7o.jFh817Z6lwm"}}`,
 			Events: []string{"user.human.added", "user.human.email.code.added"},
 		},
-		testkit.Call{Name: "a factor", As: "clerk", Do: "POST " + path + "/human/_import", Body: `{"userName":"x",` + profile + `,"email":{"email":"x@example.com"},"otpCode":"x"}`, Status: 501},
 		testkit.Call{Name: "a weak password", As: "clerk", Do: "POST " + path + "/human/_import", Body: `{"userName":"x",` + profile + `,"email":{"email":"x@example.com"},"password":"x"}`, Status: 400},
 		testkit.Call{Name: "not by strangers", As: "guest", Do: "POST " + path + "/human", In: "$acme", Body: `{"userName":"x",` + profile + `,"email":{"email":"x@example.com"}}`, Status: 404},
 		testkit.Call{

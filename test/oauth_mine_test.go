@@ -1,6 +1,7 @@
 package test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -78,4 +79,26 @@ func TestOIDCInformation(t *testing.T) {
 		testkit.Call{Name: "it is true", As: "nobody", Do: "GET /.well-known/openid-configuration", Want: `{"issuer":"http://localhost"}`},
 		testkit.Call{Name: "not where there is no instance", As: "nobody", Host: "nowhere.example", Do: "GET /management/v1/zitadel/docs", Status: 404},
 	)
+}
+
+// TestMyUserSessions: people see their sessions, and nobody else's.
+func TestMyUserSessions(t *testing.T) {
+	t.Parallel()
+	s, _ := startSessions(t)
+	const path = "POST /auth/v1/users/me/sessions/_search"
+	person(t, s, s.OrgID, "ada")
+	person(t, s, s.OrgID, "bob")
+	s.Run(t, newSession("one", with("ada"), checkedPassword...), newSession("two", with("ada"), checkedPassword...), newSession("bobs", with("bob"), checkedPassword...),
+		testkit.Call{
+			Name: "hers", As: "one", Do: path, Body: `{}`,
+			Want: `{"result":[{"sessionId":"$two","userId":"$ada","authState":"SESSION_STATE_ACTIVE","userName":"ada","loginName":"ada","displayName":"ada Example","details":{"sequence":"*","creationDate":"*"}},{"sessionId":"$one"}]}`,
+		},
+		testkit.Call{Name: "end it", As: "client", Do: "DELETE " + sessionsPath + "/$two", Events: []string{"session.terminated"}},
+	)
+	short := newSession("short", with("ada"), checkedPassword...)
+	short.Body = `{"lifetime":"60s",` + short.Body[1:]
+	short.Events = slices.Insert(short.Events, len(short.Events)-1, "session.lifetime.set")
+	s.Run(t, short)
+	s.Clock.Advance(2 * time.Minute)
+	s.Run(t, testkit.Call{Name: "those that have not ended", As: "one", Do: path, Body: `{}`, Want: `{"result":[{"sessionId":"$short","authState":"SESSION_STATE_TERMINATED"},{"sessionId":"$one","authState":"SESSION_STATE_ACTIVE"}]}`})
 }

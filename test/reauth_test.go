@@ -34,6 +34,7 @@ var selfService = map[string]testkit.Call{
 	"zitadel.auth.v1.AuthService/RemoveMyPasswordless":       {Do: "DELETE /auth/v1/users/me/passwordless/1"},
 	"zitadel.auth.v1.AuthService/AddMyPasswordlessLink":      {Do: "POST /auth/v1/users/me/passwordless/_link"},
 	"zitadel.auth.v1.AuthService/SendMyPasswordlessLink":     {Do: "POST /auth/v1/users/me/passwordless/_send_link"},
+	"zitadel.auth.v1.AuthService/RemoveMyLinkedIDP":          {Do: "DELETE /auth/v1/users/me/idps/1/1"},
 	"zitadel.auth.v1.AuthService/SetMyEmail":                 {Do: "PUT /auth/v1/users/me/email", Body: `{"email":"new@example.com"}`},
 	"zitadel.auth.v1.AuthService/SetMyPhone":                 {Do: "PUT /auth/v1/users/me/phone", Body: `{"phone":"+41790000000"}`},
 	"zitadel.auth.v1.AuthService/RemoveMyPhone":              {Do: "DELETE /auth/v1/users/me/phone"},
@@ -52,12 +53,14 @@ var selfService = map[string]testkit.Call{
 	"zitadel.user.v2.UserService/RemovePasskey":              {Do: "DELETE /v2/users/$ada/passkeys/1"},
 	"zitadel.user.v2.UserService/GenerateRecoveryCodes":      {Do: "POST /v2/users/$ada/recovery_codes", Body: `{"count":1}`},
 	"zitadel.user.v2.UserService/RemoveRecoveryCodes":        {Do: "DELETE /v2/users/$ada/recovery_codes"},
+	"zitadel.user.v2.UserService/RemoveIDPLink":              {Do: "DELETE /v2/users/$ada/links/1/1"},
 	"zitadel.user.v2.UserService/SetEmail":                   {Do: "POST /v2/users/$ada/email", Body: `{"email":"new@example.com"}`},
 	"zitadel.user.v2.UserService/SetPhone":                   {Do: "POST /v2/users/$ada/phone", Body: `{"phone":"+41790000000"}`},
 	"zitadel.user.v2.UserService/RemovePhone":                {Do: "DELETE /v2/users/$ada/phone"},
 	"zitadel.user.v2.UserService/UpdateHumanUser":            {Do: "PUT /v2/users/human/$ada", Body: `{"email":{"email":"new@example.com"}}`},
 	"zitadel.user.v2.UserService/UpdateUser":                 {Do: "PATCH /v2/users/$ada", Body: `{"human":{"phone":{"phone":"+41790000000"}}}`},
 	// These only for who administers themselves.
+	"zitadel.user.v2.UserService/AddIDPLink":                    {Do: "POST /v2/users/$ada/links", Body: `{"idpLink":{"idpId":"1","userId":"1","userName":"1"}}`},
 	"zitadel.user.v2.UserService/SetPassword":                   {Do: "POST /v2/users/$ada/password", Body: `{"newPassword":{"password":"Another-Horse-1"}}`},
 	"zitadel.user.v2.UserService/PasswordReset":                 {Do: "POST /v2/users/$ada/password_reset", Body: `{"returnCode":{}}`},
 	"zitadel.user.v2.UserService/CreatePasskeyRegistrationLink": {Do: "POST /v2/users/$ada/passkeys/registration_link", Body: `{"returnCode":{}}`},
@@ -76,7 +79,7 @@ func TestSelfServiceIsComplete(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("OTP|U2F|Passkey|Passwordless|Recovery|Email|Phone|Password|Factor|IDPLink|UpdateUser|UpdateHuman")
+	named := regexp.MustCompile("OTP|U2F|Passkey|Passwordless|Recovery|Email|Phone|Password|Factor|IDPLink|LinkedIDP|UpdateUser|UpdateHuman")
 	for _, m := range contract {
 		name := strings.TrimPrefix(m.Procedure, "/")
 		if !strings.HasPrefix(name, "zitadel.auth.v1.AuthService/") && !strings.HasPrefix(name, "zitadel.user.v2.UserService/") || !s.API.Built()[m.Procedure] {

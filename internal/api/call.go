@@ -107,6 +107,10 @@ type RPC struct {
 	run     func(context.Context, proto.Message) (proto.Message, error)
 	// shape, where it is not nil, fills in the fields above from the contract.
 	shape func(*RPC, protoreflect.MethodDescriptor) error
+	// do, where it is not nil, is filled in by the server: the RPC makes other calls.
+	do *Do
+	// imports says that the function heeds ImportOf.
+	imports bool
 }
 
 // Unary makes an RPC of the named method from a typed function.
@@ -158,8 +162,10 @@ func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Messag
 	if err := decode(req); err != nil {
 		return nil, err
 	}
-	if err := validateMessage(req); err != nil {
-		return nil, err
+	if h.rpc.do == nil {
+		if err := validateMessage(req); err != nil {
+			return nil, err
+		}
 	}
 	return s.noticing(ctx, call, h.rpc, req)
 }

@@ -6,12 +6,9 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
-
-var errFactors = fault.Unimplemented("Accounts of identity providers and authenticator apps cannot be given with a user yet. Leave them out.")
 
 // newHuman is what the requests that make a human share.
 type newHuman interface {
@@ -26,12 +23,10 @@ type newHuman interface {
 
 // HumanV2 makes what is to be made of a request. It hashes the password.
 func HumanV2(ctx context.Context, store *eventstore.Store, s eventstore.Scope, r newHuman, id, userName string) (n flow.NewHuman, err error) {
-	if len(r.GetIdpLinks()) > 0 || r.GetTotpSecret() != "" {
-		return n, errFactors
-	}
 	n = flow.NewHuman{ID: id, VerifyEmail: VerifyEmailV2(r.GetEmail()), VerifyPhone: VerifyPhoneV2(r.GetPhone())}
 	SetProfileV2(&n.Human, r.GetProfile())
 	n.UserName = cmp.Or(userName, r.GetEmail().GetEmail())
+	n.TOTP, n.Links = r.GetTotpSecret(), Each(r.GetIdpLinks(), LinkV2)
 	n.Email, n.Phone = r.GetEmail().GetEmail(), r.GetPhone().GetPhone()
 	n.Password, err = flow.FirstPassword(ctx, store, s, r.GetPassword().GetPassword(), r.GetHashedPassword().GetHash(),
 		r.GetPassword().GetChangeRequired() || r.GetHashedPassword().GetChangeRequired())

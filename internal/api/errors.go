@@ -47,6 +47,14 @@ type reply struct {
 // explain turns err into what the caller sees, and tells the call how it ended:
 // what is no fault of the caller's is logged with its cause and answered without.
 func explain(ctx context.Context, err error) reply {
+	call := callOf(ctx)
+	r := told(call, err)
+	call.failed, call.cause = &r, err
+	return r
+}
+
+// told turns err into what the caller sees.
+func told(call *Call, err error) reply {
 	f := fault.Of(err)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -54,12 +62,10 @@ func explain(ctx context.Context, err error) reply {
 	case errors.Is(err, context.Canceled):
 		f = fault.New(fault.KindDeadline, "", "The caller gave up.")
 	}
-	call := callOf(ctx)
 	r := reply{kind: f.Kind, id: f.ID, message: translate(call.Languages, f), more: f.Detail}
 	if f.ID != "" {
 		r.message += " (" + f.ID + ")"
 	}
-	call.failed, call.cause = &r, err
 	return r
 }
 

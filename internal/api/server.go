@@ -13,6 +13,7 @@ import (
 	"connectrpc.com/connect/v2/connectproto"
 	"connectrpc.com/grpcreflect/v2"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
@@ -35,6 +36,7 @@ type Server struct {
 	gate       *flow.Gate
 	limits     Limits
 	handlers   map[string]*handler
+	requests   map[protoreflect.FullName]*handler // by the request
 	routes     *router
 	dispatcher *connect.Server
 	rpc        http.Handler // gRPC, gRPC-Web, Connect
@@ -51,13 +53,14 @@ type Service struct {
 // New makes a server of the given services. Methods of the contract that none of
 // them has answer UNIMPLEMENTED.
 func New(gate *flow.Gate, services ...Service) (*Server, error) {
-	s := &Server{gate: gate, handlers: map[string]*handler{}, routes: newRouter(), dispatcher: connect.NewServer(), drain: make(chan struct{})}
+	s := &Server{gate: gate, handlers: map[string]*handler{}, requests: map[protoreflect.FullName]*handler{}, routes: newRouter(), dispatcher: connect.NewServer(), drain: make(chan struct{})}
 	contract, err := Contract()
 	if err != nil {
 		return nil, err
 	}
 	for _, m := range contract {
-		s.handlers[m.Procedure] = &handler{Method: m}
+		h := &handler{Method: m}
+		s.handlers[m.Procedure], s.requests[m.Descriptor.Input().FullName()] = h, h
 		for _, r := range m.Routes {
 			if err := s.routes.add(m, r); err != nil {
 				return nil, err
@@ -128,6 +131,9 @@ func (s *Server) bind(service string, rpc *RPC) error {
 	if h.Descriptor.Input().FullName() != rpc.message().ProtoReflect().Descriptor().FullName() ||
 		h.Descriptor.Output().FullName() != rpc.result.ProtoReflect().Descriptor().FullName() {
 		return fmt.Errorf("%s is registered with another request or response", procedure)
+	}
+	if rpc.do != nil {
+		*rpc.do = s.do
 	}
 	h.rpc = rpc
 	return nil

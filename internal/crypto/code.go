@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"math/big"
 	"strings"
+	"unicode/utf8"
 )
 
 // The characters of codes. Letters and digits that look alike are left out.
@@ -58,9 +59,15 @@ func NewRecoveryCodes(n int) ([]string, error) {
 // HashCode is what is kept of a code that nobody can guess: one of at least 64
 // random bits. Case, spaces and dashes, with which people copy codes, do not matter.
 func HashCode(code string) string {
-	plain := strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(code))
-	sum := sha256.Sum256([]byte(plain))
+	sum := sha256.Sum256([]byte(plainCode(code)))
 	return hex.EncodeToString(sum[:])
+}
+
+// CodeLength counts the characters of a code that matter.
+func CodeLength(code string) int { return utf8.RuneCountInString(plainCode(code)) }
+
+func plainCode(code string) string {
+	return strings.NewReplacer("-", "", " ", "").Replace(strings.ToLower(code))
 }
 
 // SameCode compares without telling by its time how much is equal.

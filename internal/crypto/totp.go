@@ -33,6 +33,14 @@ func NewTOTPSecret() (string, error) {
 	return base32Text.EncodeToString(secret), nil
 }
 
+// CleanTOTPSecret gives the form in which a secret of another system is kept. It
+// reports whether the secret is one.
+func CleanTOTPSecret(secret string) (clean string, ok bool) {
+	clean = strings.TrimRight(strings.ToUpper(strings.ReplaceAll(secret, " ", "")), "=")
+	key, err := base32Text.DecodeString(clean)
+	return clean, err == nil && len(key) >= 10 && len(key) <= 64
+}
+
 // TOTPURI is what an authenticator app reads from a QR code.
 func TOTPURI(issuer, account, secret string) string {
 	q := url.Values{

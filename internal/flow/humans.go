@@ -26,10 +26,23 @@ type NewHuman struct {
 	// which to begin, in place of one for the address.
 	Initialize bool
 	Metadata   []metadata.Entry
+	// TOTP is the secret of an authenticator app that the human has, in base32.
+	TOTP string
+	// Recovery are recovery codes that the human has, in clear.
+	Recovery []string
+	// Links are accounts of identity providers that are the human's.
+	Links []user.Link
+	// PasskeyLink makes a code by which the human can register a passkey.
+	PasskeyLink bool
+	// State is that which the human had elsewhere; see BringInto.
+	State int
 }
 
 // Codes are those that a caller asked to be given, who brings them to the human.
-type Codes struct{ Email, Phone string }
+type Codes struct {
+	Email, Phone string
+	Passkey      user.PasskeyCode
+}
 
 // AddHuman makes a human of an organization and begins to prove where they can be
 // reached.
@@ -37,21 +50,73 @@ func AddHuman(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, n NewHuman
 	if id = n.ID; id == "" {
 		id = tx.NewID()
 	}
-	if d, err = user.AddHuman(tx, s.Instance, s.Org, id, n.Human, n.Password); err != nil {
-		return id, codes, d, err
+	ref := user.Ref{Instance: s.Instance, Org: s.Org, UserID: id}
+	for _, step := range n.steps(tx, v, s, ref, &codes) {
+		if d, err = step(); err != nil {
+			return id, codes, d, err
+		}
 	}
-	if n.Initialize && n.Password.Hash == "" && !n.VerifyEmail.Vouched {
-		d, err = user.Initialize(tx, v, s, id)
-	} else {
-		codes.Email, d, err = user.Email.Prove(tx, v, s, id, n.VerifyEmail)
-	}
-	if err == nil && n.Phone != "" {
-		codes.Phone, d, err = user.Phone.Prove(tx, v, s, id, n.VerifyPhone)
-	}
-	if err == nil && len(n.Metadata) > 0 {
-		d, err = metadata.Set(tx, metadata.OfUser(s.Instance, s.Org, id), n.Metadata...)
-	}
+	d, err = BringInto(tx, s, id, n.State, d)
 	return id, codes, d, err
+}
+
+// steps are what makes the human, in order. The last one's details are the answer's.
+func (n NewHuman) steps(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, ref user.Ref, codes *Codes) []func() (eventstore.Details, error) {
+	steps := []func() (eventstore.Details, error){
+		func() (eventstore.Details, error) {
+			return user.AddHuman(tx, s.Instance, s.Org, ref.UserID, n.Human, n.Password)
+		},
+		func() (d eventstore.Details, err error) {
+			if n.Initialize && n.Password.Hash == "" && !n.VerifyEmail.Vouched {
+				return user.Initialize(tx, v, s, ref.UserID)
+			}
+			codes.Email, d, err = user.Email.Prove(tx, v, s, ref.UserID, n.VerifyEmail)
+			return d, err
+		},
+	}
+	if n.Phone != "" {
+		steps = append(steps, func() (d eventstore.Details, err error) {
+			codes.Phone, d, err = user.Phone.Prove(tx, v, s, ref.UserID, n.VerifyPhone)
+			return d, err
+		})
+	}
+	if len(n.Metadata) > 0 {
+		steps = append(steps, func() (eventstore.Details, error) {
+			return metadata.Set(tx, metadata.OfUser(s.Instance, s.Org, ref.UserID), n.Metadata...)
+		})
+	}
+	if n.TOTP != "" {
+		steps = append(steps, func() (eventstore.Details, error) { return user.ImportTOTP(tx, v, ref, n.TOTP) })
+	}
+	if len(n.Recovery) > 0 {
+		steps = append(steps, func() (eventstore.Details, error) { return user.ImportRecoveryCodes(tx, ref, n.Recovery) })
+	}
+	for _, l := range n.Links {
+		steps = append(steps, func() (eventstore.Details, error) { return user.AddLink(tx, ref, l) })
+	}
+	if n.PasskeyLink {
+		steps = append(steps, func() (d eventstore.Details, err error) {
+			codes.Passkey, err = user.AddPasskeyCode(tx, v, ref, "user.write", user.PasskeyDelivery{Plain: true})
+			return codes.Passkey.Details, err
+		})
+	}
+	return steps
+}
+
+var errState = fault.Invalid("USER-import-state", "Nobody can be imported in this state. Import active, inactive and locked users.")
+
+// BringInto gives a user who was just made, as d says, the state that they had elsewhere;
+// 0 stands for the one that they are in.
+func BringInto(tx *eventstore.Tx, s eventstore.Scope, id string, state int, d eventstore.Details) (eventstore.Details, error) {
+	switch state {
+	case 0, user.Active, user.Initial: // Who is initial is active, and has not begun yet.
+		return d, nil
+	case user.Inactive:
+		return user.Deactivate(tx, s.Instance, s.Org, id)
+	case user.Locked:
+		return user.Lock(tx, s.Instance, s.Org, id)
+	}
+	return d, errState
 }
 
 // FirstPassword is what is stored of the first password of a new human of the

@@ -178,6 +178,10 @@ func (p *LoginPolicy) idp(id string) int {
 	return slices.IndexFunc(p.IDPs, func(l LoginIDP) bool { return l.ID == id })
 }
 
+// ListsIDP reports whether people may log in with accounts of the identity provider, as
+// far as external logins are allowed at all.
+func (p *LoginPolicy) ListsIDP(id string) bool { return p.idp(id) >= 0 }
+
 func secondFactorMissing(s Scope) error {
 	return fault.NotFound(scopedID(s, "3M9od"), "The login policy does not list this second factor.")
 }

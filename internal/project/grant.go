@@ -31,7 +31,7 @@ type grantEvent struct {
 // The events of a project's grants.
 var (
 	GrantAdded = eventstore.Declare("project.grant.added", func(f *eventstore.Fold, e grantEvent) error {
-		f.Exec(`INSERT INTO project_grants (instance_id, grant_id, project_id, org_id, granted_org_id, state, created, changed, sequence)
+		f.ExecUnique(errGrantTaken, `INSERT INTO project_grants (instance_id, grant_id, project_id, org_id, granted_org_id, state, created, changed, sequence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, e.GrantID, f.ID, f.Owner, e.GrantedOrg, Active, f.Micros(), f.Micros(), f.Sequence)
 		setGrantRoles(f, e)
 		return nil
@@ -76,6 +76,7 @@ func setGrantState(state int) func(*eventstore.Fold, grantEvent) error {
 
 var (
 	errGrantMissing  = fault.NotFound("PROJECT-grant-missing", "There is no such grant of the project.")
+	errGrantTaken    = fault.AlreadyExists("PROJECT-grant-id", "A grant with this id exists already.")
 	errGrantExists   = fault.AlreadyExists("PROJECT-grant-exists", "The project is granted to this organization already.")
 	errGrantSelf     = fault.Precondition("PROJECT-grant-self", "The project belongs to this organization. Grant it to another one.")
 	errGrantRole     = fault.Precondition("PROJECT-grant-role", "A grant can have roles of its project, each once.")
@@ -153,8 +154,8 @@ func checkRoles(tx *eventstore.Tx, s eventstore.Scope, id string, keys []string)
 	return nil
 }
 
-// AddGrant grants a project to another organization. That there is such a one is
-// the caller's to know.
+// AddGrant grants a project to another organization, under an id that may be
+// somebody's wish. That there is such an organization is the caller's to know.
 func AddGrant(tx *eventstore.Tx, s eventstore.Scope, projectID, grantID, grantedOrg string, roles []string) (d eventstore.Details, err error) {
 	p, err := lock(tx, s, projectID, "project.grant.write")
 	if err != nil {
@@ -163,17 +164,27 @@ func AddGrant(tx *eventstore.Tx, s eventstore.Scope, projectID, grantID, granted
 	if p.Org == grantedOrg {
 		return d, errGrantSelf
 	}
-	var exists bool
+	if err := eventstore.CheckID(grantID); err != nil {
+		return d, err
+	}
+	var exists, taken, haunted bool
 	var n int
 	if err := tx.Read(
 		database.One(&exists, "SELECT state FROM project_grants WHERE instance_id = ? AND project_id = ? AND granted_org_id = ?", []any{s.Instance, projectID, grantedOrg}, new(int)),
 		database.One(new(bool), "SELECT count(*) FROM project_grants WHERE instance_id = ? AND project_id = ?", []any{s.Instance, projectID}, &n),
+		database.One(&taken, "SELECT state FROM project_grants WHERE instance_id = ? AND grant_id = ?", []any{s.Instance, grantID}, new(int)),
+		database.From("grant_id", "user_grants").Where("instance_id = ? AND project_id = ? AND project_grant_id = ?", s.Instance, projectID, grantID).Page(0, 1).
+			Rows(func(database.Scan) error { haunted = true; return nil }),
 	); err != nil {
 		return d, err
 	}
 	switch {
 	case exists:
 		return d, errGrantExists
+	case taken: // Also where the fold would find out: a replay must not meet the row of one who comes later.
+		return d, errGrantTaken
+	case haunted: // What users were granted of it would become grants of the new one.
+		return d, errIDBusy
 	case n >= maxGrants:
 		return d, fault.Precondition("PROJECT-grants", "A project can be granted to %d organizations.", maxGrants)
 	}

@@ -299,41 +299,52 @@ func Factors(ctx context.Context, store database.Reader, r Ref) ([]Factor, error
 // Methods are the ways in which a user can authenticate.
 type Methods struct {
 	Password bool
+	Linked   bool         // to an account of an identity provider
 	Factors  []FactorKind // each once, in the order of their addition
 }
 
 // MethodsOf gives the ways in which a user can authenticate, by keys of a domain
 // only where one is named.
 func MethodsOf(ctx context.Context, store database.Reader, r Ref, domain string) (Methods, error) {
-	e, err := seeFactors(ctx, store, r)
+	linked := false
+	e, err := seeFactors(ctx, store, r, database.From("idp_id", "user_idp_links").Where("instance_id = ? AND user_id = ?", r.Instance, r.UserID).Page(0, 1).
+		Rows(func(database.Scan) error { linked = true; return nil }))
 	if err != nil {
 		return Methods{}, err
 	}
-	return Methods{Password: e.hasPassword, Factors: e.ready(func(f factor) bool {
+	return Methods{Password: e.hasPassword, Linked: linked, Factors: e.ready(func(f factor) bool {
 		return domain == "" || f.Key.RPID == "" || f.Key.RPID == hostname.Canonical(domain)
 	})}, nil
 }
 
-// seeFactors reads the factors of a user in one round trip. Everybody may look at
-// their own. Org may be empty where the caller did not name one; then who is no
-// member of the user's organization learns nothing.
-func seeFactors(ctx context.Context, store database.Reader, r Ref) (*enrolment, error) {
+// seeFactors reads the factors of a user, and what else is asked for, in one round trip.
+func seeFactors(ctx context.Context, store database.Reader, r Ref, also ...database.Query) (*enrolment, error) {
 	e := &enrolment{}
-	if err := store.Read(ctx, e.queries(r.Instance, r.UserID)...); err != nil {
+	err := store.Read(ctx, append(e.queries(r.Instance, r.UserID), also...)...)
+	if err == nil {
+		err = maySee(ctx, r, e.org)
+	}
+	if err != nil {
 		return nil, err
-	}
-	if r.Org == "" {
-		if r.Org = e.org; !e.found || mayAct(ctx, r, toSeeFactors) != nil && !authz.From(ctx).Within(r.Org) {
-			return nil, errMissing
-		}
-	}
-	if err := mayAct(ctx, r, toSeeFactors); err != nil {
-		return nil, err
-	}
-	if !e.found || e.org != r.Org {
-		return nil, errMissing
 	}
 	return e, nil
+}
+
+// maySee refuses who may not look at how a user of the organization org, empty for
+// nobody, proves who they are. Everybody may look at their own. r.Org may be empty where
+// the caller did not name one; then who is no member of the user's organization learns
+// nothing.
+func maySee(ctx context.Context, r Ref, org string) error {
+	if r.Org == "" {
+		if r.Org = org; org == "" || mayAct(ctx, r, toSeeFactors) != nil && !authz.From(ctx).Within(org) {
+			return errMissing
+		}
+	}
+	err := mayAct(ctx, r, toSeeFactors)
+	if err == nil && org != r.Org {
+		err = errMissing
+	}
+	return err
 }
 
 // ready gives the kinds of the usable factors that pass, each once.

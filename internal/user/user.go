@@ -56,7 +56,7 @@ var (
 	Renamed     = eventstore.Declare("user.username.changed", foldRenamed)
 	// Removed is the end of a user: nothing that could authenticate them is left.
 	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
-		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "group_users"} {
+		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "user_idp_links", "group_users"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
 		f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
@@ -231,12 +231,21 @@ func remove(tx *eventstore.Tx, instance, org, id, permission string, erased bool
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	return end(tx, instance, org, id, u.UserName, erased)
+	links, err := linksOf(tx, instance, id)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	return end(tx, instance, org, id, u.UserName, links[id], erased)
 }
 
-// end emits the end of a user. What is kept of them besides the log goes: somebody
-// else may get the id one day.
-func end(tx *eventstore.Tx, instance, org, id, name string, erased bool) (eventstore.Details, error) {
+// end emits the end of a user and of their links. What is kept of them besides the log
+// goes: somebody else may get the id one day.
+func end(tx *eventstore.Tx, instance, org, id, name string, links []linkRemoved, erased bool) (eventstore.Details, error) {
+	for _, l := range links {
+		if _, err := LinkCascaded.Emit(tx, aggregate(instance, org, id), l); err != nil {
+			return eventstore.Details{}, err
+		}
+	}
 	resetAll(tx, instance, id)
 	codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = ?", instance, id)
 	if erased {
@@ -277,8 +286,12 @@ func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64, erased b
 	})); err != nil {
 		return nil, err
 	}
+	links, err := linksOf(tx, instance, ids...)
+	if err != nil {
+		return nil, err
+	}
 	for i, id := range ids {
-		d, err := end(tx, instance, org, id, names[i], erased)
+		d, err := end(tx, instance, org, id, names[i], links[id], erased)
 		if err != nil {
 			return nil, err
 		}

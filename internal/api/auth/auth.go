@@ -21,14 +21,16 @@ import (
 type Handlers struct {
 	store    *eventstore.Store
 	vault    *crypto.Vault
+	sessions *flow.Sessions
 	external *url.URL
 }
 
 // Service lists what is built of the service. The vault seals codes and secrets;
 // external is the URL of the installation, for links.
 func Service(store *eventstore.Store, vault *crypto.Vault, external *url.URL) api.Service {
-	h := &Handlers{store: store, vault: vault, external: external}
+	h := &Handlers{store: store, vault: vault, sessions: flow.NewSessions(store, vault), external: external}
 	return api.Service{Name: "zitadel.auth.v1.AuthService", RPCs: slices.Concat(h.me(), h.factors(), h.tokens(), []api.RPC{
+		api.Unary("ListMyUserSessions", h.listMyUserSessions),
 		api.Login.Read("GetMyLoginPolicy", store, api.CallersHome),
 		api.Label.Read("GetMyLabelPolicy", store, api.CallersHome),
 		api.Privacy.Read("GetMyPrivacyPolicy", store, api.CallersHome),

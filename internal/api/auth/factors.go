@@ -33,6 +33,8 @@ func (h *Handlers) factors() []api.RPC {
 		api.Unary("RemoveMyPasswordless", h.removeMyPasswordless),
 		api.Unary("AddMyPasswordlessLink", h.addMyPasswordlessLink),
 		api.Unary("SendMyPasswordlessLink", h.sendMyPasswordlessLink),
+		api.Unary("ListMyLinkedIDPs", h.listMyLinkedIDPs),
+		api.Unary("RemoveMyLinkedIDP", h.removeMyLinkedIDP),
 	}
 }
 
@@ -155,4 +157,20 @@ func (h *Handlers) addMyPasswordlessLink(ctx context.Context, _ *pb.AddMyPasswor
 func (h *Handlers) sendMyPasswordlessLink(ctx context.Context, _ *pb.SendMyPasswordlessLinkRequest) (*pb.SendMyPasswordlessLinkResponse, error) {
 	c, err := flow.AddPasskeyCode(ctx, h.store, h.vault, me(ctx), "user.write", user.PasskeyDelivery{Send: true})
 	return &pb.SendMyPasswordlessLinkResponse{Details: api.Added(c.Details)}, err
+}
+
+func (h *Handlers) listMyLinkedIDPs(ctx context.Context, r *pb.ListMyLinkedIDPsRequest) (*pb.ListMyLinkedIDPsResponse, error) {
+	p, err := api.PageOf(ctx, r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	l, err := user.Links(ctx, h.store, me(ctx), p)
+	return &pb.ListMyLinkedIDPsResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Links(me(ctx).UserID, l.Rows)}, err
+}
+
+func (h *Handlers) removeMyLinkedIDP(ctx context.Context, r *pb.RemoveMyLinkedIDPRequest) (*pb.RemoveMyLinkedIDPResponse, error) {
+	d, err := h.factor(ctx, func(tx *eventstore.Tx, ref user.Ref) (eventstore.Details, error) {
+		return user.RemoveLink(tx, ref, r.GetIdpId(), r.GetLinkedUserId())
+	})
+	return &pb.RemoveMyLinkedIDPResponse{Details: api.Changed(d)}, err
 }

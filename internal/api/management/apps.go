@@ -17,8 +17,8 @@ import (
 
 func (h *Handlers) apps() []api.RPC {
 	return []api.RPC{
-		api.Unary("AddOIDCApp", h.addOIDCApp),
-		api.Unary("AddAPIApp", h.addAPIApp),
+		api.Unary("AddOIDCApp", h.addOIDCApp).Imports(),
+		api.Unary("AddAPIApp", h.addAPIApp).Imports(),
 		api.Unary("AddSAMLApp", h.addSAMLApp),
 		api.Unary("UpdateApp", h.updateApp),
 		api.Unary("UpdateOIDCAppConfig", h.updateOIDCAppConfig),
@@ -42,7 +42,7 @@ func (h *Handlers) addApp(ctx context.Context, r interface {
 }, c application.Config,
 ) (n flow.NewApplication, err error) {
 	_, err = h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		n, err = flow.AddApplication(tx, s, r.GetProjectId(), "", r.GetName(), c)
+		n, err = flow.AddApplication(tx, s, r.GetProjectId(), api.ImportOf(ctx).ID, r.GetName(), c)
 		return n.Details, err
 	})
 	return n, err

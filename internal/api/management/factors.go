@@ -23,6 +23,8 @@ func (h *Handlers) factors() []api.RPC {
 		api.Unary("AddPasswordlessRegistration", h.addPasswordlessRegistration),
 		api.Unary("SendPasswordlessRegistration", h.sendPasswordlessRegistration),
 		api.Unary("RemoveHumanPasswordless", h.removeHumanPasswordless),
+		api.Unary("ListHumanLinkedIDPs", h.listHumanLinkedIDPs),
+		api.Unary("RemoveHumanLinkedIDP", h.removeHumanLinkedIDP),
 	}
 }
 
@@ -87,4 +89,20 @@ func (h *Handlers) removeHumanPasswordless(ctx context.Context, r *pb.RemoveHuma
 		return user.RemoveSecurityKey(tx, ref, user.Passkey, r.GetTokenId())
 	})
 	return &pb.RemoveHumanPasswordlessResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) listHumanLinkedIDPs(ctx context.Context, r *pb.ListHumanLinkedIDPsRequest) (*pb.ListHumanLinkedIDPsResponse, error) {
+	p, err := api.PageOf(ctx, r.GetQuery())
+	if err != nil {
+		return nil, err
+	}
+	l, err := user.Links(ctx, h.store, ref(ctx, r), p)
+	return &pb.ListHumanLinkedIDPsResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Links(r.GetUserId(), l.Rows)}, err
+}
+
+func (h *Handlers) removeHumanLinkedIDP(ctx context.Context, r *pb.RemoveHumanLinkedIDPRequest) (*pb.RemoveHumanLinkedIDPResponse, error) {
+	d, err := h.factor(ctx, r, func(tx *eventstore.Tx, ref user.Ref) (eventstore.Details, error) {
+		return user.RemoveLink(tx, ref, r.GetIdpId(), r.GetLinkedUserId())
+	})
+	return &pb.RemoveHumanLinkedIDPResponse{Details: api.Changed(d)}, err
 }

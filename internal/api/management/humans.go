@@ -3,10 +3,11 @@ package management
 import (
 	"context"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -14,7 +15,7 @@ import (
 func (h *Handlers) humans() []api.RPC {
 	return []api.RPC{
 		api.Unary("AddHumanUser", h.addHumanUser),
-		api.Unary("ImportHumanUser", h.importHumanUser),
+		api.Unary("ImportHumanUser", h.importHumanUser).Imports(),
 		api.Unary("GetHumanProfile", h.getHumanProfile),
 		api.Unary("UpdateHumanProfile", h.updateHumanProfile),
 		api.Unary("GetHumanEmail", h.getHumanEmail),
@@ -29,33 +30,39 @@ func (h *Handlers) humans() []api.RPC {
 }
 
 // add makes a human with a first password.
-func (h *Handlers) add(ctx context.Context, n flow.NewHuman, plain, hash string, changeRequired bool) (id string, d eventstore.Details, err error) {
+func (h *Handlers) add(ctx context.Context, n flow.NewHuman, plain, hash string, changeRequired bool) (id string, codes flow.Codes, d eventstore.Details, err error) {
 	if n.Password, err = flow.FirstPassword(ctx, h.store, scope(ctx), plain, hash, changeRequired); err != nil {
-		return "", d, err
+		return "", codes, d, err
 	}
 	d, err = h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, _, d, err = flow.AddHuman(tx, h.vault, s, n)
+		id, codes, d, err = flow.AddHuman(tx, h.vault, s, n)
 		return d, err
 	})
-	return id, d, err
+	return id, codes, d, err
 }
 
 // addHumanUser: who did not choose the password is asked for another one.
 func (h *Handlers) addHumanUser(ctx context.Context, r *pb.AddHumanUserRequest) (*pb.AddHumanUserResponse, error) {
 	n := api.NewHuman(r.GetUserName(), r.GetProfile(), r.GetEmail(), r.GetPhone())
-	id, d, err := h.add(ctx, n, r.GetInitialPassword(), "", true)
+	id, _, d, err := h.add(ctx, n, r.GetInitialPassword(), "", true)
 	return &pb.AddHumanUserResponse{UserId: id, Details: api.Changed(d)}, err
 }
 
-var errFactors = fault.Unimplemented("Passkeys, authenticator apps, recovery codes and accounts of identity providers cannot be imported yet. Leave them out.")
-
 func (h *Handlers) importHumanUser(ctx context.Context, r *pb.ImportHumanUserRequest) (*pb.ImportHumanUserResponse, error) {
-	if r.GetRequestPasswordlessRegistration() || r.GetOtpCode() != "" || len(r.GetIdps()) > 0 || len(r.GetRecoveryCodes()) > 0 {
-		return nil, errFactors
+	n, err := api.ImportedHuman(r)
+	if err != nil {
+		return nil, err
 	}
-	n := api.NewHuman(r.GetUserName(), r.GetProfile(), r.GetEmail(), r.GetPhone())
-	id, d, err := h.add(ctx, n, r.GetPassword(), r.GetHashedPassword().GetValue(), r.GetPasswordChangeRequired())
-	return &pb.ImportHumanUserResponse{UserId: id, Details: api.Changed(d)}, err
+	n.ID, n.State = api.ImportOf(ctx).ID, api.ImportOf(ctx).State
+	id, codes, d, err := h.add(ctx, n, r.GetPassword(), r.GetHashedPassword().GetValue(), r.GetPasswordChangeRequired())
+	res := &pb.ImportHumanUserResponse{UserId: id, Details: api.Changed(d)}
+	if c := codes.Passkey; err == nil && c.ID != "" {
+		res.PasswordlessRegistration = &pb.ImportHumanUserResponse_PasswordlessRegistration{
+			Link:     flow.PasskeyLink(api.CallOf(ctx).Origin(h.external), user.Ref{Instance: scope(ctx).Instance, Org: scope(ctx).Org, UserID: id}, c),
+			Lifetime: durationpb.New(c.Lifetime), Expiration: durationpb.New(c.Lifetime),
+		}
+	}
+	return res, err
 }
 
 func (h *Handlers) getHumanProfile(ctx context.Context, r *pb.GetHumanProfileRequest) (*pb.GetHumanProfileResponse, error) {

@@ -50,6 +50,14 @@ func (h *Handlers) write(ctx context.Context, verb func(*eventstore.Tx, eventsto
 	return d, err
 }
 
+// newID is the id of what a call makes: an import can say which.
+func newID(ctx context.Context, tx *eventstore.Tx) string {
+	if id := api.ImportOf(ctx).ID; id != "" {
+		return id
+	}
+	return tx.NewID()
+}
+
 // getIAM names no project: none holds applications of Gatehouse itself.
 func (h *Handlers) getIAM(ctx context.Context, _ *pb.GetIAMRequest) (*pb.GetIAMResponse, error) {
 	in, err := instance.ByID(ctx, h.store, scope(ctx).Instance)

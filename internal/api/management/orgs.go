@@ -16,7 +16,7 @@ func (h *Handlers) orgs() []api.RPC {
 		api.Unary("Healthz", healthz),
 		api.Unary("GetIAM", h.getIAM),
 		api.Unary("GetOIDCInformation", h.getOIDCInformation),
-		api.Unary("AddOrg", h.addOrg),
+		api.Unary("AddOrg", h.addOrg).Imports(),
 		api.Unary("GetMyOrg", h.getMyOrg),
 		api.Unary("GetOrgByDomainGlobal", h.getOrgByDomain),
 		api.Unary("UpdateOrg", h.updateOrg),
@@ -29,7 +29,7 @@ func (h *Handlers) orgs() []api.RPC {
 func (h *Handlers) addOrg(ctx context.Context, r *pb.AddOrgRequest) (*pb.AddOrgResponse, error) {
 	var id string
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, d, err = flow.AddOrg(tx, h.vault, s.Instance, flow.NewOrg{Name: r.GetName()})
+		id, d, err = flow.AddOrg(tx, h.vault, s.Instance, flow.NewOrg{Name: r.GetName(), ID: api.ImportOf(ctx).ID})
 		return d, err
 	})
 	return &pb.AddOrgResponse{Id: id, Details: api.Added(d)}, err

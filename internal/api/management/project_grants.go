@@ -12,7 +12,7 @@ import (
 
 func (h *Handlers) projectGrants() []api.RPC {
 	return []api.RPC{
-		api.Unary("AddProjectGrant", h.addProjectGrant),
+		api.Unary("AddProjectGrant", h.addProjectGrant).Imports(),
 		api.Unary("UpdateProjectGrant", h.updateProjectGrant),
 		api.Unary("DeactivateProjectGrant", h.deactivateProjectGrant),
 		api.Unary("ReactivateProjectGrant", h.reactivateProjectGrant),
@@ -34,7 +34,7 @@ func grant(r interface{ GetGrantId() string }) project.Which {
 func (h *Handlers) addProjectGrant(ctx context.Context, r *pb.AddProjectGrantRequest) (*pb.AddProjectGrantResponse, error) {
 	var id string
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		id = tx.NewID()
+		id = newID(ctx, tx)
 		return flow.AddProjectGrant(tx, s, r.GetProjectId(), id, r.GetGrantedOrgId(), r.GetRoleKeys())
 	})
 	return &pb.AddProjectGrantResponse{GrantId: id, Details: api.Added(d)}, err

@@ -16,7 +16,7 @@ import (
 
 func (h *Handlers) projects() []api.RPC {
 	return []api.RPC{
-		api.Unary("AddProject", h.addProject),
+		api.Unary("AddProject", h.addProject).Imports(),
 		api.Unary("UpdateProject", h.updateProject),
 		api.Unary("DeactivateProject", h.deactivateProject),
 		api.Unary("ReactivateProject", h.reactivateProject),
@@ -36,7 +36,7 @@ func (h *Handlers) projects() []api.RPC {
 func (h *Handlers) addProject(ctx context.Context, r *pb.AddProjectRequest) (*pb.AddProjectResponse, error) {
 	var id string
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		id = tx.NewID()
+		id = newID(ctx, tx)
 		return flow.AddProject(tx, s, id, settings(r))
 	})
 	return &pb.AddProjectResponse{Id: id, Details: api.Added(d)}, err

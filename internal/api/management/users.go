@@ -16,7 +16,7 @@ func (h *Handlers) users() []api.RPC {
 		api.Unary("GetUserByLoginNameGlobal", h.getUserByLoginNameGlobal),
 		api.Unary("ListUsers", h.listUsers),
 		api.Unary("IsUserUnique", h.isUserUnique),
-		api.Unary("AddMachineUser", h.addMachineUser),
+		api.Unary("AddMachineUser", h.addMachineUser).Imports(),
 		api.Unary("UpdateMachine", h.updateMachine),
 		api.Unary("DeactivateUser", h.deactivateUser),
 		api.Unary("ReactivateUser", h.reactivateUser),
@@ -77,9 +77,13 @@ func (h *Handlers) addMachineUser(ctx context.Context, r *pb.AddMachineUserReque
 	m.UserName = r.GetUserName()
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
 		if r.UserId == nil {
-			id = tx.NewID()
+			id = newID(ctx, tx)
 		}
-		return flow.AddMachine(tx, s, id, m)
+		d, err := flow.AddMachine(tx, s, id, m)
+		if err == nil {
+			d, err = flow.BringInto(tx, s, id, api.ImportOf(ctx).State, d)
+		}
+		return d, err
 	})
 	// Creations of users answer with the date of a change.
 	return &pb.AddMachineUserResponse{UserId: id, Details: api.Changed(d)}, err

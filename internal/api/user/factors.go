@@ -121,6 +121,9 @@ func (h *Handlers) listAuthenticationMethodTypes(ctx context.Context, r *pb.List
 	if m.Password {
 		out = append(out, pb.AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_PASSWORD)
 	}
+	if m.Linked {
+		out = append(out, pb.AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_IDP)
+	}
 	for _, kind := range m.Factors {
 		out = append(out, methodTypes[kind])
 	}

@@ -27,7 +27,7 @@ type Handlers struct {
 func Service(store *eventstore.Store, vault *crypto.Vault) api.Service {
 	h := &Handlers{store: store, vault: vault}
 	return api.Service{Name: "zitadel.user.v2.UserService", RPCs: slices.Concat(
-		h.users(), h.humans(), h.contacts(), h.metadata(), h.credentials(), h.passwords(), h.factors(), h.keys(),
+		h.users(), h.humans(), h.contacts(), h.metadata(), h.credentials(), h.passwords(), h.factors(), h.links(), h.keys(),
 	)}
 }
 

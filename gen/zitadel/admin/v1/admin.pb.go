@@ -22592,6 +22592,7 @@ func (x *FailedEvent) GetLastFailed() *timestamppb.Timestamp {
 	return nil
 }
 
+// The request of ImportData.
 type ImportDataRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Types that are valid to be assigned to Data:
@@ -22604,8 +22605,9 @@ type ImportDataRequest struct {
 	//	*ImportDataRequest_DataOrgsv1S3
 	//	*ImportDataRequest_DataOrgsGcs
 	//	*ImportDataRequest_DataOrgsv1Gcs
-	Data          isImportDataRequest_Data `protobuf_oneof:"data"`
-	Timeout       string                   `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	Data isImportDataRequest_Data `protobuf_oneof:"data"`
+	// How long the import may take at most, such as 5s. Absent: as long as any call.
+	Timeout       string `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22731,34 +22733,42 @@ type isImportDataRequest_Data interface {
 }
 
 type ImportDataRequest_DataOrgs struct {
+	// The organizations.
 	DataOrgs *ImportDataOrg `protobuf:"bytes,1,opt,name=data_orgs,json=dataOrgs,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsv1 struct {
+	// The organizations in the older form.
 	DataOrgsv1 *v18.ImportDataOrg `protobuf:"bytes,2,opt,name=data_orgsv1,json=dataOrgsv1,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsLocal struct {
+	// A file of the server. Answers UNIMPLEMENTED.
 	DataOrgsLocal *ImportDataRequest_LocalInput `protobuf:"bytes,3,opt,name=data_orgs_local,json=dataOrgsLocal,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsv1Local struct {
+	// A file of the server. Answers UNIMPLEMENTED.
 	DataOrgsv1Local *ImportDataRequest_LocalInput `protobuf:"bytes,4,opt,name=data_orgsv1_local,json=dataOrgsv1Local,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsS3 struct {
+	// An object in S3. Answers UNIMPLEMENTED.
 	DataOrgsS3 *ImportDataRequest_S3Input `protobuf:"bytes,5,opt,name=data_orgs_s3,json=dataOrgsS3,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsv1S3 struct {
+	// An object in S3. Answers UNIMPLEMENTED.
 	DataOrgsv1S3 *ImportDataRequest_S3Input `protobuf:"bytes,6,opt,name=data_orgsv1_s3,json=dataOrgsv1S3,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsGcs struct {
+	// An object in Google Cloud Storage. Answers UNIMPLEMENTED.
 	DataOrgsGcs *ImportDataRequest_GCSInput `protobuf:"bytes,7,opt,name=data_orgs_gcs,json=dataOrgsGcs,proto3,oneof"`
 }
 
 type ImportDataRequest_DataOrgsv1Gcs struct {
+	// An object in Google Cloud Storage. Answers UNIMPLEMENTED.
 	DataOrgsv1Gcs *ImportDataRequest_GCSInput `protobuf:"bytes,8,opt,name=data_orgsv1_gcs,json=dataOrgsv1Gcs,proto3,oneof"`
 }
 
@@ -22778,9 +22788,11 @@ func (*ImportDataRequest_DataOrgsGcs) isImportDataRequest_Data() {}
 
 func (*ImportDataRequest_DataOrgsv1Gcs) isImportDataRequest_Data() {}
 
+// Organizations of an import.
 type ImportDataOrg struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Orgs          []*DataOrg             `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organizations. They are made first, and what can rest on another one of them last.
+	Orgs          []*DataOrg `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22822,49 +22834,90 @@ func (x *ImportDataOrg) GetOrgs() []*DataOrg {
 	return nil
 }
 
+// An organization of an import with what belongs to it. What has no id of its own here is the
+// request of the call that makes it.
 type DataOrg struct {
-	state                            protoimpl.MessageState                                     `protogen:"open.v1"`
-	OrgId                            string                                                     `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	Org                              *v19.AddOrgRequest                                         `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
-	DomainPolicy                     *AddCustomDomainPolicyRequest                              `protobuf:"bytes,4,opt,name=domain_policy,json=domainPolicy,proto3" json:"domain_policy,omitempty"`
-	LabelPolicy                      *v19.AddCustomLabelPolicyRequest                           `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
-	LockoutPolicy                    *v19.AddCustomLockoutPolicyRequest                         `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
-	LoginPolicy                      *v19.AddCustomLoginPolicyRequest                           `protobuf:"bytes,7,opt,name=login_policy,json=loginPolicy,proto3" json:"login_policy,omitempty"`
-	PasswordComplexityPolicy         *v19.AddCustomPasswordComplexityPolicyRequest              `protobuf:"bytes,8,opt,name=password_complexity_policy,json=passwordComplexityPolicy,proto3" json:"password_complexity_policy,omitempty"`
-	PrivacyPolicy                    *v19.AddCustomPrivacyPolicyRequest                         `protobuf:"bytes,9,opt,name=privacy_policy,json=privacyPolicy,proto3" json:"privacy_policy,omitempty"`
-	Projects                         []*v18.DataProject                                         `protobuf:"bytes,10,rep,name=projects,proto3" json:"projects,omitempty"`
-	ProjectRoles                     []*v19.AddProjectRoleRequest                               `protobuf:"bytes,11,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
-	ApiApps                          []*v18.DataAPIApplication                                  `protobuf:"bytes,12,rep,name=api_apps,json=apiApps,proto3" json:"api_apps,omitempty"`
-	OidcApps                         []*v18.DataOIDCApplication                                 `protobuf:"bytes,13,rep,name=oidc_apps,json=oidcApps,proto3" json:"oidc_apps,omitempty"`
-	HumanUsers                       []*v18.DataHumanUser                                       `protobuf:"bytes,14,rep,name=human_users,json=humanUsers,proto3" json:"human_users,omitempty"`
-	MachineUsers                     []*v18.DataMachineUser                                     `protobuf:"bytes,15,rep,name=machine_users,json=machineUsers,proto3" json:"machine_users,omitempty"`
-	TriggerActions                   []*v19.SetTriggerActionsRequest                            `protobuf:"bytes,16,rep,name=trigger_actions,json=triggerActions,proto3" json:"trigger_actions,omitempty"`
-	Actions                          []*v18.DataAction                                          `protobuf:"bytes,17,rep,name=actions,proto3" json:"actions,omitempty"`
-	ProjectGrants                    []*v18.DataProjectGrant                                    `protobuf:"bytes,18,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
-	UserGrants                       []*v19.AddUserGrantRequest                                 `protobuf:"bytes,19,rep,name=user_grants,json=userGrants,proto3" json:"user_grants,omitempty"`
-	OrgMembers                       []*v19.AddOrgMemberRequest                                 `protobuf:"bytes,20,rep,name=org_members,json=orgMembers,proto3" json:"org_members,omitempty"`
-	ProjectMembers                   []*v19.AddProjectMemberRequest                             `protobuf:"bytes,21,rep,name=project_members,json=projectMembers,proto3" json:"project_members,omitempty"`
-	ProjectGrantMembers              []*v19.AddProjectGrantMemberRequest                        `protobuf:"bytes,22,rep,name=project_grant_members,json=projectGrantMembers,proto3" json:"project_grant_members,omitempty"`
-	UserMetadata                     []*v19.SetUserMetadataRequest                              `protobuf:"bytes,23,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
-	LoginTexts                       []*v19.SetCustomLoginTextsRequest                          `protobuf:"bytes,24,rep,name=login_texts,json=loginTexts,proto3" json:"login_texts,omitempty"`
-	InitMessages                     []*v19.SetCustomInitMessageTextRequest                     `protobuf:"bytes,25,rep,name=init_messages,json=initMessages,proto3" json:"init_messages,omitempty"`
-	PasswordResetMessages            []*v19.SetCustomPasswordResetMessageTextRequest            `protobuf:"bytes,26,rep,name=password_reset_messages,json=passwordResetMessages,proto3" json:"password_reset_messages,omitempty"`
-	VerifyEmailMessages              []*v19.SetCustomVerifyEmailMessageTextRequest              `protobuf:"bytes,27,rep,name=verify_email_messages,json=verifyEmailMessages,proto3" json:"verify_email_messages,omitempty"`
-	VerifyPhoneMessages              []*v19.SetCustomVerifyPhoneMessageTextRequest              `protobuf:"bytes,28,rep,name=verify_phone_messages,json=verifyPhoneMessages,proto3" json:"verify_phone_messages,omitempty"`
-	DomainClaimedMessages            []*v19.SetCustomDomainClaimedMessageTextRequest            `protobuf:"bytes,29,rep,name=domain_claimed_messages,json=domainClaimedMessages,proto3" json:"domain_claimed_messages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization. Absent: a new one.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// What the organization is. Absent: it is there already.
+	Org *v19.AddOrgRequest `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
+	// Its domain policy; the org_id in it does not matter.
+	DomainPolicy *AddCustomDomainPolicyRequest `protobuf:"bytes,4,opt,name=domain_policy,json=domainPolicy,proto3" json:"domain_policy,omitempty"`
+	// Its label policy.
+	LabelPolicy *v19.AddCustomLabelPolicyRequest `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
+	// Its lockout policy.
+	LockoutPolicy *v19.AddCustomLockoutPolicyRequest `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
+	// Its login policy.
+	LoginPolicy *v19.AddCustomLoginPolicyRequest `protobuf:"bytes,7,opt,name=login_policy,json=loginPolicy,proto3" json:"login_policy,omitempty"`
+	// Its password complexity policy.
+	PasswordComplexityPolicy *v19.AddCustomPasswordComplexityPolicyRequest `protobuf:"bytes,8,opt,name=password_complexity_policy,json=passwordComplexityPolicy,proto3" json:"password_complexity_policy,omitempty"`
+	// Its privacy policy.
+	PrivacyPolicy *v19.AddCustomPrivacyPolicyRequest `protobuf:"bytes,9,opt,name=privacy_policy,json=privacyPolicy,proto3" json:"privacy_policy,omitempty"`
+	// Its projects.
+	Projects []*v18.DataProject `protobuf:"bytes,10,rep,name=projects,proto3" json:"projects,omitempty"`
+	// Roles of its projects.
+	ProjectRoles []*v19.AddProjectRoleRequest `protobuf:"bytes,11,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
+	// API applications of its projects.
+	ApiApps []*v18.DataAPIApplication `protobuf:"bytes,12,rep,name=api_apps,json=apiApps,proto3" json:"api_apps,omitempty"`
+	// OpenID Connect applications of its projects.
+	OidcApps []*v18.DataOIDCApplication `protobuf:"bytes,13,rep,name=oidc_apps,json=oidcApps,proto3" json:"oidc_apps,omitempty"`
+	// Its people.
+	HumanUsers []*v18.DataHumanUser `protobuf:"bytes,14,rep,name=human_users,json=humanUsers,proto3" json:"human_users,omitempty"`
+	// Its machine users.
+	MachineUsers []*v18.DataMachineUser `protobuf:"bytes,15,rep,name=machine_users,json=machineUsers,proto3" json:"machine_users,omitempty"`
+	// When actions run. Cannot be imported yet.
+	TriggerActions []*v19.SetTriggerActionsRequest `protobuf:"bytes,16,rep,name=trigger_actions,json=triggerActions,proto3" json:"trigger_actions,omitempty"`
+	// Its actions. Cannot be imported yet.
+	Actions []*v18.DataAction `protobuf:"bytes,17,rep,name=actions,proto3" json:"actions,omitempty"`
+	// Grants of its projects to other organizations.
+	ProjectGrants []*v18.DataProjectGrant `protobuf:"bytes,18,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
+	// Authorizations of users that it gives.
+	UserGrants []*v19.AddUserGrantRequest `protobuf:"bytes,19,rep,name=user_grants,json=userGrants,proto3" json:"user_grants,omitempty"`
+	// Its members.
+	OrgMembers []*v19.AddOrgMemberRequest `protobuf:"bytes,20,rep,name=org_members,json=orgMembers,proto3" json:"org_members,omitempty"`
+	// Members of its projects.
+	ProjectMembers []*v19.AddProjectMemberRequest `protobuf:"bytes,21,rep,name=project_members,json=projectMembers,proto3" json:"project_members,omitempty"`
+	// Members of grants of its projects.
+	ProjectGrantMembers []*v19.AddProjectGrantMemberRequest `protobuf:"bytes,22,rep,name=project_grant_members,json=projectGrantMembers,proto3" json:"project_grant_members,omitempty"`
+	// Metadata of its users.
+	UserMetadata []*v19.SetUserMetadataRequest `protobuf:"bytes,23,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
+	// Texts of the login pages. Cannot be imported yet.
+	LoginTexts []*v19.SetCustomLoginTextsRequest `protobuf:"bytes,24,rep,name=login_texts,json=loginTexts,proto3" json:"login_texts,omitempty"`
+	// Texts of the message to new users.
+	InitMessages []*v19.SetCustomInitMessageTextRequest `protobuf:"bytes,25,rep,name=init_messages,json=initMessages,proto3" json:"init_messages,omitempty"`
+	// Texts of the message to reset a password.
+	PasswordResetMessages []*v19.SetCustomPasswordResetMessageTextRequest `protobuf:"bytes,26,rep,name=password_reset_messages,json=passwordResetMessages,proto3" json:"password_reset_messages,omitempty"`
+	// Texts of the message to verify an address.
+	VerifyEmailMessages []*v19.SetCustomVerifyEmailMessageTextRequest `protobuf:"bytes,27,rep,name=verify_email_messages,json=verifyEmailMessages,proto3" json:"verify_email_messages,omitempty"`
+	// Texts of the message to verify a number.
+	VerifyPhoneMessages []*v19.SetCustomVerifyPhoneMessageTextRequest `protobuf:"bytes,28,rep,name=verify_phone_messages,json=verifyPhoneMessages,proto3" json:"verify_phone_messages,omitempty"`
+	// Texts of the message to users whose name another organization claims.
+	DomainClaimedMessages []*v19.SetCustomDomainClaimedMessageTextRequest `protobuf:"bytes,29,rep,name=domain_claimed_messages,json=domainClaimedMessages,proto3" json:"domain_claimed_messages,omitempty"`
+	// Texts of the message to register a passkey.
 	PasswordlessRegistrationMessages []*v19.SetCustomPasswordlessRegistrationMessageTextRequest `protobuf:"bytes,30,rep,name=passwordless_registration_messages,json=passwordlessRegistrationMessages,proto3" json:"passwordless_registration_messages,omitempty"`
-	OidcIdps                         []*v18.DataOIDCIDP                                         `protobuf:"bytes,31,rep,name=oidc_idps,json=oidcIdps,proto3" json:"oidc_idps,omitempty"`
-	JwtIdps                          []*v18.DataJWTIDP                                          `protobuf:"bytes,32,rep,name=jwt_idps,json=jwtIdps,proto3" json:"jwt_idps,omitempty"`
-	UserLinks                        []*v14.IDPUserLink                                         `protobuf:"bytes,33,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
-	Domains                          []*v11.Domain                                              `protobuf:"bytes,34,rep,name=domains,proto3" json:"domains,omitempty"`
-	AppKeys                          []*v18.DataAppKey                                          `protobuf:"bytes,35,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
-	MachineKeys                      []*v18.DataMachineKey                                      `protobuf:"bytes,36,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
-	VerifySmsOtpMessages             []*v19.SetCustomVerifySMSOTPMessageTextRequest             `protobuf:"bytes,37,rep,name=verify_sms_otp_messages,json=verifySmsOtpMessages,proto3" json:"verify_sms_otp_messages,omitempty"`
-	VerifyEmailOtpMessages           []*v19.SetCustomVerifyEmailOTPMessageTextRequest           `protobuf:"bytes,38,rep,name=verify_email_otp_messages,json=verifyEmailOtpMessages,proto3" json:"verify_email_otp_messages,omitempty"`
-	InviteUserMessages               []*v19.SetCustomInviteUserMessageTextRequest               `protobuf:"bytes,39,rep,name=invite_user_messages,json=inviteUserMessages,proto3" json:"invite_user_messages,omitempty"`
-	OrgState                         v11.OrgState                                               `protobuf:"varint,40,opt,name=org_state,json=orgState,proto3,enum=zitadel.org.v1.OrgState" json:"org_state,omitempty"`
-	unknownFields                    protoimpl.UnknownFields
-	sizeCache                        protoimpl.SizeCache
+	// Its OpenID Connect providers. Cannot be imported yet.
+	OidcIdps []*v18.DataOIDCIDP `protobuf:"bytes,31,rep,name=oidc_idps,json=oidcIdps,proto3" json:"oidc_idps,omitempty"`
+	// Its JWT providers. Cannot be imported yet.
+	JwtIdps []*v18.DataJWTIDP `protobuf:"bytes,32,rep,name=jwt_idps,json=jwtIdps,proto3" json:"jwt_idps,omitempty"`
+	// Accounts of identity providers of its users, as for AddIDPLink.
+	UserLinks []*v14.IDPUserLink `protobuf:"bytes,33,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
+	// Its domains. One that is verified has to be proved again where the domain policy demands a proof.
+	Domains []*v11.Domain `protobuf:"bytes,34,rep,name=domains,proto3" json:"domains,omitempty"`
+	// Keys of its applications. Cannot be imported yet.
+	AppKeys []*v18.DataAppKey `protobuf:"bytes,35,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
+	// Keys of its machine users. Cannot be imported yet.
+	MachineKeys []*v18.DataMachineKey `protobuf:"bytes,36,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
+	// Texts of the SMS with a one-time code.
+	VerifySmsOtpMessages []*v19.SetCustomVerifySMSOTPMessageTextRequest `protobuf:"bytes,37,rep,name=verify_sms_otp_messages,json=verifySmsOtpMessages,proto3" json:"verify_sms_otp_messages,omitempty"`
+	// Texts of the mail with a one-time code.
+	VerifyEmailOtpMessages []*v19.SetCustomVerifyEmailOTPMessageTextRequest `protobuf:"bytes,38,rep,name=verify_email_otp_messages,json=verifyEmailOtpMessages,proto3" json:"verify_email_otp_messages,omitempty"`
+	// Texts of the message that invites a user.
+	InviteUserMessages []*v19.SetCustomInviteUserMessageTextRequest `protobuf:"bytes,39,rep,name=invite_user_messages,json=inviteUserMessages,proto3" json:"invite_user_messages,omitempty"`
+	// Its state: active or inactive, from the end of the import on.
+	OrgState      v11.OrgState `protobuf:"varint,40,opt,name=org_state,json=orgState,proto3,enum=zitadel.org.v1.OrgState" json:"org_state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DataOrg) Reset() {
@@ -23170,10 +23223,13 @@ func (x *DataOrg) GetOrgState() v11.OrgState {
 	return v11.OrgState(0)
 }
 
+// The answer to ImportData.
 type ImportDataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Errors        []*ImportDataError     `protobuf:"bytes,1,rep,name=errors,proto3" json:"errors,omitempty"`
-	Success       *ImportDataSuccess     `protobuf:"bytes,2,opt,name=success,proto3" json:"success,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What could not be made.
+	Errors []*ImportDataError `protobuf:"bytes,1,rep,name=errors,proto3" json:"errors,omitempty"`
+	// What was made.
+	Success       *ImportDataSuccess `protobuf:"bytes,2,opt,name=success,proto3" json:"success,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23222,11 +23278,16 @@ func (x *ImportDataResponse) GetSuccess() *ImportDataSuccess {
 	return nil
 }
 
+// An object that an import could not make.
 type ImportDataError struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	Id            string                 `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
-	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sort of the object: the name of its field in the request, in the singular, such as human_user.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// The object's id, or what names it: for a role the ids of project and role, with a slash between
+	// them; for a policy the id of the organization.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Why.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23282,8 +23343,10 @@ func (x *ImportDataError) GetMessage() string {
 	return ""
 }
 
+// What an import made.
 type ImportDataSuccess struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By organization.
 	Orgs          []*ImportDataSuccessOrg `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -23326,32 +23389,55 @@ func (x *ImportDataSuccess) GetOrgs() []*ImportDataSuccessOrg {
 	return nil
 }
 
+// What an import made of an organization. Policies and texts are not told.
 type ImportDataSuccessOrg struct {
-	state               protoimpl.MessageState                 `protogen:"open.v1"`
-	OrgId               string                                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	ProjectIds          []string                               `protobuf:"bytes,2,rep,name=project_ids,json=projectIds,proto3" json:"project_ids,omitempty"`
-	ProjectRoles        []string                               `protobuf:"bytes,3,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
-	OidcAppIds          []string                               `protobuf:"bytes,4,rep,name=oidc_app_ids,json=oidcAppIds,proto3" json:"oidc_app_ids,omitempty"`
-	ApiAppIds           []string                               `protobuf:"bytes,5,rep,name=api_app_ids,json=apiAppIds,proto3" json:"api_app_ids,omitempty"`
-	HumanUserIds        []string                               `protobuf:"bytes,6,rep,name=human_user_ids,json=humanUserIds,proto3" json:"human_user_ids,omitempty"`
-	MachineUserIds      []string                               `protobuf:"bytes,7,rep,name=machine_user_ids,json=machineUserIds,proto3" json:"machine_user_ids,omitempty"`
-	ActionIds           []string                               `protobuf:"bytes,8,rep,name=action_ids,json=actionIds,proto3" json:"action_ids,omitempty"`
-	TriggerActions      []*v19.SetTriggerActionsRequest        `protobuf:"bytes,9,rep,name=trigger_actions,json=triggerActions,proto3" json:"trigger_actions,omitempty"`
-	ProjectGrants       []*ImportDataSuccessProjectGrant       `protobuf:"bytes,10,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
-	UserGrants          []*ImportDataSuccessUserGrant          `protobuf:"bytes,11,rep,name=user_grants,json=userGrants,proto3" json:"user_grants,omitempty"`
-	OrgMembers          []string                               `protobuf:"bytes,12,rep,name=org_members,json=orgMembers,proto3" json:"org_members,omitempty"`
-	ProjectMembers      []*ImportDataSuccessProjectMember      `protobuf:"bytes,13,rep,name=project_members,json=projectMembers,proto3" json:"project_members,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// Ids of projects.
+	ProjectIds []string `protobuf:"bytes,2,rep,name=project_ids,json=projectIds,proto3" json:"project_ids,omitempty"`
+	// Roles of projects, as PROJECT/ROLE.
+	ProjectRoles []string `protobuf:"bytes,3,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
+	// Ids of OpenID Connect applications.
+	OidcAppIds []string `protobuf:"bytes,4,rep,name=oidc_app_ids,json=oidcAppIds,proto3" json:"oidc_app_ids,omitempty"`
+	// Ids of API applications.
+	ApiAppIds []string `protobuf:"bytes,5,rep,name=api_app_ids,json=apiAppIds,proto3" json:"api_app_ids,omitempty"`
+	// Ids of people.
+	HumanUserIds []string `protobuf:"bytes,6,rep,name=human_user_ids,json=humanUserIds,proto3" json:"human_user_ids,omitempty"`
+	// Ids of machine users.
+	MachineUserIds []string `protobuf:"bytes,7,rep,name=machine_user_ids,json=machineUserIds,proto3" json:"machine_user_ids,omitempty"`
+	// Ids of actions.
+	ActionIds []string `protobuf:"bytes,8,rep,name=action_ids,json=actionIds,proto3" json:"action_ids,omitempty"`
+	// When actions run.
+	TriggerActions []*v19.SetTriggerActionsRequest `protobuf:"bytes,9,rep,name=trigger_actions,json=triggerActions,proto3" json:"trigger_actions,omitempty"`
+	// Grants of projects.
+	ProjectGrants []*ImportDataSuccessProjectGrant `protobuf:"bytes,10,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
+	// Authorizations of users.
+	UserGrants []*ImportDataSuccessUserGrant `protobuf:"bytes,11,rep,name=user_grants,json=userGrants,proto3" json:"user_grants,omitempty"`
+	// Ids of the users who are members.
+	OrgMembers []string `protobuf:"bytes,12,rep,name=org_members,json=orgMembers,proto3" json:"org_members,omitempty"`
+	// Members of projects.
+	ProjectMembers []*ImportDataSuccessProjectMember `protobuf:"bytes,13,rep,name=project_members,json=projectMembers,proto3" json:"project_members,omitempty"`
+	// Members of grants.
 	ProjectGrantMembers []*ImportDataSuccessProjectGrantMember `protobuf:"bytes,14,rep,name=project_grant_members,json=projectGrantMembers,proto3" json:"project_grant_members,omitempty"`
-	OidcIpds            []string                               `protobuf:"bytes,15,rep,name=oidc_ipds,json=oidcIpds,proto3" json:"oidc_ipds,omitempty"`
-	JwtIdps             []string                               `protobuf:"bytes,16,rep,name=jwt_idps,json=jwtIdps,proto3" json:"jwt_idps,omitempty"`
-	IdpLinks            []string                               `protobuf:"bytes,17,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	UserLinks           []*ImportDataSuccessUserLinks          `protobuf:"bytes,18,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
-	UserMetadata        []*ImportDataSuccessUserMetadata       `protobuf:"bytes,19,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
-	Domains             []string                               `protobuf:"bytes,20,rep,name=domains,proto3" json:"domains,omitempty"`
-	AppKeys             []string                               `protobuf:"bytes,21,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
-	MachineKeys         []string                               `protobuf:"bytes,22,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Ids of OpenID Connect providers.
+	OidcIpds []string `protobuf:"bytes,15,rep,name=oidc_ipds,json=oidcIpds,proto3" json:"oidc_ipds,omitempty"`
+	// Ids of JWT providers.
+	JwtIdps []string `protobuf:"bytes,16,rep,name=jwt_idps,json=jwtIdps,proto3" json:"jwt_idps,omitempty"`
+	// Ids of providers that the login policy lists.
+	IdpLinks []string `protobuf:"bytes,17,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
+	// Accounts of identity providers.
+	UserLinks []*ImportDataSuccessUserLinks `protobuf:"bytes,18,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
+	// Metadata of users.
+	UserMetadata []*ImportDataSuccessUserMetadata `protobuf:"bytes,19,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
+	// Domains.
+	Domains []string `protobuf:"bytes,20,rep,name=domains,proto3" json:"domains,omitempty"`
+	// Ids of keys of applications.
+	AppKeys []string `protobuf:"bytes,21,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
+	// Ids of keys of machine users.
+	MachineKeys   []string `protobuf:"bytes,22,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportDataSuccessOrg) Reset() {
@@ -23538,11 +23624,15 @@ func (x *ImportDataSuccessOrg) GetMachineKeys() []string {
 	return nil
 }
 
+// A grant of a project that an import made.
 type ImportDataSuccessProjectGrant struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	GrantId       string                 `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	ProjectId     string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	OrgId         string                 `protobuf:"bytes,3,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the grant.
+	GrantId string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the organization that got it.
+	OrgId         string `protobuf:"bytes,3,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23598,10 +23688,13 @@ func (x *ImportDataSuccessProjectGrant) GetOrgId() string {
 	return ""
 }
 
+// An authorization of a user that an import made.
 type ImportDataSuccessUserGrant struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the user.
+	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23650,10 +23743,13 @@ func (x *ImportDataSuccessUserGrant) GetUserId() string {
 	return ""
 }
 
+// A member of a project that an import made.
 type ImportDataSuccessProjectMember struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the user.
+	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23702,11 +23798,15 @@ func (x *ImportDataSuccessProjectMember) GetUserId() string {
 	return ""
 }
 
+// A member of a grant of a project that an import made.
 type ImportDataSuccessProjectGrantMember struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	GrantId       string                 `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
-	UserId        string                 `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the grant.
+	GrantId string `protobuf:"bytes,2,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// Id of the user.
+	UserId        string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -23762,14 +23862,19 @@ func (x *ImportDataSuccessProjectGrantMember) GetUserId() string {
 	return ""
 }
 
+// An account of an identity provider that an import linked.
 type ImportDataSuccessUserLinks struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	UserId         string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	ExternalUserId string                 `protobuf:"bytes,2,opt,name=external_user_id,json=externalUserId,proto3" json:"external_user_id,omitempty"`
-	DisplayName    string                 `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	IdpId          string                 `protobuf:"bytes,4,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id that the provider gives the account.
+	ExternalUserId string `protobuf:"bytes,2,opt,name=external_user_id,json=externalUserId,proto3" json:"external_user_id,omitempty"`
+	// Name that the provider gives the account.
+	DisplayName string `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Id of the identity provider.
+	IdpId         string `protobuf:"bytes,4,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportDataSuccessUserLinks) Reset() {
@@ -23830,10 +23935,13 @@ func (x *ImportDataSuccessUserLinks) GetIdpId() string {
 	return ""
 }
 
+// Metadata of a user that an import set.
 type ImportDataSuccessUserMetadata struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Key           string                 `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The key.
+	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25261,9 +25369,11 @@ func (x *SetUpOrgRequest_Human_Phone) GetIsPhoneVerified() bool {
 	return false
 }
 
+// A file of the server.
 type ImportDataRequest_LocalInput struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the file.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25305,16 +25415,23 @@ func (x *ImportDataRequest_LocalInput) GetPath() string {
 	return ""
 }
 
+// An object in S3.
 type ImportDataRequest_S3Input struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Path            string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Endpoint        string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	AccessKeyId     string                 `protobuf:"bytes,3,opt,name=access_key_id,json=accessKeyId,proto3" json:"access_key_id,omitempty"`
-	SecretAccessKey string                 `protobuf:"bytes,4,opt,name=secret_access_key,json=secretAccessKey,proto3" json:"secret_access_key,omitempty"`
-	Ssl             bool                   `protobuf:"varint,5,opt,name=ssl,proto3" json:"ssl,omitempty"`
-	Bucket          string                 `protobuf:"bytes,6,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the object.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Where the storage is.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Id of the access key.
+	AccessKeyId string `protobuf:"bytes,3,opt,name=access_key_id,json=accessKeyId,proto3" json:"access_key_id,omitempty"`
+	// The access key.
+	SecretAccessKey string `protobuf:"bytes,4,opt,name=secret_access_key,json=secretAccessKey,proto3" json:"secret_access_key,omitempty"`
+	// True for TLS.
+	Ssl bool `protobuf:"varint,5,opt,name=ssl,proto3" json:"ssl,omitempty"`
+	// The bucket.
+	Bucket        string `protobuf:"bytes,6,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportDataRequest_S3Input) Reset() {
@@ -25389,13 +25506,17 @@ func (x *ImportDataRequest_S3Input) GetBucket() string {
 	return ""
 }
 
+// An object in Google Cloud Storage.
 type ImportDataRequest_GCSInput struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Bucket             string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	ServiceaccountJson string                 `protobuf:"bytes,2,opt,name=serviceaccount_json,json=serviceaccountJson,proto3" json:"serviceaccount_json,omitempty"`
-	Path               string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bucket.
+	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	// The key file of the account.
+	ServiceaccountJson string `protobuf:"bytes,2,opt,name=serviceaccount_json,json=serviceaccountJson,proto3" json:"serviceaccount_json,omitempty"`
+	// Path of the object.
+	Path          string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportDataRequest_GCSInput) Reset() {

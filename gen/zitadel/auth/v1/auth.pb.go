@@ -457,6 +457,7 @@ func (x *ListMyUserChangesResponse) GetResult() []*v12.Change {
 	return nil
 }
 
+// The request of ListMyUserSessions has no fields.
 type ListMyUserSessionsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -493,9 +494,11 @@ func (*ListMyUserSessionsRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{10}
 }
 
+// The answer to ListMyUserSessions.
 type ListMyUserSessionsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Result        []*v1.Session          `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The sessions, the newest first.
+	Result        []*v1.Session `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2743,9 +2746,11 @@ func (x *RemoveMyAvatarResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListMyLinkedIDPs.
 type ListMyLinkedIDPsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Query         *v11.ListQuery         `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2787,10 +2792,13 @@ func (x *ListMyLinkedIDPsRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListMyLinkedIDPs.
 type ListMyLinkedIDPsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v15.IDPUserLink     `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all links and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The accounts.
+	Result        []*v15.IDPUserLink `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2839,10 +2847,13 @@ func (x *ListMyLinkedIDPsResponse) GetResult() []*v15.IDPUserLink {
 	return nil
 }
 
+// The request of RemoveMyLinkedIDP.
 type RemoveMyLinkedIDPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	IdpId         string                 `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	LinkedUserId  string                 `protobuf:"bytes,2,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Id that the provider gives the account, 1 to 200 characters.
+	LinkedUserId  string `protobuf:"bytes,2,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2891,9 +2902,11 @@ func (x *RemoveMyLinkedIDPRequest) GetLinkedUserId() string {
 	return ""
 }
 
+// The answer to RemoveMyLinkedIDP.
 type RemoveMyLinkedIDPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

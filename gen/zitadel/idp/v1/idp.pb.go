@@ -73,6 +73,7 @@ func (IDPState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v1_idp_proto_rawDescGZIP(), []int{0}
 }
 
+// How the button of an identity provider looks.
 type IDPStylingType int32
 
 const (
@@ -225,6 +226,7 @@ func (IDPOwnerType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_idp_v1_idp_proto_rawDescGZIP(), []int{3}
 }
 
+// A claim that gives a name.
 type OIDCMappingField int32
 
 const (
@@ -794,16 +796,23 @@ func (*IDP_OidcConfig) isIDP_Config() {}
 
 func (*IDP_JwtConfig) isIDP_Config() {}
 
+// An account of an identity provider that is linked to a user.
 type IDPUserLink struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	UserId           string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	IdpId            string                 `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	IdpName          string                 `protobuf:"bytes,3,opt,name=idp_name,json=idpName,proto3" json:"idp_name,omitempty"`
-	ProvidedUserId   string                 `protobuf:"bytes,4,opt,name=provided_user_id,json=providedUserId,proto3" json:"provided_user_id,omitempty"`
-	ProvidedUserName string                 `protobuf:"bytes,5,opt,name=provided_user_name,json=providedUserName,proto3" json:"provided_user_name,omitempty"`
-	IdpType          IDPType                `protobuf:"varint,6,opt,name=idp_type,json=idpType,proto3,enum=zitadel.idp.v1.IDPType" json:"idp_type,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user here.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the identity provider.
+	IdpId string `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Name of the identity provider. Not given: a link knows its id only.
+	IdpName string `protobuf:"bytes,3,opt,name=idp_name,json=idpName,proto3" json:"idp_name,omitempty"`
+	// Id that the provider gives the account.
+	ProvidedUserId string `protobuf:"bytes,4,opt,name=provided_user_id,json=providedUserId,proto3" json:"provided_user_id,omitempty"`
+	// Name that the provider gives the account.
+	ProvidedUserName string `protobuf:"bytes,5,opt,name=provided_user_name,json=providedUserName,proto3" json:"provided_user_name,omitempty"`
+	// Protocol of the identity provider. Not given.
+	IdpType       IDPType `protobuf:"varint,6,opt,name=idp_type,json=idpType,proto3,enum=zitadel.idp.v1.IDPType" json:"idp_type,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IDPUserLink) Reset() {

@@ -1108,13 +1108,14 @@ type ImportHumanUserRequest struct {
 	HashedPassword *ImportHumanUserRequest_HashedPassword `protobuf:"bytes,6,opt,name=hashed_password,json=hashedPassword,proto3" json:"hashed_password,omitempty"`
 	// True asks for another password at the next login.
 	PasswordChangeRequired bool `protobuf:"varint,7,opt,name=password_change_required,json=passwordChangeRequired,proto3" json:"password_change_required,omitempty"`
-	// Asks for a link by which to register a passkey. Answers UNIMPLEMENTED.
+	// True asks for a link by which to register a passkey, which the login policy must list.
 	RequestPasswordlessRegistration bool `protobuf:"varint,8,opt,name=request_passwordless_registration,json=requestPasswordlessRegistration,proto3" json:"request_passwordless_registration,omitempty"`
-	// Secret of an authenticator app. Answers UNIMPLEMENTED.
+	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in base32.
 	OtpCode string `protobuf:"bytes,9,opt,name=otp_code,json=otpCode,proto3" json:"otp_code,omitempty"`
-	// Accounts of identity providers. Answer UNIMPLEMENTED.
+	// Accounts of identity providers with which the user can log in, at most 100. The login policy
+	// of the organization must list the providers; ALREADY_EXISTS where an account is another user's.
 	Idps []*ImportHumanUserRequest_IDP `protobuf:"bytes,10,rep,name=idps,proto3" json:"idps,omitempty"`
-	// Recovery codes. Answer UNIMPLEMENTED.
+	// Recovery codes that the user has, at most 50, each of at least 12 letters and digits.
 	RecoveryCodes []*ImportHumanUserRequest_RecoveryCode `protobuf:"bytes,11,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1234,7 +1235,7 @@ type ImportHumanUserResponse struct {
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// Sequence and times of what was written, see ObjectDetails.
 	Details *v11.ObjectDetails `protobuf:"bytes,2,opt,name=details,proto3" json:"details,omitempty"`
-	// Link by which to register a passkey. Never set so far.
+	// Link by which to register a passkey, where one was asked for.
 	PasswordlessRegistration *ImportHumanUserResponse_PasswordlessRegistration `protobuf:"bytes,3,opt,name=passwordless_registration,json=passwordlessRegistration,proto3" json:"passwordless_registration,omitempty"`
 	unknownFields            protoimpl.UnknownFields
 	sizeCache                protoimpl.SizeCache
@@ -6146,10 +6147,13 @@ func (x *RemovePersonalAccessTokenResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of ListHumanLinkedIDPs.
 type ListHumanLinkedIDPsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Query         *v11.ListQuery         `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query         *v11.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6198,10 +6202,13 @@ func (x *ListHumanLinkedIDPsRequest) GetQuery() *v11.ListQuery {
 	return nil
 }
 
+// The answer to ListHumanLinkedIDPs.
 type ListHumanLinkedIDPsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ListDetails       `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*v15.IDPUserLink     `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all links and the time of the read.
+	Details *v11.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The accounts.
+	Result        []*v15.IDPUserLink `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6250,11 +6257,15 @@ func (x *ListHumanLinkedIDPsResponse) GetResult() []*v15.IDPUserLink {
 	return nil
 }
 
+// The request of RemoveHumanLinkedIDP.
 type RemoveHumanLinkedIDPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	IdpId         string                 `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	LinkedUserId  string                 `protobuf:"bytes,3,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId string `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Id that the provider gives the account, 1 to 200 characters.
+	LinkedUserId  string `protobuf:"bytes,3,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -6310,9 +6321,11 @@ func (x *RemoveHumanLinkedIDPRequest) GetLinkedUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanLinkedIDP.
 type RemoveHumanLinkedIDPResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Sequence and times of what was written, see ObjectDetails.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22098,42 +22111,79 @@ func (x *GetCustomLoginTextsResponse) GetCustomText() *v111.LoginCustomText {
 }
 
 type SetCustomLoginTextsRequest struct {
-	state                                protoimpl.MessageState                           `protogen:"open.v1"`
-	Language                             string                                           `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	SelectAccountText                    *v111.SelectAccountScreenText                    `protobuf:"bytes,2,opt,name=select_account_text,json=selectAccountText,proto3" json:"select_account_text,omitempty"`
-	LoginText                            *v111.LoginScreenText                            `protobuf:"bytes,3,opt,name=login_text,json=loginText,proto3" json:"login_text,omitempty"`
-	PasswordText                         *v111.PasswordScreenText                         `protobuf:"bytes,4,opt,name=password_text,json=passwordText,proto3" json:"password_text,omitempty"`
-	UsernameChangeText                   *v111.UsernameChangeScreenText                   `protobuf:"bytes,5,opt,name=username_change_text,json=usernameChangeText,proto3" json:"username_change_text,omitempty"`
-	UsernameChangeDoneText               *v111.UsernameChangeDoneScreenText               `protobuf:"bytes,6,opt,name=username_change_done_text,json=usernameChangeDoneText,proto3" json:"username_change_done_text,omitempty"`
-	InitPasswordText                     *v111.InitPasswordScreenText                     `protobuf:"bytes,7,opt,name=init_password_text,json=initPasswordText,proto3" json:"init_password_text,omitempty"`
-	InitPasswordDoneText                 *v111.InitPasswordDoneScreenText                 `protobuf:"bytes,8,opt,name=init_password_done_text,json=initPasswordDoneText,proto3" json:"init_password_done_text,omitempty"`
-	EmailVerificationText                *v111.EmailVerificationScreenText                `protobuf:"bytes,9,opt,name=email_verification_text,json=emailVerificationText,proto3" json:"email_verification_text,omitempty"`
-	EmailVerificationDoneText            *v111.EmailVerificationDoneScreenText            `protobuf:"bytes,10,opt,name=email_verification_done_text,json=emailVerificationDoneText,proto3" json:"email_verification_done_text,omitempty"`
-	InitializeUserText                   *v111.InitializeUserScreenText                   `protobuf:"bytes,11,opt,name=initialize_user_text,json=initializeUserText,proto3" json:"initialize_user_text,omitempty"`
-	InitializeDoneText                   *v111.InitializeUserDoneScreenText               `protobuf:"bytes,12,opt,name=initialize_done_text,json=initializeDoneText,proto3" json:"initialize_done_text,omitempty"`
-	InitMfaPromptText                    *v111.InitMFAPromptScreenText                    `protobuf:"bytes,13,opt,name=init_mfa_prompt_text,json=initMfaPromptText,proto3" json:"init_mfa_prompt_text,omitempty"`
-	InitMfaOtpText                       *v111.InitMFAOTPScreenText                       `protobuf:"bytes,14,opt,name=init_mfa_otp_text,json=initMfaOtpText,proto3" json:"init_mfa_otp_text,omitempty"`
-	InitMfaU2FText                       *v111.InitMFAU2FScreenText                       `protobuf:"bytes,15,opt,name=init_mfa_u2f_text,json=initMfaU2fText,proto3" json:"init_mfa_u2f_text,omitempty"`
-	InitMfaDoneText                      *v111.InitMFADoneScreenText                      `protobuf:"bytes,16,opt,name=init_mfa_done_text,json=initMfaDoneText,proto3" json:"init_mfa_done_text,omitempty"`
-	MfaProvidersText                     *v111.MFAProvidersText                           `protobuf:"bytes,17,opt,name=mfa_providers_text,json=mfaProvidersText,proto3" json:"mfa_providers_text,omitempty"`
-	VerifyMfaOtpText                     *v111.VerifyMFAOTPScreenText                     `protobuf:"bytes,18,opt,name=verify_mfa_otp_text,json=verifyMfaOtpText,proto3" json:"verify_mfa_otp_text,omitempty"`
-	VerifyMfaU2FText                     *v111.VerifyMFAU2FScreenText                     `protobuf:"bytes,19,opt,name=verify_mfa_u2f_text,json=verifyMfaU2fText,proto3" json:"verify_mfa_u2f_text,omitempty"`
-	PasswordlessText                     *v111.PasswordlessScreenText                     `protobuf:"bytes,20,opt,name=passwordless_text,json=passwordlessText,proto3" json:"passwordless_text,omitempty"`
-	PasswordChangeText                   *v111.PasswordChangeScreenText                   `protobuf:"bytes,21,opt,name=password_change_text,json=passwordChangeText,proto3" json:"password_change_text,omitempty"`
-	PasswordChangeDoneText               *v111.PasswordChangeDoneScreenText               `protobuf:"bytes,22,opt,name=password_change_done_text,json=passwordChangeDoneText,proto3" json:"password_change_done_text,omitempty"`
-	PasswordResetDoneText                *v111.PasswordResetDoneScreenText                `protobuf:"bytes,23,opt,name=password_reset_done_text,json=passwordResetDoneText,proto3" json:"password_reset_done_text,omitempty"`
-	RegistrationOptionText               *v111.RegistrationOptionScreenText               `protobuf:"bytes,24,opt,name=registration_option_text,json=registrationOptionText,proto3" json:"registration_option_text,omitempty"`
-	RegistrationUserText                 *v111.RegistrationUserScreenText                 `protobuf:"bytes,25,opt,name=registration_user_text,json=registrationUserText,proto3" json:"registration_user_text,omitempty"`
-	RegistrationOrgText                  *v111.RegistrationOrgScreenText                  `protobuf:"bytes,26,opt,name=registration_org_text,json=registrationOrgText,proto3" json:"registration_org_text,omitempty"`
-	LinkingUserDoneText                  *v111.LinkingUserDoneScreenText                  `protobuf:"bytes,27,opt,name=linking_user_done_text,json=linkingUserDoneText,proto3" json:"linking_user_done_text,omitempty"`
-	ExternalUserNotFoundText             *v111.ExternalUserNotFoundScreenText             `protobuf:"bytes,28,opt,name=external_user_not_found_text,json=externalUserNotFoundText,proto3" json:"external_user_not_found_text,omitempty"`
-	SuccessLoginText                     *v111.SuccessLoginScreenText                     `protobuf:"bytes,29,opt,name=success_login_text,json=successLoginText,proto3" json:"success_login_text,omitempty"`
-	LogoutText                           *v111.LogoutDoneScreenText                       `protobuf:"bytes,30,opt,name=logout_text,json=logoutText,proto3" json:"logout_text,omitempty"`
-	FooterText                           *v111.FooterText                                 `protobuf:"bytes,31,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
-	PasswordlessPromptText               *v111.PasswordlessPromptScreenText               `protobuf:"bytes,32,opt,name=passwordless_prompt_text,json=passwordlessPromptText,proto3" json:"passwordless_prompt_text,omitempty"`
-	PasswordlessRegistrationText         *v111.PasswordlessRegistrationScreenText         `protobuf:"bytes,33,opt,name=passwordless_registration_text,json=passwordlessRegistrationText,proto3" json:"passwordless_registration_text,omitempty"`
-	PasswordlessRegistrationDoneText     *v111.PasswordlessRegistrationDoneScreenText     `protobuf:"bytes,34,opt,name=passwordless_registration_done_text,json=passwordlessRegistrationDoneText,proto3" json:"passwordless_registration_done_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Language tag (BCP 47) of the texts, 1 to 200 characters.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The page on which people choose an account.
+	SelectAccountText *v111.SelectAccountScreenText `protobuf:"bytes,2,opt,name=select_account_text,json=selectAccountText,proto3" json:"select_account_text,omitempty"`
+	// The page on which people enter a login name.
+	LoginText *v111.LoginScreenText `protobuf:"bytes,3,opt,name=login_text,json=loginText,proto3" json:"login_text,omitempty"`
+	// The page on which people enter the password.
+	PasswordText *v111.PasswordScreenText `protobuf:"bytes,4,opt,name=password_text,json=passwordText,proto3" json:"password_text,omitempty"`
+	// The page on which people change the user name.
+	UsernameChangeText *v111.UsernameChangeScreenText `protobuf:"bytes,5,opt,name=username_change_text,json=usernameChangeText,proto3" json:"username_change_text,omitempty"`
+	// The page that says that the user name was changed.
+	UsernameChangeDoneText *v111.UsernameChangeDoneScreenText `protobuf:"bytes,6,opt,name=username_change_done_text,json=usernameChangeDoneText,proto3" json:"username_change_done_text,omitempty"`
+	// The page on which people set a first password.
+	InitPasswordText *v111.InitPasswordScreenText `protobuf:"bytes,7,opt,name=init_password_text,json=initPasswordText,proto3" json:"init_password_text,omitempty"`
+	// The page that says that the first password was set.
+	InitPasswordDoneText *v111.InitPasswordDoneScreenText `protobuf:"bytes,8,opt,name=init_password_done_text,json=initPasswordDoneText,proto3" json:"init_password_done_text,omitempty"`
+	// The page on which people verify the address.
+	EmailVerificationText *v111.EmailVerificationScreenText `protobuf:"bytes,9,opt,name=email_verification_text,json=emailVerificationText,proto3" json:"email_verification_text,omitempty"`
+	// The page that says that the address was verified.
+	EmailVerificationDoneText *v111.EmailVerificationDoneScreenText `protobuf:"bytes,10,opt,name=email_verification_done_text,json=emailVerificationDoneText,proto3" json:"email_verification_done_text,omitempty"`
+	// The page on which people begin as a new user.
+	InitializeUserText *v111.InitializeUserScreenText `protobuf:"bytes,11,opt,name=initialize_user_text,json=initializeUserText,proto3" json:"initialize_user_text,omitempty"`
+	// The page that says that a new user has begun.
+	InitializeDoneText *v111.InitializeUserDoneScreenText `protobuf:"bytes,12,opt,name=initialize_done_text,json=initializeDoneText,proto3" json:"initialize_done_text,omitempty"`
+	// The page on which people choose a second factor.
+	InitMfaPromptText *v111.InitMFAPromptScreenText `protobuf:"bytes,13,opt,name=init_mfa_prompt_text,json=initMfaPromptText,proto3" json:"init_mfa_prompt_text,omitempty"`
+	// The page on which people set up an authenticator app.
+	InitMfaOtpText *v111.InitMFAOTPScreenText `protobuf:"bytes,14,opt,name=init_mfa_otp_text,json=initMfaOtpText,proto3" json:"init_mfa_otp_text,omitempty"`
+	// The page on which people set up a security key.
+	InitMfaU2FText *v111.InitMFAU2FScreenText `protobuf:"bytes,15,opt,name=init_mfa_u2f_text,json=initMfaU2fText,proto3" json:"init_mfa_u2f_text,omitempty"`
+	// The page that says that the second factor is set up.
+	InitMfaDoneText *v111.InitMFADoneScreenText `protobuf:"bytes,16,opt,name=init_mfa_done_text,json=initMfaDoneText,proto3" json:"init_mfa_done_text,omitempty"`
+	// What the second factors are called.
+	MfaProvidersText *v111.MFAProvidersText `protobuf:"bytes,17,opt,name=mfa_providers_text,json=mfaProvidersText,proto3" json:"mfa_providers_text,omitempty"`
+	// The page on which people enter the code of an authenticator app.
+	VerifyMfaOtpText *v111.VerifyMFAOTPScreenText `protobuf:"bytes,18,opt,name=verify_mfa_otp_text,json=verifyMfaOtpText,proto3" json:"verify_mfa_otp_text,omitempty"`
+	// The page on which people use a security key.
+	VerifyMfaU2FText *v111.VerifyMFAU2FScreenText `protobuf:"bytes,19,opt,name=verify_mfa_u2f_text,json=verifyMfaU2fText,proto3" json:"verify_mfa_u2f_text,omitempty"`
+	// The page on which people log in with a passkey.
+	PasswordlessText *v111.PasswordlessScreenText `protobuf:"bytes,20,opt,name=passwordless_text,json=passwordlessText,proto3" json:"passwordless_text,omitempty"`
+	// The page on which people change the password.
+	PasswordChangeText *v111.PasswordChangeScreenText `protobuf:"bytes,21,opt,name=password_change_text,json=passwordChangeText,proto3" json:"password_change_text,omitempty"`
+	// The page that says that the password was changed.
+	PasswordChangeDoneText *v111.PasswordChangeDoneScreenText `protobuf:"bytes,22,opt,name=password_change_done_text,json=passwordChangeDoneText,proto3" json:"password_change_done_text,omitempty"`
+	// The page that says that a code to reset the password was sent.
+	PasswordResetDoneText *v111.PasswordResetDoneScreenText `protobuf:"bytes,23,opt,name=password_reset_done_text,json=passwordResetDoneText,proto3" json:"password_reset_done_text,omitempty"`
+	// The page on which people choose how to register.
+	RegistrationOptionText *v111.RegistrationOptionScreenText `protobuf:"bytes,24,opt,name=registration_option_text,json=registrationOptionText,proto3" json:"registration_option_text,omitempty"`
+	// The page on which people register.
+	RegistrationUserText *v111.RegistrationUserScreenText `protobuf:"bytes,25,opt,name=registration_user_text,json=registrationUserText,proto3" json:"registration_user_text,omitempty"`
+	// The page on which people register an organization.
+	RegistrationOrgText *v111.RegistrationOrgScreenText `protobuf:"bytes,26,opt,name=registration_org_text,json=registrationOrgText,proto3" json:"registration_org_text,omitempty"`
+	// The page that says that an account was linked.
+	LinkingUserDoneText *v111.LinkingUserDoneScreenText `protobuf:"bytes,27,opt,name=linking_user_done_text,json=linkingUserDoneText,proto3" json:"linking_user_done_text,omitempty"`
+	// The page that says that nobody has the account of the identity provider.
+	ExternalUserNotFoundText *v111.ExternalUserNotFoundScreenText `protobuf:"bytes,28,opt,name=external_user_not_found_text,json=externalUserNotFoundText,proto3" json:"external_user_not_found_text,omitempty"`
+	// The page that says that the login is done.
+	SuccessLoginText *v111.SuccessLoginScreenText `protobuf:"bytes,29,opt,name=success_login_text,json=successLoginText,proto3" json:"success_login_text,omitempty"`
+	// The page that says that the logout is done.
+	LogoutText *v111.LogoutDoneScreenText `protobuf:"bytes,30,opt,name=logout_text,json=logoutText,proto3" json:"logout_text,omitempty"`
+	// What stands below every page.
+	FooterText *v111.FooterText `protobuf:"bytes,31,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	// The page on which people are asked to set up a passkey.
+	PasswordlessPromptText *v111.PasswordlessPromptScreenText `protobuf:"bytes,32,opt,name=passwordless_prompt_text,json=passwordlessPromptText,proto3" json:"passwordless_prompt_text,omitempty"`
+	// The page on which people set up a passkey.
+	PasswordlessRegistrationText *v111.PasswordlessRegistrationScreenText `protobuf:"bytes,33,opt,name=passwordless_registration_text,json=passwordlessRegistrationText,proto3" json:"passwordless_registration_text,omitempty"`
+	// The page that says that the passkey is set up.
+	PasswordlessRegistrationDoneText *v111.PasswordlessRegistrationDoneScreenText `protobuf:"bytes,34,opt,name=passwordless_registration_done_text,json=passwordlessRegistrationDoneText,proto3" json:"passwordless_registration_done_text,omitempty"`
+	// The page on which people register with an account of an identity provider.
 	ExternalRegistrationUserOverviewText *v111.ExternalRegistrationUserOverviewScreenText `protobuf:"bytes,35,opt,name=external_registration_user_overview_text,json=externalRegistrationUserOverviewText,proto3" json:"external_registration_user_overview_text,omitempty"`
+	// The page on which people are asked whether to link an account.
+	//
 	// Deprecated: Marked as deprecated in zitadel/management/v1/management.proto.
 	LinkingUserPromptText *v111.LinkingUserPromptScreenText `protobuf:"bytes,36,opt,name=linking_user_prompt_text,json=linkingUserPromptText,proto3" json:"linking_user_prompt_text,omitempty"`
 	unknownFields         protoimpl.UnknownFields
@@ -26615,18 +26665,27 @@ func (x *ListOrgIDPsResponse) GetResult() []*v15.IDP {
 }
 
 type AddOrgOIDCIDPRequest struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Name               string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	StylingType        v15.IDPStylingType     `protobuf:"varint,2,opt,name=styling_type,json=stylingType,proto3,enum=zitadel.idp.v1.IDPStylingType" json:"styling_type,omitempty"`
-	ClientId           string                 `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	ClientSecret       string                 `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
-	Issuer             string                 `protobuf:"bytes,5,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	Scopes             []string               `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
-	DisplayNameMapping v15.OIDCMappingField   `protobuf:"varint,7,opt,name=display_name_mapping,json=displayNameMapping,proto3,enum=zitadel.idp.v1.OIDCMappingField" json:"display_name_mapping,omitempty"`
-	UsernameMapping    v15.OIDCMappingField   `protobuf:"varint,8,opt,name=username_mapping,json=usernameMapping,proto3,enum=zitadel.idp.v1.OIDCMappingField" json:"username_mapping,omitempty"`
-	AutoRegister       bool                   `protobuf:"varint,9,opt,name=auto_register,json=autoRegister,proto3" json:"auto_register,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How its button looks.
+	StylingType v15.IDPStylingType `protobuf:"varint,2,opt,name=styling_type,json=stylingType,proto3,enum=zitadel.idp.v1.IDPStylingType" json:"styling_type,omitempty"`
+	// Client id there, 1 to 200 characters.
+	ClientId string `protobuf:"bytes,3,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Client secret there, 1 to 200 characters.
+	ClientSecret string `protobuf:"bytes,4,opt,name=client_secret,json=clientSecret,proto3" json:"client_secret,omitempty"`
+	// Its issuer, 1 to 200 characters.
+	Issuer string `protobuf:"bytes,5,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Scopes to ask for.
+	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// Claim that gives the display name.
+	DisplayNameMapping v15.OIDCMappingField `protobuf:"varint,7,opt,name=display_name_mapping,json=displayNameMapping,proto3,enum=zitadel.idp.v1.OIDCMappingField" json:"display_name_mapping,omitempty"`
+	// Claim that gives the user name.
+	UsernameMapping v15.OIDCMappingField `protobuf:"varint,8,opt,name=username_mapping,json=usernameMapping,proto3,enum=zitadel.idp.v1.OIDCMappingField" json:"username_mapping,omitempty"`
+	// True registers who logs in for the first time.
+	AutoRegister  bool `protobuf:"varint,9,opt,name=auto_register,json=autoRegister,proto3" json:"auto_register,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *AddOrgOIDCIDPRequest) Reset() {
@@ -26775,14 +26834,21 @@ func (x *AddOrgOIDCIDPResponse) GetIdpId() string {
 }
 
 type AddOrgJWTIDPRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	StylingType   v15.IDPStylingType     `protobuf:"varint,2,opt,name=styling_type,json=stylingType,proto3,enum=zitadel.idp.v1.IDPStylingType" json:"styling_type,omitempty"`
-	JwtEndpoint   string                 `protobuf:"bytes,3,opt,name=jwt_endpoint,json=jwtEndpoint,proto3" json:"jwt_endpoint,omitempty"`
-	Issuer        string                 `protobuf:"bytes,4,opt,name=issuer,proto3" json:"issuer,omitempty"`
-	KeysEndpoint  string                 `protobuf:"bytes,5,opt,name=keys_endpoint,json=keysEndpoint,proto3" json:"keys_endpoint,omitempty"`
-	HeaderName    string                 `protobuf:"bytes,6,opt,name=header_name,json=headerName,proto3" json:"header_name,omitempty"`
-	AutoRegister  bool                   `protobuf:"varint,7,opt,name=auto_register,json=autoRegister,proto3" json:"auto_register,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How its button looks.
+	StylingType v15.IDPStylingType `protobuf:"varint,2,opt,name=styling_type,json=stylingType,proto3,enum=zitadel.idp.v1.IDPStylingType" json:"styling_type,omitempty"`
+	// Where its tokens come from, 1 to 200 characters.
+	JwtEndpoint string `protobuf:"bytes,3,opt,name=jwt_endpoint,json=jwtEndpoint,proto3" json:"jwt_endpoint,omitempty"`
+	// Its issuer, 1 to 200 characters.
+	Issuer string `protobuf:"bytes,4,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// Where its keys are, 1 to 200 characters.
+	KeysEndpoint string `protobuf:"bytes,5,opt,name=keys_endpoint,json=keysEndpoint,proto3" json:"keys_endpoint,omitempty"`
+	// Header that its tokens are in, 1 to 200 characters.
+	HeaderName string `protobuf:"bytes,6,opt,name=header_name,json=headerName,proto3" json:"header_name,omitempty"`
+	// True registers who logs in for the first time.
+	AutoRegister  bool `protobuf:"varint,7,opt,name=auto_register,json=autoRegister,proto3" json:"auto_register,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -32277,11 +32343,15 @@ func (x *ListActionsResponse) GetResult() []*v112.Action {
 }
 
 type CreateActionRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Script        string                 `protobuf:"bytes,2,opt,name=script,proto3" json:"script,omitempty"`
-	Timeout       *durationpb.Duration   `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	AllowedToFail bool                   `protobuf:"varint,4,opt,name=allowed_to_fail,json=allowedToFail,proto3" json:"allowed_to_fail,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name, 1 to 200 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The script, 1 to 40000 bytes.
+	Script string `protobuf:"bytes,2,opt,name=script,proto3" json:"script,omitempty"`
+	// How long it may run, 20 seconds at most.
+	Timeout *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	// True goes on where it fails.
+	AllowedToFail bool `protobuf:"varint,4,opt,name=allowed_to_fail,json=allowedToFail,proto3" json:"allowed_to_fail,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -33205,10 +33275,13 @@ func (x *ClearFlowResponse) GetDetails() *v11.ObjectDetails {
 }
 
 type SetTriggerActionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FlowType      string                 `protobuf:"bytes,1,opt,name=flow_type,json=flowType,proto3" json:"flow_type,omitempty"`
-	TriggerType   string                 `protobuf:"bytes,2,opt,name=trigger_type,json=triggerType,proto3" json:"trigger_type,omitempty"`
-	ActionIds     []string               `protobuf:"bytes,3,rep,name=action_ids,json=actionIds,proto3" json:"action_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is under way.
+	FlowType string `protobuf:"bytes,1,opt,name=flow_type,json=flowType,proto3" json:"flow_type,omitempty"`
+	// The point at which they run.
+	TriggerType string `protobuf:"bytes,2,opt,name=trigger_type,json=triggerType,proto3" json:"trigger_type,omitempty"`
+	// Ids of the actions, in their order.
+	ActionIds     []string `protobuf:"bytes,3,rep,name=action_ids,json=actionIds,proto3" json:"action_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -33897,7 +33970,7 @@ type ImportHumanUserRequest_RecoveryCode_Raw struct {
 }
 
 type ImportHumanUserRequest_RecoveryCode_Hash struct {
-	// Its hash, 1 to 200 characters.
+	// Its hash, 1 to 200 characters. Answers UNIMPLEMENTED.
 	Hash string `protobuf:"bytes,2,opt,name=hash,proto3,oneof"`
 }
 

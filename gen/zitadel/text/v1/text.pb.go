@@ -475,17 +475,25 @@ func (x *LoginCustomText) GetLinkingUserPromptText() *LinkingUserPromptScreenTex
 }
 
 type SelectAccountScreenText struct {
-	state                     protoimpl.MessageState `protogen:"open.v1"`
-	Title                     string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description               string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	TitleLinkingProcess       string                 `protobuf:"bytes,3,opt,name=title_linking_process,json=titleLinkingProcess,proto3" json:"title_linking_process,omitempty"`
-	DescriptionLinkingProcess string                 `protobuf:"bytes,4,opt,name=description_linking_process,json=descriptionLinkingProcess,proto3" json:"description_linking_process,omitempty"`
-	OtherUser                 string                 `protobuf:"bytes,5,opt,name=other_user,json=otherUser,proto3" json:"other_user,omitempty"`
-	SessionStateActive        string                 `protobuf:"bytes,6,opt,name=session_state_active,json=sessionStateActive,proto3" json:"session_state_active,omitempty"`
-	SessionStateInactive      string                 `protobuf:"bytes,7,opt,name=session_state_inactive,json=sessionStateInactive,proto3" json:"session_state_inactive,omitempty"`
-	UserMustBeMemberOfOrg     string                 `protobuf:"bytes,8,opt,name=user_must_be_member_of_org,json=userMustBeMemberOfOrg,proto3" json:"user_must_be_member_of_org,omitempty"`
-	unknownFields             protoimpl.UnknownFields
-	sizeCache                 protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Heading where an account of an identity provider is linked.
+	TitleLinkingProcess string `protobuf:"bytes,3,opt,name=title_linking_process,json=titleLinkingProcess,proto3" json:"title_linking_process,omitempty"`
+	// What stands below the heading where an account of an identity provider is linked.
+	DescriptionLinkingProcess string `protobuf:"bytes,4,opt,name=description_linking_process,json=descriptionLinkingProcess,proto3" json:"description_linking_process,omitempty"`
+	// What the choice of another user says.
+	OtherUser string `protobuf:"bytes,5,opt,name=other_user,json=otherUser,proto3" json:"other_user,omitempty"`
+	// What an open session is called.
+	SessionStateActive string `protobuf:"bytes,6,opt,name=session_state_active,json=sessionStateActive,proto3" json:"session_state_active,omitempty"`
+	// What a session that has ended is called.
+	SessionStateInactive string `protobuf:"bytes,7,opt,name=session_state_inactive,json=sessionStateInactive,proto3" json:"session_state_inactive,omitempty"`
+	// What is said where only members of an organization may log in.
+	UserMustBeMemberOfOrg string `protobuf:"bytes,8,opt,name=user_must_be_member_of_org,json=userMustBeMemberOfOrg,proto3" json:"user_must_be_member_of_org,omitempty"`
+	unknownFields         protoimpl.UnknownFields
+	sizeCache             protoimpl.SizeCache
 }
 
 func (x *SelectAccountScreenText) Reset() {
@@ -575,20 +583,31 @@ func (x *SelectAccountScreenText) GetUserMustBeMemberOfOrg() string {
 }
 
 type LoginScreenText struct {
-	state                     protoimpl.MessageState `protogen:"open.v1"`
-	Title                     string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description               string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	TitleLinkingProcess       string                 `protobuf:"bytes,3,opt,name=title_linking_process,json=titleLinkingProcess,proto3" json:"title_linking_process,omitempty"`
-	DescriptionLinkingProcess string                 `protobuf:"bytes,4,opt,name=description_linking_process,json=descriptionLinkingProcess,proto3" json:"description_linking_process,omitempty"`
-	UserMustBeMemberOfOrg     string                 `protobuf:"bytes,5,opt,name=user_must_be_member_of_org,json=userMustBeMemberOfOrg,proto3" json:"user_must_be_member_of_org,omitempty"`
-	LoginNameLabel            string                 `protobuf:"bytes,6,opt,name=login_name_label,json=loginNameLabel,proto3" json:"login_name_label,omitempty"`
-	RegisterButtonText        string                 `protobuf:"bytes,7,opt,name=register_button_text,json=registerButtonText,proto3" json:"register_button_text,omitempty"`
-	NextButtonText            string                 `protobuf:"bytes,8,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	ExternalUserDescription   string                 `protobuf:"bytes,9,opt,name=external_user_description,json=externalUserDescription,proto3" json:"external_user_description,omitempty"`
-	UserNamePlaceholder       string                 `protobuf:"bytes,10,opt,name=user_name_placeholder,json=userNamePlaceholder,proto3" json:"user_name_placeholder,omitempty"`
-	LoginNamePlaceholder      string                 `protobuf:"bytes,11,opt,name=login_name_placeholder,json=loginNamePlaceholder,proto3" json:"login_name_placeholder,omitempty"`
-	unknownFields             protoimpl.UnknownFields
-	sizeCache                 protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Heading where an account of an identity provider is linked.
+	TitleLinkingProcess string `protobuf:"bytes,3,opt,name=title_linking_process,json=titleLinkingProcess,proto3" json:"title_linking_process,omitempty"`
+	// What stands below the heading where an account of an identity provider is linked.
+	DescriptionLinkingProcess string `protobuf:"bytes,4,opt,name=description_linking_process,json=descriptionLinkingProcess,proto3" json:"description_linking_process,omitempty"`
+	// What is said where only members of an organization may log in.
+	UserMustBeMemberOfOrg string `protobuf:"bytes,5,opt,name=user_must_be_member_of_org,json=userMustBeMemberOfOrg,proto3" json:"user_must_be_member_of_org,omitempty"`
+	// Label of the field for the login name.
+	LoginNameLabel string `protobuf:"bytes,6,opt,name=login_name_label,json=loginNameLabel,proto3" json:"login_name_label,omitempty"`
+	// What the button to register says.
+	RegisterButtonText string `protobuf:"bytes,7,opt,name=register_button_text,json=registerButtonText,proto3" json:"register_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,8,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What stands above the choice of identity providers.
+	ExternalUserDescription string `protobuf:"bytes,9,opt,name=external_user_description,json=externalUserDescription,proto3" json:"external_user_description,omitempty"`
+	// What an empty field for the user name shows.
+	UserNamePlaceholder string `protobuf:"bytes,10,opt,name=user_name_placeholder,json=userNamePlaceholder,proto3" json:"user_name_placeholder,omitempty"`
+	// What an empty field for the login name shows.
+	LoginNamePlaceholder string `protobuf:"bytes,11,opt,name=login_name_placeholder,json=loginNamePlaceholder,proto3" json:"login_name_placeholder,omitempty"`
+	unknownFields        protoimpl.UnknownFields
+	sizeCache            protoimpl.SizeCache
 }
 
 func (x *LoginScreenText) Reset() {
@@ -699,21 +718,33 @@ func (x *LoginScreenText) GetLoginNamePlaceholder() string {
 }
 
 type PasswordScreenText struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Title          string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description    string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	PasswordLabel  string                 `protobuf:"bytes,3,opt,name=password_label,json=passwordLabel,proto3" json:"password_label,omitempty"`
-	ResetLinkText  string                 `protobuf:"bytes,4,opt,name=reset_link_text,json=resetLinkText,proto3" json:"reset_link_text,omitempty"`
-	BackButtonText string                 `protobuf:"bytes,5,opt,name=back_button_text,json=backButtonText,proto3" json:"back_button_text,omitempty"`
-	NextButtonText string                 `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	MinLength      string                 `protobuf:"bytes,7,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
-	HasUppercase   string                 `protobuf:"bytes,8,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
-	HasLowercase   string                 `protobuf:"bytes,9,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
-	HasNumber      string                 `protobuf:"bytes,10,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
-	HasSymbol      string                 `protobuf:"bytes,11,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
-	Confirmation   string                 `protobuf:"bytes,12,opt,name=confirmation,proto3" json:"confirmation,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the password.
+	PasswordLabel string `protobuf:"bytes,3,opt,name=password_label,json=passwordLabel,proto3" json:"password_label,omitempty"`
+	// What the link to reset the password says.
+	ResetLinkText string `protobuf:"bytes,4,opt,name=reset_link_text,json=resetLinkText,proto3" json:"reset_link_text,omitempty"`
+	// What the button to go back says.
+	BackButtonText string `protobuf:"bytes,5,opt,name=back_button_text,json=backButtonText,proto3" json:"back_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the rule of the least length says.
+	MinLength string `protobuf:"bytes,7,opt,name=min_length,json=minLength,proto3" json:"min_length,omitempty"`
+	// What the rule of upper case letters says.
+	HasUppercase string `protobuf:"bytes,8,opt,name=has_uppercase,json=hasUppercase,proto3" json:"has_uppercase,omitempty"`
+	// What the rule of lower case letters says.
+	HasLowercase string `protobuf:"bytes,9,opt,name=has_lowercase,json=hasLowercase,proto3" json:"has_lowercase,omitempty"`
+	// What the rule of digits says.
+	HasNumber string `protobuf:"bytes,10,opt,name=has_number,json=hasNumber,proto3" json:"has_number,omitempty"`
+	// What the rule of symbols says.
+	HasSymbol string `protobuf:"bytes,11,opt,name=has_symbol,json=hasSymbol,proto3" json:"has_symbol,omitempty"`
+	// What stands beside the confirmation of the new password.
+	Confirmation  string `protobuf:"bytes,12,opt,name=confirmation,proto3" json:"confirmation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PasswordScreenText) Reset() {
@@ -831,14 +862,19 @@ func (x *PasswordScreenText) GetConfirmation() string {
 }
 
 type UsernameChangeScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	UsernameLabel    string                 `protobuf:"bytes,3,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,5,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the user name.
+	UsernameLabel string `protobuf:"bytes,3,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,5,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *UsernameChangeScreenText) Reset() {
@@ -907,10 +943,13 @@ func (x *UsernameChangeScreenText) GetNextButtonText() string {
 }
 
 type UsernameChangeDoneScreenText struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Title          string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description    string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	NextButtonText string                 `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -967,16 +1006,23 @@ func (x *UsernameChangeDoneScreenText) GetNextButtonText() string {
 }
 
 type InitPasswordScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description             string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CodeLabel               string                 `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
-	NewPasswordLabel        string                 `protobuf:"bytes,4,opt,name=new_password_label,json=newPasswordLabel,proto3" json:"new_password_label,omitempty"`
-	NewPasswordConfirmLabel string                 `protobuf:"bytes,5,opt,name=new_password_confirm_label,json=newPasswordConfirmLabel,proto3" json:"new_password_confirm_label,omitempty"`
-	NextButtonText          string                 `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	ResendButtonText        string                 `protobuf:"bytes,7,opt,name=resend_button_text,json=resendButtonText,proto3" json:"resend_button_text,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the code.
+	CodeLabel string `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
+	// Label of the field for the new password.
+	NewPasswordLabel string `protobuf:"bytes,4,opt,name=new_password_label,json=newPasswordLabel,proto3" json:"new_password_label,omitempty"`
+	// Label of the field for the new password, again.
+	NewPasswordConfirmLabel string `protobuf:"bytes,5,opt,name=new_password_confirm_label,json=newPasswordConfirmLabel,proto3" json:"new_password_confirm_label,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to send the code again says.
+	ResendButtonText string `protobuf:"bytes,7,opt,name=resend_button_text,json=resendButtonText,proto3" json:"resend_button_text,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *InitPasswordScreenText) Reset() {
@@ -1059,11 +1105,15 @@ func (x *InitPasswordScreenText) GetResendButtonText() string {
 }
 
 type InitPasswordDoneScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1127,12 +1177,17 @@ func (x *InitPasswordDoneScreenText) GetCancelButtonText() string {
 }
 
 type EmailVerificationScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CodeLabel        string                 `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	ResendButtonText string                 `protobuf:"bytes,5,opt,name=resend_button_text,json=resendButtonText,proto3" json:"resend_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the code.
+	CodeLabel string `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to send the code again says.
+	ResendButtonText string `protobuf:"bytes,5,opt,name=resend_button_text,json=resendButtonText,proto3" json:"resend_button_text,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1203,14 +1258,19 @@ func (x *EmailVerificationScreenText) GetResendButtonText() string {
 }
 
 type EmailVerificationDoneScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	LoginButtonText  string                 `protobuf:"bytes,5,opt,name=login_button_text,json=loginButtonText,proto3" json:"login_button_text,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What the button to log in says.
+	LoginButtonText string `protobuf:"bytes,5,opt,name=login_button_text,json=loginButtonText,proto3" json:"login_button_text,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *EmailVerificationDoneScreenText) Reset() {
@@ -1279,16 +1339,23 @@ func (x *EmailVerificationDoneScreenText) GetLoginButtonText() string {
 }
 
 type InitializeUserScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description             string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CodeLabel               string                 `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
-	NewPasswordLabel        string                 `protobuf:"bytes,4,opt,name=new_password_label,json=newPasswordLabel,proto3" json:"new_password_label,omitempty"`
-	NewPasswordConfirmLabel string                 `protobuf:"bytes,5,opt,name=new_password_confirm_label,json=newPasswordConfirmLabel,proto3" json:"new_password_confirm_label,omitempty"`
-	ResendButtonText        string                 `protobuf:"bytes,6,opt,name=resend_button_text,json=resendButtonText,proto3" json:"resend_button_text,omitempty"`
-	NextButtonText          string                 `protobuf:"bytes,7,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the code.
+	CodeLabel string `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
+	// Label of the field for the new password.
+	NewPasswordLabel string `protobuf:"bytes,4,opt,name=new_password_label,json=newPasswordLabel,proto3" json:"new_password_label,omitempty"`
+	// Label of the field for the new password, again.
+	NewPasswordConfirmLabel string `protobuf:"bytes,5,opt,name=new_password_confirm_label,json=newPasswordConfirmLabel,proto3" json:"new_password_confirm_label,omitempty"`
+	// What the button to send the code again says.
+	ResendButtonText string `protobuf:"bytes,6,opt,name=resend_button_text,json=resendButtonText,proto3" json:"resend_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,7,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *InitializeUserScreenText) Reset() {
@@ -1371,13 +1438,17 @@ func (x *InitializeUserScreenText) GetNextButtonText() string {
 }
 
 type InitializeUserDoneScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,3,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,3,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *InitializeUserDoneScreenText) Reset() {
@@ -1439,13 +1510,19 @@ func (x *InitializeUserDoneScreenText) GetNextButtonText() string {
 }
 
 type InitMFAPromptScreenText struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Title          string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description    string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	OtpOption      string                 `protobuf:"bytes,3,opt,name=otp_option,json=otpOption,proto3" json:"otp_option,omitempty"`
-	U2FOption      string                 `protobuf:"bytes,4,opt,name=u2f_option,json=u2fOption,proto3" json:"u2f_option,omitempty"`
-	SkipButtonText string                 `protobuf:"bytes,5,opt,name=skip_button_text,json=skipButtonText,proto3" json:"skip_button_text,omitempty"`
-	NextButtonText string                 `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the choice of an authenticator app says.
+	OtpOption string `protobuf:"bytes,3,opt,name=otp_option,json=otpOption,proto3" json:"otp_option,omitempty"`
+	// What the choice of a security key says.
+	U2FOption string `protobuf:"bytes,4,opt,name=u2f_option,json=u2fOption,proto3" json:"u2f_option,omitempty"`
+	// What the button to leave the step out says.
+	SkipButtonText string `protobuf:"bytes,5,opt,name=skip_button_text,json=skipButtonText,proto3" json:"skip_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1523,14 +1600,21 @@ func (x *InitMFAPromptScreenText) GetNextButtonText() string {
 }
 
 type InitMFAOTPScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	DescriptionOtp   string                 `protobuf:"bytes,3,opt,name=description_otp,json=descriptionOtp,proto3" json:"description_otp,omitempty"`
-	SecretLabel      string                 `protobuf:"bytes,4,opt,name=secret_label,json=secretLabel,proto3" json:"secret_label,omitempty"`
-	CodeLabel        string                 `protobuf:"bytes,5,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,7,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What stands above the secret of the authenticator app.
+	DescriptionOtp string `protobuf:"bytes,3,opt,name=description_otp,json=descriptionOtp,proto3" json:"description_otp,omitempty"`
+	// Label of the secret of the authenticator app.
+	SecretLabel string `protobuf:"bytes,4,opt,name=secret_label,json=secretLabel,proto3" json:"secret_label,omitempty"`
+	// Label of the field for the code.
+	CodeLabel string `protobuf:"bytes,5,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,6,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,7,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }
@@ -1615,15 +1699,21 @@ func (x *InitMFAOTPScreenText) GetCancelButtonText() string {
 }
 
 type InitMFAU2FScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description             string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	TokenNameLabel          string                 `protobuf:"bytes,3,opt,name=token_name_label,json=tokenNameLabel,proto3" json:"token_name_label,omitempty"`
-	NotSupported            string                 `protobuf:"bytes,4,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
-	RegisterTokenButtonText string                 `protobuf:"bytes,5,opt,name=register_token_button_text,json=registerTokenButtonText,proto3" json:"register_token_button_text,omitempty"`
-	ErrorRetry              string                 `protobuf:"bytes,6,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the name of the key.
+	TokenNameLabel string `protobuf:"bytes,3,opt,name=token_name_label,json=tokenNameLabel,proto3" json:"token_name_label,omitempty"`
+	// What is said where the browser knows no keys.
+	NotSupported string `protobuf:"bytes,4,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
+	// What the button to register the key says.
+	RegisterTokenButtonText string `protobuf:"bytes,5,opt,name=register_token_button_text,json=registerTokenButtonText,proto3" json:"register_token_button_text,omitempty"`
+	// What is said after a failed try.
+	ErrorRetry    string `protobuf:"bytes,6,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *InitMFAU2FScreenText) Reset() {
@@ -1699,13 +1789,17 @@ func (x *InitMFAU2FScreenText) GetErrorRetry() string {
 }
 
 type InitMFADoneScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,3,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,3,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *InitMFADoneScreenText) Reset() {
@@ -1767,10 +1861,13 @@ func (x *InitMFADoneScreenText) GetNextButtonText() string {
 }
 
 type MFAProvidersText struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ChooseOther   string                 `protobuf:"bytes,1,opt,name=choose_other,json=chooseOther,proto3" json:"choose_other,omitempty"`
-	Otp           string                 `protobuf:"bytes,2,opt,name=otp,proto3" json:"otp,omitempty"`
-	U2F           string                 `protobuf:"bytes,3,opt,name=u2f,proto3" json:"u2f,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the choice of another factor says.
+	ChooseOther string `protobuf:"bytes,1,opt,name=choose_other,json=chooseOther,proto3" json:"choose_other,omitempty"`
+	// Name of authenticator apps.
+	Otp string `protobuf:"bytes,2,opt,name=otp,proto3" json:"otp,omitempty"`
+	// Name of security keys.
+	U2F           string `protobuf:"bytes,3,opt,name=u2f,proto3" json:"u2f,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1827,11 +1924,15 @@ func (x *MFAProvidersText) GetU2F() string {
 }
 
 type VerifyMFAOTPScreenText struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Title          string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description    string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CodeLabel      string                 `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
-	NextButtonText string                 `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the code.
+	CodeLabel string `protobuf:"bytes,3,opt,name=code_label,json=codeLabel,proto3" json:"code_label,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -1895,14 +1996,19 @@ func (x *VerifyMFAOTPScreenText) GetNextButtonText() string {
 }
 
 type VerifyMFAU2FScreenText struct {
-	state             protoimpl.MessageState `protogen:"open.v1"`
-	Title             string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description       string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	ValidateTokenText string                 `protobuf:"bytes,3,opt,name=validate_token_text,json=validateTokenText,proto3" json:"validate_token_text,omitempty"`
-	NotSupported      string                 `protobuf:"bytes,4,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
-	ErrorRetry        string                 `protobuf:"bytes,5,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What asks for the key.
+	ValidateTokenText string `protobuf:"bytes,3,opt,name=validate_token_text,json=validateTokenText,proto3" json:"validate_token_text,omitempty"`
+	// What is said where the browser knows no keys.
+	NotSupported string `protobuf:"bytes,4,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
+	// What is said after a failed try.
+	ErrorRetry    string `protobuf:"bytes,5,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *VerifyMFAU2FScreenText) Reset() {
@@ -1971,15 +2077,21 @@ func (x *VerifyMFAU2FScreenText) GetErrorRetry() string {
 }
 
 type PasswordlessScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description             string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	LoginWithPwButtonText   string                 `protobuf:"bytes,3,opt,name=login_with_pw_button_text,json=loginWithPwButtonText,proto3" json:"login_with_pw_button_text,omitempty"`
-	ValidateTokenButtonText string                 `protobuf:"bytes,4,opt,name=validate_token_button_text,json=validateTokenButtonText,proto3" json:"validate_token_button_text,omitempty"`
-	NotSupported            string                 `protobuf:"bytes,5,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
-	ErrorRetry              string                 `protobuf:"bytes,6,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to log in with the password says.
+	LoginWithPwButtonText string `protobuf:"bytes,3,opt,name=login_with_pw_button_text,json=loginWithPwButtonText,proto3" json:"login_with_pw_button_text,omitempty"`
+	// What the button to check the key says.
+	ValidateTokenButtonText string `protobuf:"bytes,4,opt,name=validate_token_button_text,json=validateTokenButtonText,proto3" json:"validate_token_button_text,omitempty"`
+	// What is said where the browser knows no keys.
+	NotSupported string `protobuf:"bytes,5,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
+	// What is said after a failed try.
+	ErrorRetry    string `protobuf:"bytes,6,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PasswordlessScreenText) Reset() {
@@ -2055,17 +2167,25 @@ func (x *PasswordlessScreenText) GetErrorRetry() string {
 }
 
 type PasswordChangeScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description             string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	OldPasswordLabel        string                 `protobuf:"bytes,3,opt,name=old_password_label,json=oldPasswordLabel,proto3" json:"old_password_label,omitempty"`
-	NewPasswordLabel        string                 `protobuf:"bytes,4,opt,name=new_password_label,json=newPasswordLabel,proto3" json:"new_password_label,omitempty"`
-	NewPasswordConfirmLabel string                 `protobuf:"bytes,5,opt,name=new_password_confirm_label,json=newPasswordConfirmLabel,proto3" json:"new_password_confirm_label,omitempty"`
-	CancelButtonText        string                 `protobuf:"bytes,6,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	NextButtonText          string                 `protobuf:"bytes,7,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	ExpiredDescription      string                 `protobuf:"bytes,8,opt,name=expired_description,json=expiredDescription,proto3" json:"expired_description,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the present password.
+	OldPasswordLabel string `protobuf:"bytes,3,opt,name=old_password_label,json=oldPasswordLabel,proto3" json:"old_password_label,omitempty"`
+	// Label of the field for the new password.
+	NewPasswordLabel string `protobuf:"bytes,4,opt,name=new_password_label,json=newPasswordLabel,proto3" json:"new_password_label,omitempty"`
+	// Label of the field for the new password, again.
+	NewPasswordConfirmLabel string `protobuf:"bytes,5,opt,name=new_password_confirm_label,json=newPasswordConfirmLabel,proto3" json:"new_password_confirm_label,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,6,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,7,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What is said where the password is too old.
+	ExpiredDescription string `protobuf:"bytes,8,opt,name=expired_description,json=expiredDescription,proto3" json:"expired_description,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PasswordChangeScreenText) Reset() {
@@ -2155,10 +2275,13 @@ func (x *PasswordChangeScreenText) GetExpiredDescription() string {
 }
 
 type PasswordChangeDoneScreenText struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Title          string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description    string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	NextButtonText string                 `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2215,10 +2338,13 @@ func (x *PasswordChangeDoneScreenText) GetNextButtonText() string {
 }
 
 type PasswordResetDoneScreenText struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Title          string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description    string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	NextButtonText string                 `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -2275,14 +2401,19 @@ func (x *PasswordResetDoneScreenText) GetNextButtonText() string {
 }
 
 type RegistrationOptionScreenText struct {
-	state                    protoimpl.MessageState `protogen:"open.v1"`
-	Title                    string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description              string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	UserNameButtonText       string                 `protobuf:"bytes,3,opt,name=user_name_button_text,json=userNameButtonText,proto3" json:"user_name_button_text,omitempty"`
-	ExternalLoginDescription string                 `protobuf:"bytes,4,opt,name=external_login_description,json=externalLoginDescription,proto3" json:"external_login_description,omitempty"`
-	LoginButtonText          string                 `protobuf:"bytes,5,opt,name=login_button_text,json=loginButtonText,proto3" json:"login_button_text,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to log in with a user name says.
+	UserNameButtonText string `protobuf:"bytes,3,opt,name=user_name_button_text,json=userNameButtonText,proto3" json:"user_name_button_text,omitempty"`
+	// What stands above the way to register with an identity provider.
+	ExternalLoginDescription string `protobuf:"bytes,4,opt,name=external_login_description,json=externalLoginDescription,proto3" json:"external_login_description,omitempty"`
+	// What the button to log in says.
+	LoginButtonText string `protobuf:"bytes,5,opt,name=login_button_text,json=loginButtonText,proto3" json:"login_button_text,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RegistrationOptionScreenText) Reset() {
@@ -2351,27 +2482,45 @@ func (x *RegistrationOptionScreenText) GetLoginButtonText() string {
 }
 
 type RegistrationUserScreenText struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	Title                  string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description            string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	DescriptionOrgRegister string                 `protobuf:"bytes,3,opt,name=description_org_register,json=descriptionOrgRegister,proto3" json:"description_org_register,omitempty"`
-	FirstnameLabel         string                 `protobuf:"bytes,4,opt,name=firstname_label,json=firstnameLabel,proto3" json:"firstname_label,omitempty"`
-	LastnameLabel          string                 `protobuf:"bytes,5,opt,name=lastname_label,json=lastnameLabel,proto3" json:"lastname_label,omitempty"`
-	EmailLabel             string                 `protobuf:"bytes,6,opt,name=email_label,json=emailLabel,proto3" json:"email_label,omitempty"`
-	UsernameLabel          string                 `protobuf:"bytes,7,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
-	LanguageLabel          string                 `protobuf:"bytes,8,opt,name=language_label,json=languageLabel,proto3" json:"language_label,omitempty"`
-	GenderLabel            string                 `protobuf:"bytes,9,opt,name=gender_label,json=genderLabel,proto3" json:"gender_label,omitempty"`
-	PasswordLabel          string                 `protobuf:"bytes,10,opt,name=password_label,json=passwordLabel,proto3" json:"password_label,omitempty"`
-	PasswordConfirmLabel   string                 `protobuf:"bytes,11,opt,name=password_confirm_label,json=passwordConfirmLabel,proto3" json:"password_confirm_label,omitempty"`
-	TosAndPrivacyLabel     string                 `protobuf:"bytes,12,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
-	TosConfirm             string                 `protobuf:"bytes,13,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
-	TosLinkText            string                 `protobuf:"bytes,15,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
-	PrivacyConfirm         string                 `protobuf:"bytes,16,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
-	PrivacyLinkText        string                 `protobuf:"bytes,18,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
-	NextButtonText         string                 `protobuf:"bytes,20,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	BackButtonText         string                 `protobuf:"bytes,21,opt,name=back_button_text,json=backButtonText,proto3" json:"back_button_text,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What stands above the way to register an organization.
+	DescriptionOrgRegister string `protobuf:"bytes,3,opt,name=description_org_register,json=descriptionOrgRegister,proto3" json:"description_org_register,omitempty"`
+	// Label of the field for the given name.
+	FirstnameLabel string `protobuf:"bytes,4,opt,name=firstname_label,json=firstnameLabel,proto3" json:"firstname_label,omitempty"`
+	// Label of the field for the family name.
+	LastnameLabel string `protobuf:"bytes,5,opt,name=lastname_label,json=lastnameLabel,proto3" json:"lastname_label,omitempty"`
+	// Label of the field for the address.
+	EmailLabel string `protobuf:"bytes,6,opt,name=email_label,json=emailLabel,proto3" json:"email_label,omitempty"`
+	// Label of the field for the user name.
+	UsernameLabel string `protobuf:"bytes,7,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
+	// Label of the field for the language.
+	LanguageLabel string `protobuf:"bytes,8,opt,name=language_label,json=languageLabel,proto3" json:"language_label,omitempty"`
+	// Label of the field for the gender.
+	GenderLabel string `protobuf:"bytes,9,opt,name=gender_label,json=genderLabel,proto3" json:"gender_label,omitempty"`
+	// Label of the field for the password.
+	PasswordLabel string `protobuf:"bytes,10,opt,name=password_label,json=passwordLabel,proto3" json:"password_label,omitempty"`
+	// Label of the field for the password, again.
+	PasswordConfirmLabel string `protobuf:"bytes,11,opt,name=password_confirm_label,json=passwordConfirmLabel,proto3" json:"password_confirm_label,omitempty"`
+	// Label of the consent to the terms of service and the privacy policy.
+	TosAndPrivacyLabel string `protobuf:"bytes,12,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
+	// What stands before the link to the terms of service.
+	TosConfirm string `protobuf:"bytes,13,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
+	// What the link to the terms of service says.
+	TosLinkText string `protobuf:"bytes,15,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
+	// What stands before the link to the privacy policy.
+	PrivacyConfirm string `protobuf:"bytes,16,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
+	// What the link to the privacy policy says.
+	PrivacyLinkText string `protobuf:"bytes,18,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,20,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to go back says.
+	BackButtonText string `protobuf:"bytes,21,opt,name=back_button_text,json=backButtonText,proto3" json:"back_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RegistrationUserScreenText) Reset() {
@@ -2531,25 +2680,41 @@ func (x *RegistrationUserScreenText) GetBackButtonText() string {
 }
 
 type ExternalRegistrationUserOverviewScreenText struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Title              string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description        string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	EmailLabel         string                 `protobuf:"bytes,3,opt,name=email_label,json=emailLabel,proto3" json:"email_label,omitempty"`
-	UsernameLabel      string                 `protobuf:"bytes,4,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
-	FirstnameLabel     string                 `protobuf:"bytes,5,opt,name=firstname_label,json=firstnameLabel,proto3" json:"firstname_label,omitempty"`
-	LastnameLabel      string                 `protobuf:"bytes,6,opt,name=lastname_label,json=lastnameLabel,proto3" json:"lastname_label,omitempty"`
-	NicknameLabel      string                 `protobuf:"bytes,7,opt,name=nickname_label,json=nicknameLabel,proto3" json:"nickname_label,omitempty"`
-	LanguageLabel      string                 `protobuf:"bytes,8,opt,name=language_label,json=languageLabel,proto3" json:"language_label,omitempty"`
-	PhoneLabel         string                 `protobuf:"bytes,9,opt,name=phone_label,json=phoneLabel,proto3" json:"phone_label,omitempty"`
-	TosAndPrivacyLabel string                 `protobuf:"bytes,10,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
-	TosConfirm         string                 `protobuf:"bytes,11,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
-	TosLinkText        string                 `protobuf:"bytes,12,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
-	PrivacyLinkText    string                 `protobuf:"bytes,14,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
-	BackButtonText     string                 `protobuf:"bytes,15,opt,name=back_button_text,json=backButtonText,proto3" json:"back_button_text,omitempty"`
-	NextButtonText     string                 `protobuf:"bytes,16,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	PrivacyConfirm     string                 `protobuf:"bytes,17,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the address.
+	EmailLabel string `protobuf:"bytes,3,opt,name=email_label,json=emailLabel,proto3" json:"email_label,omitempty"`
+	// Label of the field for the user name.
+	UsernameLabel string `protobuf:"bytes,4,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
+	// Label of the field for the given name.
+	FirstnameLabel string `protobuf:"bytes,5,opt,name=firstname_label,json=firstnameLabel,proto3" json:"firstname_label,omitempty"`
+	// Label of the field for the family name.
+	LastnameLabel string `protobuf:"bytes,6,opt,name=lastname_label,json=lastnameLabel,proto3" json:"lastname_label,omitempty"`
+	// Label of the field for the nickname.
+	NicknameLabel string `protobuf:"bytes,7,opt,name=nickname_label,json=nicknameLabel,proto3" json:"nickname_label,omitempty"`
+	// Label of the field for the language.
+	LanguageLabel string `protobuf:"bytes,8,opt,name=language_label,json=languageLabel,proto3" json:"language_label,omitempty"`
+	// Label of the field for the number.
+	PhoneLabel string `protobuf:"bytes,9,opt,name=phone_label,json=phoneLabel,proto3" json:"phone_label,omitempty"`
+	// Label of the consent to the terms of service and the privacy policy.
+	TosAndPrivacyLabel string `protobuf:"bytes,10,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
+	// What stands before the link to the terms of service.
+	TosConfirm string `protobuf:"bytes,11,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
+	// What the link to the terms of service says.
+	TosLinkText string `protobuf:"bytes,12,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
+	// What the link to the privacy policy says.
+	PrivacyLinkText string `protobuf:"bytes,14,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
+	// What the button to go back says.
+	BackButtonText string `protobuf:"bytes,15,opt,name=back_button_text,json=backButtonText,proto3" json:"back_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,16,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What stands before the link to the privacy policy.
+	PrivacyConfirm string `protobuf:"bytes,17,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ExternalRegistrationUserOverviewScreenText) Reset() {
@@ -2695,24 +2860,39 @@ func (x *ExternalRegistrationUserOverviewScreenText) GetPrivacyConfirm() string 
 }
 
 type RegistrationOrgScreenText struct {
-	state                protoimpl.MessageState `protogen:"open.v1"`
-	Title                string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description          string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	OrgnameLabel         string                 `protobuf:"bytes,3,opt,name=orgname_label,json=orgnameLabel,proto3" json:"orgname_label,omitempty"`
-	FirstnameLabel       string                 `protobuf:"bytes,4,opt,name=firstname_label,json=firstnameLabel,proto3" json:"firstname_label,omitempty"`
-	LastnameLabel        string                 `protobuf:"bytes,5,opt,name=lastname_label,json=lastnameLabel,proto3" json:"lastname_label,omitempty"`
-	UsernameLabel        string                 `protobuf:"bytes,6,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
-	EmailLabel           string                 `protobuf:"bytes,7,opt,name=email_label,json=emailLabel,proto3" json:"email_label,omitempty"`
-	PasswordLabel        string                 `protobuf:"bytes,9,opt,name=password_label,json=passwordLabel,proto3" json:"password_label,omitempty"`
-	PasswordConfirmLabel string                 `protobuf:"bytes,10,opt,name=password_confirm_label,json=passwordConfirmLabel,proto3" json:"password_confirm_label,omitempty"`
-	TosAndPrivacyLabel   string                 `protobuf:"bytes,11,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
-	TosConfirm           string                 `protobuf:"bytes,12,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
-	TosLinkText          string                 `protobuf:"bytes,14,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
-	PrivacyConfirm       string                 `protobuf:"bytes,15,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
-	PrivacyLinkText      string                 `protobuf:"bytes,17,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
-	SaveButtonText       string                 `protobuf:"bytes,19,opt,name=save_button_text,json=saveButtonText,proto3" json:"save_button_text,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the name of the organization.
+	OrgnameLabel string `protobuf:"bytes,3,opt,name=orgname_label,json=orgnameLabel,proto3" json:"orgname_label,omitempty"`
+	// Label of the field for the given name.
+	FirstnameLabel string `protobuf:"bytes,4,opt,name=firstname_label,json=firstnameLabel,proto3" json:"firstname_label,omitempty"`
+	// Label of the field for the family name.
+	LastnameLabel string `protobuf:"bytes,5,opt,name=lastname_label,json=lastnameLabel,proto3" json:"lastname_label,omitempty"`
+	// Label of the field for the user name.
+	UsernameLabel string `protobuf:"bytes,6,opt,name=username_label,json=usernameLabel,proto3" json:"username_label,omitempty"`
+	// Label of the field for the address.
+	EmailLabel string `protobuf:"bytes,7,opt,name=email_label,json=emailLabel,proto3" json:"email_label,omitempty"`
+	// Label of the field for the password.
+	PasswordLabel string `protobuf:"bytes,9,opt,name=password_label,json=passwordLabel,proto3" json:"password_label,omitempty"`
+	// Label of the field for the password, again.
+	PasswordConfirmLabel string `protobuf:"bytes,10,opt,name=password_confirm_label,json=passwordConfirmLabel,proto3" json:"password_confirm_label,omitempty"`
+	// Label of the consent to the terms of service and the privacy policy.
+	TosAndPrivacyLabel string `protobuf:"bytes,11,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
+	// What stands before the link to the terms of service.
+	TosConfirm string `protobuf:"bytes,12,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
+	// What the link to the terms of service says.
+	TosLinkText string `protobuf:"bytes,14,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
+	// What stands before the link to the privacy policy.
+	PrivacyConfirm string `protobuf:"bytes,15,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
+	// What the link to the privacy policy says.
+	PrivacyLinkText string `protobuf:"bytes,17,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
+	// What the button to save says.
+	SaveButtonText string `protobuf:"bytes,19,opt,name=save_button_text,json=saveButtonText,proto3" json:"save_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RegistrationOrgScreenText) Reset() {
@@ -2851,11 +3031,15 @@ func (x *RegistrationOrgScreenText) GetSaveButtonText() string {
 }
 
 type LinkingUserPromptScreenText struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Title           string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description     string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	LinkButtonText  string                 `protobuf:"bytes,3,opt,name=link_button_text,json=linkButtonText,proto3" json:"link_button_text,omitempty"`
-	OtherButtonText string                 `protobuf:"bytes,4,opt,name=other_button_text,json=otherButtonText,proto3" json:"other_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to link the account says.
+	LinkButtonText string `protobuf:"bytes,3,opt,name=link_button_text,json=linkButtonText,proto3" json:"link_button_text,omitempty"`
+	// What the button for another way says.
+	OtherButtonText string `protobuf:"bytes,4,opt,name=other_button_text,json=otherButtonText,proto3" json:"other_button_text,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2919,13 +3103,17 @@ func (x *LinkingUserPromptScreenText) GetOtherButtonText() string {
 }
 
 type LinkingUserDoneScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,3,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,3,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *LinkingUserDoneScreenText) Reset() {
@@ -2987,18 +3175,27 @@ func (x *LinkingUserDoneScreenText) GetNextButtonText() string {
 }
 
 type ExternalUserNotFoundScreenText struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	Title                  string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description            string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	LinkButtonText         string                 `protobuf:"bytes,3,opt,name=link_button_text,json=linkButtonText,proto3" json:"link_button_text,omitempty"`
-	AutoRegisterButtonText string                 `protobuf:"bytes,4,opt,name=auto_register_button_text,json=autoRegisterButtonText,proto3" json:"auto_register_button_text,omitempty"`
-	TosAndPrivacyLabel     string                 `protobuf:"bytes,5,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
-	TosConfirm             string                 `protobuf:"bytes,6,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
-	TosLinkText            string                 `protobuf:"bytes,7,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
-	PrivacyLinkText        string                 `protobuf:"bytes,8,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
-	PrivacyConfirm         string                 `protobuf:"bytes,10,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to link the account says.
+	LinkButtonText string `protobuf:"bytes,3,opt,name=link_button_text,json=linkButtonText,proto3" json:"link_button_text,omitempty"`
+	// What the button to register with the data of the provider says.
+	AutoRegisterButtonText string `protobuf:"bytes,4,opt,name=auto_register_button_text,json=autoRegisterButtonText,proto3" json:"auto_register_button_text,omitempty"`
+	// Label of the consent to the terms of service and the privacy policy.
+	TosAndPrivacyLabel string `protobuf:"bytes,5,opt,name=tos_and_privacy_label,json=tosAndPrivacyLabel,proto3" json:"tos_and_privacy_label,omitempty"`
+	// What stands before the link to the terms of service.
+	TosConfirm string `protobuf:"bytes,6,opt,name=tos_confirm,json=tosConfirm,proto3" json:"tos_confirm,omitempty"`
+	// What the link to the terms of service says.
+	TosLinkText string `protobuf:"bytes,7,opt,name=tos_link_text,json=tosLinkText,proto3" json:"tos_link_text,omitempty"`
+	// What the link to the privacy policy says.
+	PrivacyLinkText string `protobuf:"bytes,8,opt,name=privacy_link_text,json=privacyLinkText,proto3" json:"privacy_link_text,omitempty"`
+	// What stands before the link to the privacy policy.
+	PrivacyConfirm string `protobuf:"bytes,10,opt,name=privacy_confirm,json=privacyConfirm,proto3" json:"privacy_confirm,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ExternalUserNotFoundScreenText) Reset() {
@@ -3095,13 +3292,17 @@ func (x *ExternalUserNotFoundScreenText) GetPrivacyConfirm() string {
 }
 
 type SuccessLoginScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	AutoRedirectDescription string                 `protobuf:"bytes,2,opt,name=auto_redirect_description,json=autoRedirectDescription,proto3" json:"auto_redirect_description,omitempty"`
-	RedirectedDescription   string                 `protobuf:"bytes,3,opt,name=redirected_description,json=redirectedDescription,proto3" json:"redirected_description,omitempty"`
-	NextButtonText          string                 `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What is said before the browser goes on by itself.
+	AutoRedirectDescription string `protobuf:"bytes,2,opt,name=auto_redirect_description,json=autoRedirectDescription,proto3" json:"auto_redirect_description,omitempty"`
+	// What is said to who is led back to the application.
+	RedirectedDescription string `protobuf:"bytes,3,opt,name=redirected_description,json=redirectedDescription,proto3" json:"redirected_description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,4,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *SuccessLoginScreenText) Reset() {
@@ -3163,10 +3364,13 @@ func (x *SuccessLoginScreenText) GetNextButtonText() string {
 }
 
 type LogoutDoneScreenText struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Title           string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description     string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	LoginButtonText string                 `protobuf:"bytes,3,opt,name=login_button_text,json=loginButtonText,proto3" json:"login_button_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to log in says.
+	LoginButtonText string `protobuf:"bytes,3,opt,name=login_button_text,json=loginButtonText,proto3" json:"login_button_text,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -3223,11 +3427,15 @@ func (x *LogoutDoneScreenText) GetLoginButtonText() string {
 }
 
 type FooterText struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Tos           string                 `protobuf:"bytes,1,opt,name=tos,proto3" json:"tos,omitempty"`
-	PrivacyPolicy string                 `protobuf:"bytes,3,opt,name=privacy_policy,json=privacyPolicy,proto3" json:"privacy_policy,omitempty"`
-	Help          string                 `protobuf:"bytes,5,opt,name=help,proto3" json:"help,omitempty"`
-	SupportEmail  string                 `protobuf:"bytes,7,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the link to the terms of service says.
+	Tos string `protobuf:"bytes,1,opt,name=tos,proto3" json:"tos,omitempty"`
+	// What the link to the privacy policy says.
+	PrivacyPolicy string `protobuf:"bytes,3,opt,name=privacy_policy,json=privacyPolicy,proto3" json:"privacy_policy,omitempty"`
+	// What the link to the help says.
+	Help string `protobuf:"bytes,5,opt,name=help,proto3" json:"help,omitempty"`
+	// What the link to the support says.
+	SupportEmail  string `protobuf:"bytes,7,opt,name=support_email,json=supportEmail,proto3" json:"support_email,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3291,15 +3499,21 @@ func (x *FooterText) GetSupportEmail() string {
 }
 
 type PasswordlessPromptScreenText struct {
-	state                  protoimpl.MessageState `protogen:"open.v1"`
-	Title                  string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description            string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	DescriptionInit        string                 `protobuf:"bytes,3,opt,name=description_init,json=descriptionInit,proto3" json:"description_init,omitempty"`
-	PasswordlessButtonText string                 `protobuf:"bytes,4,opt,name=passwordless_button_text,json=passwordlessButtonText,proto3" json:"passwordless_button_text,omitempty"`
-	NextButtonText         string                 `protobuf:"bytes,5,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	SkipButtonText         string                 `protobuf:"bytes,6,opt,name=skip_button_text,json=skipButtonText,proto3" json:"skip_button_text,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What is said to who is to begin.
+	DescriptionInit string `protobuf:"bytes,3,opt,name=description_init,json=descriptionInit,proto3" json:"description_init,omitempty"`
+	// What the button to log in with a passkey says.
+	PasswordlessButtonText string `protobuf:"bytes,4,opt,name=passwordless_button_text,json=passwordlessButtonText,proto3" json:"passwordless_button_text,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,5,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to leave the step out says.
+	SkipButtonText string `protobuf:"bytes,6,opt,name=skip_button_text,json=skipButtonText,proto3" json:"skip_button_text,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PasswordlessPromptScreenText) Reset() {
@@ -3375,15 +3589,21 @@ func (x *PasswordlessPromptScreenText) GetSkipButtonText() string {
 }
 
 type PasswordlessRegistrationScreenText struct {
-	state                   protoimpl.MessageState `protogen:"open.v1"`
-	Title                   string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description             string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	TokenNameLabel          string                 `protobuf:"bytes,3,opt,name=token_name_label,json=tokenNameLabel,proto3" json:"token_name_label,omitempty"`
-	NotSupported            string                 `protobuf:"bytes,4,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
-	RegisterTokenButtonText string                 `protobuf:"bytes,5,opt,name=register_token_button_text,json=registerTokenButtonText,proto3" json:"register_token_button_text,omitempty"`
-	ErrorRetry              string                 `protobuf:"bytes,6,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
-	unknownFields           protoimpl.UnknownFields
-	sizeCache               protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Label of the field for the name of the key.
+	TokenNameLabel string `protobuf:"bytes,3,opt,name=token_name_label,json=tokenNameLabel,proto3" json:"token_name_label,omitempty"`
+	// What is said where the browser knows no keys.
+	NotSupported string `protobuf:"bytes,4,opt,name=not_supported,json=notSupported,proto3" json:"not_supported,omitempty"`
+	// What the button to register the key says.
+	RegisterTokenButtonText string `protobuf:"bytes,5,opt,name=register_token_button_text,json=registerTokenButtonText,proto3" json:"register_token_button_text,omitempty"`
+	// What is said after a failed try.
+	ErrorRetry    string `protobuf:"bytes,6,opt,name=error_retry,json=errorRetry,proto3" json:"error_retry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PasswordlessRegistrationScreenText) Reset() {
@@ -3459,12 +3679,17 @@ func (x *PasswordlessRegistrationScreenText) GetErrorRetry() string {
 }
 
 type PasswordlessRegistrationDoneScreenText struct {
-	state            protoimpl.MessageState `protogen:"open.v1"`
-	Title            string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
-	Description      string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	NextButtonText   string                 `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
-	CancelButtonText string                 `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
-	DescriptionClose string                 `protobuf:"bytes,5,opt,name=description_close,json=descriptionClose,proto3" json:"description_close,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Heading of the page.
+	Title string `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	// What stands below the heading.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What the button to go on says.
+	NextButtonText string `protobuf:"bytes,3,opt,name=next_button_text,json=nextButtonText,proto3" json:"next_button_text,omitempty"`
+	// What the button to give up says.
+	CancelButtonText string `protobuf:"bytes,4,opt,name=cancel_button_text,json=cancelButtonText,proto3" json:"cancel_button_text,omitempty"`
+	// What is said at the end.
+	DescriptionClose string `protobuf:"bytes,5,opt,name=description_close,json=descriptionClose,proto3" json:"description_close,omitempty"`
 	unknownFields    protoimpl.UnknownFields
 	sizeCache        protoimpl.SizeCache
 }

@@ -391,12 +391,16 @@ func (AuthFactorState) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_user_v1_user_proto_rawDescGZIP(), []int{5}
 }
 
+// Whether a session counts.
 type SessionState int32
 
 const (
+	// Not sent.
 	SessionState_SESSION_STATE_UNSPECIFIED SessionState = 0
-	SessionState_SESSION_STATE_ACTIVE      SessionState = 1
-	SessionState_SESSION_STATE_TERMINATED  SessionState = 2
+	// It counts.
+	SessionState_SESSION_STATE_ACTIVE SessionState = 1
+	// Its lifetime is over.
+	SessionState_SESSION_STATE_TERMINATED SessionState = 2
 )
 
 // Enum value maps for SessionState.
@@ -2905,17 +2909,27 @@ func (x *MembershipIAMQuery) GetIam() bool {
 	return false
 }
 
+// A session of a user.
 type Session struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	SessionId     string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
-	AgentId       string                 `protobuf:"bytes,2,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
-	AuthState     SessionState           `protobuf:"varint,3,opt,name=auth_state,json=authState,proto3,enum=zitadel.user.v1.SessionState" json:"auth_state,omitempty"`
-	UserId        string                 `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	UserName      string                 `protobuf:"bytes,5,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
-	LoginName     string                 `protobuf:"bytes,7,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
-	DisplayName   string                 `protobuf:"bytes,8,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,9,opt,name=details,proto3" json:"details,omitempty"`
-	AvatarUrl     string                 `protobuf:"bytes,10,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// Fingerprint of the browser or program, as far as it is known.
+	AgentId string `protobuf:"bytes,2,opt,name=agent_id,json=agentId,proto3" json:"agent_id,omitempty"`
+	// Whether it counts: it does not once its lifetime is over.
+	AuthState SessionState `protobuf:"varint,3,opt,name=auth_state,json=authState,proto3,enum=zitadel.user.v1.SessionState" json:"auth_state,omitempty"`
+	// Id of the user.
+	UserId string `protobuf:"bytes,4,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// User name of the user.
+	UserName string `protobuf:"bytes,5,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
+	// Name that the user logs in with.
+	LoginName string `protobuf:"bytes,7,opt,name=login_name,json=loginName,proto3" json:"login_name,omitempty"`
+	// Name that the user is shown with.
+	DisplayName string `protobuf:"bytes,8,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	// Sequence and times of the session.
+	Details *v1.ObjectDetails `protobuf:"bytes,9,opt,name=details,proto3" json:"details,omitempty"`
+	// Never set so far.
+	AvatarUrl     string `protobuf:"bytes,10,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -185,10 +185,10 @@ type AddHumanUserRequest struct {
 	//	*AddHumanUserRequest_Password
 	//	*AddHumanUserRequest_HashedPassword
 	PasswordType isAddHumanUserRequest_PasswordType `protobuf_oneof:"password_type"`
-	// Accounts of identity providers with which the user can log in.
+	// Accounts of identity providers with which the user can log in, at most 100. The login policy
+	// of the organization must list the providers.
 	IdpLinks []*IDPLink `protobuf:"bytes,9,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	// Secret of an authenticator app that the user has set up elsewhere, in base32, 1 to 200
-	// characters.
+	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in base32.
 	TotpSecret    *string `protobuf:"bytes,12,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -4935,10 +4935,13 @@ func (*RetrieveIdentityProviderIntentResponse_CreateUser) isRetrieveIdentityProv
 func (*RetrieveIdentityProviderIntentResponse_UpdateUser) isRetrieveIdentityProviderIntentResponse_UserAction() {
 }
 
+// The request of AddIDPLink.
 type AddIDPLinkRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	IdpLink       *IDPLink               `protobuf:"bytes,2,opt,name=idp_link,json=idpLink,proto3" json:"idp_link,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The account.
+	IdpLink       *IDPLink `protobuf:"bytes,2,opt,name=idp_link,json=idpLink,proto3" json:"idp_link,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4987,9 +4990,11 @@ func (x *AddIDPLinkRequest) GetIdpLink() *IDPLink {
 	return nil
 }
 
+// The answer to AddIDPLink.
 type AddIDPLinkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5031,10 +5036,13 @@ func (x *AddIDPLinkResponse) GetDetails() *v2.Details {
 	return nil
 }
 
+// The request of ListIDPLinks.
 type ListIDPLinksRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Query         *v2.ListQuery          `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Page and direction, see ListQuery.
+	Query         *v2.ListQuery `protobuf:"bytes,2,opt,name=query,proto3" json:"query,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5083,10 +5091,13 @@ func (x *ListIDPLinksRequest) GetQuery() *v2.ListQuery {
 	return nil
 }
 
+// The answer to ListIDPLinks.
 type ListIDPLinksResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.ListDetails        `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	Result        []*IDPLink             `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of all links and the time of the read.
+	Details *v2.ListDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The accounts.
+	Result        []*IDPLink `protobuf:"bytes,2,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5135,11 +5146,15 @@ func (x *ListIDPLinksResponse) GetResult() []*IDPLink {
 	return nil
 }
 
+// The request of RemoveIDPLink.
 type RemoveIDPLinkRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	IdpId         string                 `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
-	LinkedUserId  string                 `protobuf:"bytes,3,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user, 1 to 200 characters.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Id of the identity provider, 1 to 200 characters.
+	IdpId string `protobuf:"bytes,2,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// Id that the provider gives the account, 1 to 200 characters.
+	LinkedUserId  string `protobuf:"bytes,3,opt,name=linked_user_id,json=linkedUserId,proto3" json:"linked_user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5195,9 +5210,11 @@ func (x *RemoveIDPLinkRequest) GetLinkedUserId() string {
 	return ""
 }
 
+// The answer to RemoveIDPLink.
 type RemoveIDPLinkResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v2.Details            `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The change.
+	Details       *v2.Details `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -7520,10 +7537,11 @@ type CreateUserRequest_Human struct {
 	//	*CreateUserRequest_Human_Password
 	//	*CreateUserRequest_Human_HashedPassword
 	PasswordType isCreateUserRequest_Human_PasswordType `protobuf_oneof:"password_type"`
-	// Accounts of identity providers with which the user can log in.
+	// Accounts of identity providers with which the user can log in, at most 100. The login policy
+	// of the organization must list the providers.
 	IdpLinks []*IDPLink `protobuf:"bytes,7,rep,name=idp_links,json=idpLinks,proto3" json:"idp_links,omitempty"`
-	// Secret of an authenticator app that the user has set up elsewhere, in base32, 1 to 200
-	// characters.
+	// Secret of an authenticator app that the user has set up elsewhere: 10 to 64 bytes in
+	// base32.
 	TotpSecret *string `protobuf:"bytes,8,opt,name=totp_secret,json=totpSecret,proto3,oneof" json:"totp_secret,omitempty"`
 	// Older place of the metadata of the request.
 	//

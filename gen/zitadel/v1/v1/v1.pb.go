@@ -28,6 +28,7 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What is under way when actions run.
 type FlowType int32
 
 const (
@@ -74,6 +75,7 @@ func (FlowType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_v1_v1_v1_proto_rawDescGZIP(), []int{0}
 }
 
+// The point at which actions run.
 type TriggerType int32
 
 const (
@@ -126,10 +128,13 @@ func (TriggerType) EnumDescriptor() ([]byte, []int) {
 	return file_zitadel_v1_v1_v1_proto_rawDescGZIP(), []int{1}
 }
 
+// Older form of AddCustomDomainPolicyRequest.
 type AddCustomOrgIAMPolicyRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	OrgId                 string                 `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	UserLoginMustBeDomain bool                   `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization, 1 to 200 characters.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// True completes user names with a domain of the organization.
+	UserLoginMustBeDomain bool `protobuf:"varint,2,opt,name=user_login_must_be_domain,json=userLoginMustBeDomain,proto3" json:"user_login_must_be_domain,omitempty"`
 	unknownFields         protoimpl.UnknownFields
 	sizeCache             protoimpl.SizeCache
 }
@@ -178,9 +183,11 @@ func (x *AddCustomOrgIAMPolicyRequest) GetUserLoginMustBeDomain() bool {
 	return false
 }
 
+// Organizations of an import in the older form.
 type ImportDataOrg struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Orgs          []*DataOrg             `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organizations. They are made first, and what can rest on another one of them last.
+	Orgs          []*DataOrg `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,49 +229,90 @@ func (x *ImportDataOrg) GetOrgs() []*DataOrg {
 	return nil
 }
 
+// An organization of an import with what belongs to it, in the older form. What has no id of its own
+// here is the request of the call that makes it.
 type DataOrg struct {
-	state                            protoimpl.MessageState                                    `protogen:"open.v1"`
-	OrgId                            string                                                    `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
-	Org                              *v1.AddOrgRequest                                         `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
-	IamPolicy                        *AddCustomOrgIAMPolicyRequest                             `protobuf:"bytes,4,opt,name=iam_policy,json=iamPolicy,proto3" json:"iam_policy,omitempty"`
-	LabelPolicy                      *v1.AddCustomLabelPolicyRequest                           `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
-	LockoutPolicy                    *v1.AddCustomLockoutPolicyRequest                         `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
-	LoginPolicy                      *v1.AddCustomLoginPolicyRequest                           `protobuf:"bytes,7,opt,name=login_policy,json=loginPolicy,proto3" json:"login_policy,omitempty"`
-	PasswordComplexityPolicy         *v1.AddCustomPasswordComplexityPolicyRequest              `protobuf:"bytes,8,opt,name=password_complexity_policy,json=passwordComplexityPolicy,proto3" json:"password_complexity_policy,omitempty"`
-	PrivacyPolicy                    *v1.AddCustomPrivacyPolicyRequest                         `protobuf:"bytes,9,opt,name=privacy_policy,json=privacyPolicy,proto3" json:"privacy_policy,omitempty"`
-	Projects                         []*DataProject                                            `protobuf:"bytes,10,rep,name=projects,proto3" json:"projects,omitempty"`
-	ProjectRoles                     []*v1.AddProjectRoleRequest                               `protobuf:"bytes,11,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
-	ApiApps                          []*DataAPIApplication                                     `protobuf:"bytes,12,rep,name=api_apps,json=apiApps,proto3" json:"api_apps,omitempty"`
-	OidcApps                         []*DataOIDCApplication                                    `protobuf:"bytes,13,rep,name=oidc_apps,json=oidcApps,proto3" json:"oidc_apps,omitempty"`
-	HumanUsers                       []*DataHumanUser                                          `protobuf:"bytes,14,rep,name=human_users,json=humanUsers,proto3" json:"human_users,omitempty"`
-	MachineUsers                     []*DataMachineUser                                        `protobuf:"bytes,15,rep,name=machine_users,json=machineUsers,proto3" json:"machine_users,omitempty"`
-	TriggerActions                   []*SetTriggerActionsRequest                               `protobuf:"bytes,16,rep,name=trigger_actions,json=triggerActions,proto3" json:"trigger_actions,omitempty"`
-	Actions                          []*DataAction                                             `protobuf:"bytes,17,rep,name=actions,proto3" json:"actions,omitempty"`
-	ProjectGrants                    []*DataProjectGrant                                       `protobuf:"bytes,18,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
-	UserGrants                       []*v1.AddUserGrantRequest                                 `protobuf:"bytes,19,rep,name=user_grants,json=userGrants,proto3" json:"user_grants,omitempty"`
-	OrgMembers                       []*v1.AddOrgMemberRequest                                 `protobuf:"bytes,20,rep,name=org_members,json=orgMembers,proto3" json:"org_members,omitempty"`
-	ProjectMembers                   []*v1.AddProjectMemberRequest                             `protobuf:"bytes,21,rep,name=project_members,json=projectMembers,proto3" json:"project_members,omitempty"`
-	ProjectGrantMembers              []*v1.AddProjectGrantMemberRequest                        `protobuf:"bytes,22,rep,name=project_grant_members,json=projectGrantMembers,proto3" json:"project_grant_members,omitempty"`
-	UserMetadata                     []*v1.SetUserMetadataRequest                              `protobuf:"bytes,23,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
-	LoginTexts                       []*v1.SetCustomLoginTextsRequest                          `protobuf:"bytes,24,rep,name=login_texts,json=loginTexts,proto3" json:"login_texts,omitempty"`
-	InitMessages                     []*v1.SetCustomInitMessageTextRequest                     `protobuf:"bytes,25,rep,name=init_messages,json=initMessages,proto3" json:"init_messages,omitempty"`
-	PasswordResetMessages            []*v1.SetCustomPasswordResetMessageTextRequest            `protobuf:"bytes,26,rep,name=password_reset_messages,json=passwordResetMessages,proto3" json:"password_reset_messages,omitempty"`
-	VerifyEmailMessages              []*v1.SetCustomVerifyEmailMessageTextRequest              `protobuf:"bytes,27,rep,name=verify_email_messages,json=verifyEmailMessages,proto3" json:"verify_email_messages,omitempty"`
-	VerifyPhoneMessages              []*v1.SetCustomVerifyPhoneMessageTextRequest              `protobuf:"bytes,28,rep,name=verify_phone_messages,json=verifyPhoneMessages,proto3" json:"verify_phone_messages,omitempty"`
-	DomainClaimedMessages            []*v1.SetCustomDomainClaimedMessageTextRequest            `protobuf:"bytes,29,rep,name=domain_claimed_messages,json=domainClaimedMessages,proto3" json:"domain_claimed_messages,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the organization. Absent: a new one.
+	OrgId string `protobuf:"bytes,1,opt,name=org_id,json=orgId,proto3" json:"org_id,omitempty"`
+	// What the organization is. Absent: it is there already.
+	Org *v1.AddOrgRequest `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
+	// Its domain policy; the org_id in it does not matter.
+	IamPolicy *AddCustomOrgIAMPolicyRequest `protobuf:"bytes,4,opt,name=iam_policy,json=iamPolicy,proto3" json:"iam_policy,omitempty"`
+	// Its label policy.
+	LabelPolicy *v1.AddCustomLabelPolicyRequest `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
+	// Its lockout policy.
+	LockoutPolicy *v1.AddCustomLockoutPolicyRequest `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
+	// Its login policy.
+	LoginPolicy *v1.AddCustomLoginPolicyRequest `protobuf:"bytes,7,opt,name=login_policy,json=loginPolicy,proto3" json:"login_policy,omitempty"`
+	// Its password complexity policy.
+	PasswordComplexityPolicy *v1.AddCustomPasswordComplexityPolicyRequest `protobuf:"bytes,8,opt,name=password_complexity_policy,json=passwordComplexityPolicy,proto3" json:"password_complexity_policy,omitempty"`
+	// Its privacy policy.
+	PrivacyPolicy *v1.AddCustomPrivacyPolicyRequest `protobuf:"bytes,9,opt,name=privacy_policy,json=privacyPolicy,proto3" json:"privacy_policy,omitempty"`
+	// Its projects.
+	Projects []*DataProject `protobuf:"bytes,10,rep,name=projects,proto3" json:"projects,omitempty"`
+	// Roles of its projects.
+	ProjectRoles []*v1.AddProjectRoleRequest `protobuf:"bytes,11,rep,name=project_roles,json=projectRoles,proto3" json:"project_roles,omitempty"`
+	// API applications of its projects.
+	ApiApps []*DataAPIApplication `protobuf:"bytes,12,rep,name=api_apps,json=apiApps,proto3" json:"api_apps,omitempty"`
+	// OpenID Connect applications of its projects.
+	OidcApps []*DataOIDCApplication `protobuf:"bytes,13,rep,name=oidc_apps,json=oidcApps,proto3" json:"oidc_apps,omitempty"`
+	// Its people.
+	HumanUsers []*DataHumanUser `protobuf:"bytes,14,rep,name=human_users,json=humanUsers,proto3" json:"human_users,omitempty"`
+	// Its machine users.
+	MachineUsers []*DataMachineUser `protobuf:"bytes,15,rep,name=machine_users,json=machineUsers,proto3" json:"machine_users,omitempty"`
+	// When actions run. Cannot be imported yet.
+	TriggerActions []*SetTriggerActionsRequest `protobuf:"bytes,16,rep,name=trigger_actions,json=triggerActions,proto3" json:"trigger_actions,omitempty"`
+	// Its actions. Cannot be imported yet.
+	Actions []*DataAction `protobuf:"bytes,17,rep,name=actions,proto3" json:"actions,omitempty"`
+	// Grants of its projects to other organizations.
+	ProjectGrants []*DataProjectGrant `protobuf:"bytes,18,rep,name=project_grants,json=projectGrants,proto3" json:"project_grants,omitempty"`
+	// Authorizations of users that it gives.
+	UserGrants []*v1.AddUserGrantRequest `protobuf:"bytes,19,rep,name=user_grants,json=userGrants,proto3" json:"user_grants,omitempty"`
+	// Its members.
+	OrgMembers []*v1.AddOrgMemberRequest `protobuf:"bytes,20,rep,name=org_members,json=orgMembers,proto3" json:"org_members,omitempty"`
+	// Members of its projects.
+	ProjectMembers []*v1.AddProjectMemberRequest `protobuf:"bytes,21,rep,name=project_members,json=projectMembers,proto3" json:"project_members,omitempty"`
+	// Members of grants of its projects.
+	ProjectGrantMembers []*v1.AddProjectGrantMemberRequest `protobuf:"bytes,22,rep,name=project_grant_members,json=projectGrantMembers,proto3" json:"project_grant_members,omitempty"`
+	// Metadata of its users.
+	UserMetadata []*v1.SetUserMetadataRequest `protobuf:"bytes,23,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
+	// Texts of the login pages. Cannot be imported yet.
+	LoginTexts []*v1.SetCustomLoginTextsRequest `protobuf:"bytes,24,rep,name=login_texts,json=loginTexts,proto3" json:"login_texts,omitempty"`
+	// Texts of the message to new users.
+	InitMessages []*v1.SetCustomInitMessageTextRequest `protobuf:"bytes,25,rep,name=init_messages,json=initMessages,proto3" json:"init_messages,omitempty"`
+	// Texts of the message to reset a password.
+	PasswordResetMessages []*v1.SetCustomPasswordResetMessageTextRequest `protobuf:"bytes,26,rep,name=password_reset_messages,json=passwordResetMessages,proto3" json:"password_reset_messages,omitempty"`
+	// Texts of the message to verify an address.
+	VerifyEmailMessages []*v1.SetCustomVerifyEmailMessageTextRequest `protobuf:"bytes,27,rep,name=verify_email_messages,json=verifyEmailMessages,proto3" json:"verify_email_messages,omitempty"`
+	// Texts of the message to verify a number.
+	VerifyPhoneMessages []*v1.SetCustomVerifyPhoneMessageTextRequest `protobuf:"bytes,28,rep,name=verify_phone_messages,json=verifyPhoneMessages,proto3" json:"verify_phone_messages,omitempty"`
+	// Texts of the message to users whose name another organization claims.
+	DomainClaimedMessages []*v1.SetCustomDomainClaimedMessageTextRequest `protobuf:"bytes,29,rep,name=domain_claimed_messages,json=domainClaimedMessages,proto3" json:"domain_claimed_messages,omitempty"`
+	// Texts of the message to register a passkey.
 	PasswordlessRegistrationMessages []*v1.SetCustomPasswordlessRegistrationMessageTextRequest `protobuf:"bytes,30,rep,name=passwordless_registration_messages,json=passwordlessRegistrationMessages,proto3" json:"passwordless_registration_messages,omitempty"`
-	OidcIdps                         []*DataOIDCIDP                                            `protobuf:"bytes,31,rep,name=oidc_idps,json=oidcIdps,proto3" json:"oidc_idps,omitempty"`
-	JwtIdps                          []*DataJWTIDP                                             `protobuf:"bytes,32,rep,name=jwt_idps,json=jwtIdps,proto3" json:"jwt_idps,omitempty"`
-	SecondFactors                    []*v1.AddSecondFactorToLoginPolicyRequest                 `protobuf:"bytes,33,rep,name=second_factors,json=secondFactors,proto3" json:"second_factors,omitempty"`
-	MultiFactors                     []*v1.AddMultiFactorToLoginPolicyRequest                  `protobuf:"bytes,34,rep,name=multi_factors,json=multiFactors,proto3" json:"multi_factors,omitempty"`
-	Idps                             []*v1.AddIDPToLoginPolicyRequest                          `protobuf:"bytes,35,rep,name=idps,proto3" json:"idps,omitempty"`
-	UserLinks                        []*v11.IDPUserLink                                        `protobuf:"bytes,36,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
-	Domains                          []*v12.Domain                                             `protobuf:"bytes,37,rep,name=domains,proto3" json:"domains,omitempty"`
-	AppKeys                          []*DataAppKey                                             `protobuf:"bytes,38,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
-	MachineKeys                      []*DataMachineKey                                         `protobuf:"bytes,39,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
-	InviteUserMessages               []*v1.SetCustomInviteUserMessageTextRequest               `protobuf:"bytes,40,rep,name=invite_user_messages,json=inviteUserMessages,proto3" json:"invite_user_messages,omitempty"`
-	unknownFields                    protoimpl.UnknownFields
-	sizeCache                        protoimpl.SizeCache
+	// Its OpenID Connect providers. Cannot be imported yet.
+	OidcIdps []*DataOIDCIDP `protobuf:"bytes,31,rep,name=oidc_idps,json=oidcIdps,proto3" json:"oidc_idps,omitempty"`
+	// Its JWT providers. Cannot be imported yet.
+	JwtIdps []*DataJWTIDP `protobuf:"bytes,32,rep,name=jwt_idps,json=jwtIdps,proto3" json:"jwt_idps,omitempty"`
+	// Second factors that its login policy lists.
+	SecondFactors []*v1.AddSecondFactorToLoginPolicyRequest `protobuf:"bytes,33,rep,name=second_factors,json=secondFactors,proto3" json:"second_factors,omitempty"`
+	// Multi factors that its login policy lists.
+	MultiFactors []*v1.AddMultiFactorToLoginPolicyRequest `protobuf:"bytes,34,rep,name=multi_factors,json=multiFactors,proto3" json:"multi_factors,omitempty"`
+	// Identity providers that its login policy lists.
+	Idps []*v1.AddIDPToLoginPolicyRequest `protobuf:"bytes,35,rep,name=idps,proto3" json:"idps,omitempty"`
+	// Accounts of identity providers of its users, as for AddIDPLink.
+	UserLinks []*v11.IDPUserLink `protobuf:"bytes,36,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
+	// Its domains. One that is verified has to be proved again where the domain policy demands a proof.
+	Domains []*v12.Domain `protobuf:"bytes,37,rep,name=domains,proto3" json:"domains,omitempty"`
+	// Keys of its applications. Cannot be imported yet.
+	AppKeys []*DataAppKey `protobuf:"bytes,38,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
+	// Keys of its machine users. Cannot be imported yet.
+	MachineKeys []*DataMachineKey `protobuf:"bytes,39,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
+	// Texts of the message that invites a user.
+	InviteUserMessages []*v1.SetCustomInviteUserMessageTextRequest `protobuf:"bytes,40,rep,name=invite_user_messages,json=inviteUserMessages,proto3" json:"invite_user_messages,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *DataOrg) Reset() {
@@ -570,9 +618,12 @@ func (x *DataOrg) GetInviteUserMessages() []*v1.SetCustomInviteUserMessageTextRe
 	return nil
 }
 
+// An OpenID Connect provider of an import.
 type DataOIDCIDP struct {
-	state         protoimpl.MessageState   `protogen:"open.v1"`
-	IdpId         string                   `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the provider. Absent: a new one.
+	IdpId string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// What it is.
 	Idp           *v1.AddOrgOIDCIDPRequest `protobuf:"bytes,2,opt,name=idp,proto3" json:"idp,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -622,9 +673,12 @@ func (x *DataOIDCIDP) GetIdp() *v1.AddOrgOIDCIDPRequest {
 	return nil
 }
 
+// A JWT provider of an import.
 type DataJWTIDP struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	IdpId         string                  `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the provider. Absent: a new one.
+	IdpId string `protobuf:"bytes,1,opt,name=idp_id,json=idpId,proto3" json:"idp_id,omitempty"`
+	// What it is.
 	Idp           *v1.AddOrgJWTIDPRequest `protobuf:"bytes,32,opt,name=idp,proto3" json:"idp,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -782,17 +836,25 @@ func (x *ExportHumanUser) GetOtpCode() string {
 	return ""
 }
 
+// A key of an application of an import.
 type DataAppKey struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	Id             string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	ProjectId      string                 `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	AppId          string                 `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	ClientId       string                 `protobuf:"bytes,4,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
-	Type           v13.KeyType            `protobuf:"varint,5,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	AppId string `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// Client id of the application.
+	ClientId string `protobuf:"bytes,4,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
+	// Form of the key.
+	Type v13.KeyType `protobuf:"varint,5,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	// From then on the key proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	PublicKey      []byte                 `protobuf:"bytes,7,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The public key.
+	PublicKey     []byte `protobuf:"bytes,7,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DataAppKey) Reset() {
@@ -874,15 +936,21 @@ func (x *DataAppKey) GetPublicKey() []byte {
 	return nil
 }
 
+// A key of a machine user of an import.
 type DataMachineKey struct {
-	state          protoimpl.MessageState `protogen:"open.v1"`
-	KeyId          string                 `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
-	UserId         string                 `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Type           v13.KeyType            `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the key.
+	KeyId string `protobuf:"bytes,1,opt,name=key_id,json=keyId,proto3" json:"key_id,omitempty"`
+	// Id of the machine user.
+	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Form of the key.
+	Type v13.KeyType `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
+	// From then on the key proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	PublicKey      []byte                 `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The public key.
+	PublicKey     []byte `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *DataMachineKey) Reset() {
@@ -950,10 +1018,13 @@ func (x *DataMachineKey) GetPublicKey() []byte {
 	return nil
 }
 
+// A project of an import.
 type DataProject struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ProjectId     string                 `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
-	Project       *v1.AddProjectRequest  `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project. Absent: a new one.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// What it is.
+	Project       *v1.AddProjectRequest `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1002,10 +1073,13 @@ func (x *DataProject) GetProject() *v1.AddProjectRequest {
 	return nil
 }
 
+// An API application of an import.
 type DataAPIApplication struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AppId         string                 `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	App           *v1.AddAPIAppRequest   `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application. Absent: a new one.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// What it is.
+	App           *v1.AddAPIAppRequest `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1054,10 +1128,13 @@ func (x *DataAPIApplication) GetApp() *v1.AddAPIAppRequest {
 	return nil
 }
 
+// An OpenID Connect application of an import.
 type DataOIDCApplication struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	AppId         string                 `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	App           *v1.AddOIDCAppRequest  `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the application. Absent: a new one.
+	AppId string `protobuf:"bytes,1,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
+	// What it is.
+	App           *v1.AddOIDCAppRequest `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1106,11 +1183,15 @@ func (x *DataOIDCApplication) GetApp() *v1.AddOIDCAppRequest {
 	return nil
 }
 
+// A human of an import.
 type DataHumanUser struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	UserId        string                     `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	User          *v1.ImportHumanUserRequest `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	State         v14.UserState              `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user. Absent: a new one.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// Who it is. A link to register a passkey cannot be asked for here.
+	User *v1.ImportHumanUserRequest `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// State: active, inactive, locked or, for who has not begun yet, initial. Absent: active.
+	State         v14.UserState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1166,11 +1247,15 @@ func (x *DataHumanUser) GetState() v14.UserState {
 	return v14.UserState(0)
 }
 
+// A machine user of an import.
 type DataMachineUser struct {
-	state         protoimpl.MessageState    `protogen:"open.v1"`
-	UserId        string                    `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	User          *v1.AddMachineUserRequest `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	State         v14.UserState             `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user. Absent: a new one.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// What it is.
+	User *v1.AddMachineUserRequest `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	// State: active, inactive, locked or, for who has not begun yet, initial. Absent: active.
+	State         v14.UserState `protobuf:"varint,3,opt,name=state,proto3,enum=zitadel.user.v1.UserState" json:"state,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1226,9 +1311,12 @@ func (x *DataMachineUser) GetState() v14.UserState {
 	return v14.UserState(0)
 }
 
+// An action of an import.
 type DataAction struct {
-	state         protoimpl.MessageState  `protogen:"open.v1"`
-	ActionId      string                  `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the action. Absent: a new one.
+	ActionId string `protobuf:"bytes,1,opt,name=action_id,json=actionId,proto3" json:"action_id,omitempty"`
+	// What it is.
 	Action        *v1.CreateActionRequest `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1278,9 +1366,12 @@ func (x *DataAction) GetAction() *v1.CreateActionRequest {
 	return nil
 }
 
+// A grant of a project of an import.
 type DataProjectGrant struct {
-	state         protoimpl.MessageState     `protogen:"open.v1"`
-	GrantId       string                     `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the grant. Absent: a new one.
+	GrantId string `protobuf:"bytes,1,opt,name=grant_id,json=grantId,proto3" json:"grant_id,omitempty"`
+	// What it is.
 	ProjectGrant  *v1.AddProjectGrantRequest `protobuf:"bytes,2,opt,name=project_grant,json=projectGrant,proto3" json:"project_grant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1330,11 +1421,15 @@ func (x *DataProjectGrant) GetProjectGrant() *v1.AddProjectGrantRequest {
 	return nil
 }
 
+// When actions run, in the older form.
 type SetTriggerActionsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	FlowType      FlowType               `protobuf:"varint,1,opt,name=flow_type,json=flowType,proto3,enum=zitadel.v1.v1.FlowType" json:"flow_type,omitempty"`
-	TriggerType   TriggerType            `protobuf:"varint,2,opt,name=trigger_type,json=triggerType,proto3,enum=zitadel.v1.v1.TriggerType" json:"trigger_type,omitempty"`
-	ActionIds     []string               `protobuf:"bytes,3,rep,name=action_ids,json=actionIds,proto3" json:"action_ids,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is under way.
+	FlowType FlowType `protobuf:"varint,1,opt,name=flow_type,json=flowType,proto3,enum=zitadel.v1.v1.FlowType" json:"flow_type,omitempty"`
+	// The point at which they run.
+	TriggerType TriggerType `protobuf:"varint,2,opt,name=trigger_type,json=triggerType,proto3,enum=zitadel.v1.v1.TriggerType" json:"trigger_type,omitempty"`
+	// Ids of the actions, in their order.
+	ActionIds     []string `protobuf:"bytes,3,rep,name=action_ids,json=actionIds,proto3" json:"action_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
