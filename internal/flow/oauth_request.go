@@ -49,6 +49,7 @@ var (
 	errNoPKCE         = fault.Invalid("OIDC-pkce", "This application must send a code_challenge with the code_challenge_method S256.")
 	errPKCEMethod     = fault.Invalid("OIDC-pkce-method", "The code_challenge_method must be S256; plain does not protect the code.")
 	errPKCEForm       = fault.Invalid("OIDC-pkce-form", "The code_challenge must be the SHA-256 of the code_verifier in base64url, which has 43 characters.")
+	errKeyForm        = fault.Invalid("OIDC-dpop-jkt", "The dpop_jkt must be the SHA-256 thumbprint of a key in base64url, which has 43 characters.")
 	errPrompt         = fault.Invalid("OIDC-prompt", "The prompt must be none, or one or more of login, consent, select_account and create.")
 	errMaxAge         = fault.Invalid("OIDC-max-age", "The max_age must be a number of seconds, %d at most.", maxMaxAge)
 	errLong           = fault.Invalid("OIDC-parameter-size", "Each parameter has %d bytes at most.", maxText)
@@ -77,6 +78,8 @@ func (c *Client) CheckRequest(r *oauth.Request, challengeMethod string) error {
 		return errPKCEMethod
 	case r.Challenge != "" && !oauth.IsChallenge(r.Challenge):
 		return errPKCEForm
+	case r.Key != "" && !oauth.IsChallenge(r.Key): // It has the same form.
+		return errKeyForm
 	case r.MaxAge != nil && (*r.MaxAge < 0 || *r.MaxAge > maxMaxAge):
 		return errMaxAge
 	}

@@ -12,6 +12,7 @@ import (
 var (
 	requests   = eventstore.DeclareEphemeral("oauth_requests", "instance_id, request_id", "a request that waits for a login is gone in an hour, and what comes of it is an event")
 	codes      = eventstore.DeclareEphemeral("oauth_codes", "instance_id, code_hash", "a code works once and for a minute, and the tokens that it gives are events")
+	proofs     = eventstore.DeclareEphemeral("oauth_proofs", "instance_id, hash", "the id of a proof of a key is kept for as long as the proof would be good")
 	assertions = eventstore.DeclareEphemeral("oauth_assertions", "instance_id, client_id, hash", "the id of a signed proof is kept for as long as the proof would be good")
 )
 
@@ -35,6 +36,7 @@ type Request struct {
 	State        string    `json:"state,omitempty"`
 	Nonce        string    `json:"nonce,omitempty"`
 	Challenge    string    `json:"challenge,omitempty"` // of PKCE, by S256; empty: none
+	Key          string    `json:"jkt,omitempty"`       // the thumbprint of dpop_jkt; empty: none
 	Prompt       []string  `json:"prompt,omitempty"`
 	UILocales    []string  `json:"uiLocales,omitempty"`
 	LoginHint    string    `json:"loginHint,omitempty"`
@@ -145,4 +147,12 @@ func UseAssertion(tx *eventstore.Tx, instance, clientID, hash string, expires ti
 		instance, clientID, hash, tx.Now().UnixMicro())
 	assertions.ExecUnique(tx, errAssertionUsed, "INSERT INTO oauth_assertions (instance_id, client_id, hash, expires) VALUES (?, ?, ?, ?)",
 		instance, clientID, hash, expires.UnixMicro())
+}
+
+var errProofUsed = fault.Unauthenticated("OIDC-dpop-used", "The DPoP proof has been used already: make another one for each request.").With(InvalidProof)
+
+// UseProof notes that somebody proved to hold a key, which a proof does once. hash is
+// that of the proof's id.
+func UseProof(tx *eventstore.Tx, instance, hash string, expires time.Time) {
+	proofs.ExecUnique(tx, errProofUsed, "INSERT INTO oauth_proofs (instance_id, hash, expires) VALUES (?, ?, ?)", instance, hash, expires.UnixMicro())
 }

@@ -82,7 +82,7 @@ func (s *Server) complete(form url.Values, q *oauth.Request, keys *webkey.Publis
 	case form.Has("request_uri"):
 		return errRequestURI
 	}
-	q.Nonce, q.Challenge, q.LoginHint = form.Get("nonce"), form.Get("code_challenge"), form.Get("login_hint")
+	q.Nonce, q.Challenge, q.LoginHint, q.Key = form.Get("nonce"), form.Get("code_challenge"), form.Get("login_hint"), form.Get("dpop_jkt")
 	q.Prompt, q.UILocales, q.ACRValues = strings.Fields(form.Get("prompt")), strings.Fields(form.Get("ui_locales")), strings.Fields(form.Get("acr_values"))
 	if form.Has("max_age") {
 		seconds, err := strconv.ParseInt(form.Get("max_age"), 10, 64)

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/webkey"
@@ -51,6 +52,7 @@ type metadata struct {
 	ClaimsParameter         bool     `json:"claims_parameter_supported"`
 	RequestParameter        bool     `json:"request_parameter_supported"`
 	RequestURIParameter     bool     `json:"request_uri_parameter_supported"`
+	ProofAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	Iss                     bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
@@ -75,7 +77,7 @@ var document = func() []byte {
 			"sub", claimAudience, claimExpiry, "iat", "iss", "auth_time", "nonce", "acr", "amr", "c_hash", "at_hash", "sid", claimClient, "azp", "preferred_username",
 			"name", "family_name", "given_name", "nickname", "gender", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
 		},
-		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), Iss: true,
+		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), ProofAlgorithms: crypto.ProofAlgorithmNames(), Iss: true,
 	})
 	if err != nil { // Texts always have a JSON form.
 		panic(err)
