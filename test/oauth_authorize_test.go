@@ -102,8 +102,8 @@ func TestRefusedRequests(t *testing.T) {
 		{"max_age that is none", web, []string{"max_age", "soon"}, "invalid_request"},
 		{"max_age below zero", web, []string{"max_age", "-1"}, "invalid_request"},
 		{"a hint that is none", web, []string{"id_token_hint", "a.b.c"}, "invalid_request"},
-		{"a request object", web, []string{"request", "a.b.c"}, "request_not_supported"},
 		{"a request by address", web, []string{"request_uri", "https://app.example.com/r"}, "request_uri_not_supported"},
+		{"a request by another name", web, []string{"request_uri", "urn:example:request"}, "request_uri_not_supported"},
 		{"a long state", web, []string{"nonce", strings.Repeat("n", 3000)}, "invalid_request"},
 	} {
 		for _, method := range []string{"GET", "POST"} {

@@ -37,6 +37,8 @@ const (
 	UnsupportedResponseType ErrorCode = "unsupported_response_type"
 	AccessDenied            ErrorCode = "access_denied"
 	LoginRequired           ErrorCode = "login_required"
+	InvalidRequestObject    ErrorCode = "invalid_request_object"
+	InvalidRequestURI       ErrorCode = "invalid_request_uri"
 	InvalidToken            ErrorCode = "invalid_token"      // RFC 6750, section 3.1
 	InvalidProof            ErrorCode = "invalid_dpop_proof" // RFC 9449, section 5
 )

@@ -3,6 +3,7 @@ package oidc
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -17,9 +18,8 @@ import (
 )
 
 var (
-	errRequestObject = fault.Invalid("", "Request objects are not supported: send the parameters themselves.").With(oauth.ErrorCode("request_not_supported"))
-	errRequestURI    = fault.Invalid("", "The parameter request_uri is not supported: send the parameters themselves.").With(oauth.ErrorCode("request_uri_not_supported"))
-	errMaxAgeForm    = fault.Invalid("", "The max_age must be a number of seconds.")
+	errRequestURI = fault.Invalid("", "A request_uri must be one that the client got here for a request that it pushed.").With(oauth.ErrorCode("request_uri_not_supported"))
+	errMaxAgeForm = fault.Invalid("", "The max_age must be a number of seconds.")
 )
 
 // authorize takes the request of a client that sends its user here to log in, and
@@ -27,35 +27,86 @@ var (
 // the redirect_uri, nobody is sent there.
 func (s *Server) authorize(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	form, err := readPage(w, r)
+	var a *asking
+	if err == nil {
+		a, err = s.asked(ctx, form)
+	}
 	if err != nil {
 		showError(ctx, w, r, err)
 		return
 	}
-	call := api.CallOf(ctx)
-	var keys webkey.Published
-	c, err := flow.FindLoginClient(ctx, s.store, call.Host, first(form, "client_id"), first(form, "redirect_uri"), publishedAt(&keys, call.Host))
-	if err != nil {
-		showError(ctx, w, r, err)
-		return
-	}
-	q := requestOf(form, s.issuer(call))
-	err = once(form)
-	if err == nil {
-		err = s.complete(form, q, &keys)
-	}
-	if err == nil {
-		err = c.CheckRequest(q, form.Get("code_challenge_method"))
-	}
+	q := requestOf(a.form, a.issuer)
+	q.Pushed = a.pushed
+	err = a.check(q)
 	page := ""
 	if err == nil {
-		page, err = flow.KeepRequest(ctx, s.store, c, q, s.loginPage)
+		page, err = flow.KeepRequest(ctx, s.store, a.client, q, s.loginPage)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, oauth.ErrPushed):
+		showError(ctx, w, r, err)
+	case err != nil:
 		f, _ := explain(ctx, err)
 		s.send(w, r, q, flow.Failed(q, f.Code, f.Text, ""))
-		return
+	default:
+		redirect(w, r, page)
 	}
-	redirect(w, r, page)
+}
+
+// asking is an authorization request of a client that may be sent an answer.
+type asking struct {
+	client *flow.Client
+	// form are the parameters that count: of a request that the client signed or pushed
+	// before, none but those in there.
+	form   url.Values
+	pushed string // see oauth.Request
+	issuer string
+	keys   webkey.Published
+}
+
+// asked finds out who asks, and what for.
+func (s *Server) asked(ctx context.Context, form url.Values) (a *asking, err error) {
+	call := api.CallOf(ctx)
+	a = &asking{form: form, issuer: s.issuer(call)}
+	id, uri := first(form, "client_id"), first(form, "request_uri")
+	also := []flow.Query{publishedAt(&a.keys, call.Host)}
+	var object *flow.RequestObject
+	keyID := ""
+	switch {
+	case flow.IsPushed(uri):
+		a.form = nil
+		q, hash := flow.Pushed(s.store, call.Host, id, uri, &a.form)
+		also, a.pushed = append(also, q), hash
+	case form.Has("request"):
+		if object, err = flow.ParseRequestObject(first(form, "request")); err != nil {
+			return nil, err
+		}
+		keyID = object.KeyID()
+	}
+	if a.client, err = flow.FindLoginClient(ctx, s.store, call.Host, id, keyID, also...); err != nil {
+		return nil, err
+	}
+	if object != nil {
+		a.form, err = a.client.Open(object, a.issuer, s.store.Now())
+	}
+	switch {
+	case err != nil:
+		return nil, err
+	case a.form == nil:
+		return nil, oauth.ErrPushed
+	}
+	return a, a.client.Redirect(first(a.form, "redirect_uri"))
+}
+
+// check reads what is asked for, and holds it against the rules.
+func (a *asking) check(q *oauth.Request) error {
+	if err := once(a.form); err != nil {
+		return err
+	}
+	if err := a.complete(q); err != nil {
+		return err
+	}
+	return a.client.CheckRequest(q, a.form.Get("code_challenge_method"))
 }
 
 // first is a parameter that must not be there twice: then it is none.
@@ -75,11 +126,9 @@ func requestOf(form url.Values, issuer string) *oauth.Request {
 }
 
 // complete reads what else the client asks for.
-func (s *Server) complete(form url.Values, q *oauth.Request, keys *webkey.Published) (err error) {
-	switch {
-	case form.Has("request"):
-		return errRequestObject
-	case form.Has("request_uri"):
+func (a *asking) complete(q *oauth.Request) (err error) {
+	form := a.form
+	if form.Has("request_uri") {
 		return errRequestURI
 	}
 	q.Nonce, q.Challenge, q.LoginHint, q.Key = form.Get("nonce"), form.Get("code_challenge"), form.Get("login_hint"), form.Get("dpop_jkt")
@@ -92,7 +141,7 @@ func (s *Server) complete(form url.Values, q *oauth.Request, keys *webkey.Publis
 		q.MaxAge = &seconds
 	}
 	if hint := form.Get("id_token_hint"); hint != "" {
-		h, err := readHint(hint, q.Issuer, keys)
+		h, err := readHint(hint, q.Issuer, &a.keys)
 		if err != nil {
 			return err
 		}
