@@ -95,6 +95,10 @@ func (b *Bearer) began() time.Time {
 // IsLogin reports whether the token comes from somebody's login at a client.
 func (b *Bearer) IsLogin() bool { return b.Family.ID != "" }
 
+// AllowsOrigin reports whether pages of an origin are of the application that the token
+// was given to.
+func (b *Bearer) AllowsOrigin(origin string) bool { return b.app.AllowsOrigin(origin) }
+
 // For reports whether the token is for a client.
 func (b *Bearer) For(c *Client) bool {
 	return c.ID != "" && (slices.Contains(b.Audience, c.ID) || slices.Contains(b.Audience, c.project.id))

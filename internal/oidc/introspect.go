@@ -38,6 +38,7 @@ func (s *Server) introspect(ctx context.Context, w http.ResponseWriter, r *http.
 	case err != nil:
 		refuse(ctx, w, err)
 	default:
+		readable(w, r, c.AllowsOrigin)
 		reply(w, http.StatusOK, active(b, s.issuer(call)))
 	}
 }
@@ -96,6 +97,7 @@ func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		refuse(ctx, w, err)
 		return
 	}
+	readable(w, r, c.AllowsOrigin)
 	w.WriteHeader(http.StatusOK)
 }
 
@@ -127,6 +129,7 @@ func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Re
 	c := claims{"sub": b.Person.ID}
 	c.describe(&b.Standing, b.Scopes)
 	c.assert(&b.Standing, b.Scopes, b.Audience, false)
+	readable(w, r, b.AllowsOrigin)
 	reply(w, http.StatusOK, c)
 }
 

@@ -108,11 +108,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusMethodNotAllowed, failure{Code: string(invalidRequest), Text: text})
 	default:
 		if e.page {
-			for name := range h {
-				if strings.HasPrefix(name, "Access-Control-") {
-					h.Del(name)
-				}
-			}
+			unreadable(w)
 		}
 		e.serve(ctx, w, r)
 	}

@@ -27,49 +27,50 @@ var (
 func (s *Server) push(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	form, err := readForm(w, r)
 	var answer pushed
+	var c *flow.Client
 	if err == nil {
-		answer, err = s.pushed(ctx, r, form)
+		c, answer, err = s.pushed(ctx, r, form)
 	}
 	if err != nil {
 		refuseGrant(ctx, w, err)
 		return
 	}
+	readable(w, r, c.AllowsOrigin)
 	reply(w, http.StatusCreated, answer)
 }
 
-func (s *Server) pushed(ctx context.Context, r *http.Request, form url.Values) (out pushed, err error) {
+func (s *Server) pushed(ctx context.Context, r *http.Request, form url.Values) (c *flow.Client, out pushed, err error) {
 	call := api.CallOf(ctx)
 	proof, err := s.keyProof(call)
 	if err != nil {
-		return out, err
+		return nil, out, err
 	}
 	p, err := s.proofOf(r, s.issuer(call), form)
 	if err != nil {
-		return out, err
+		return nil, out, err
 	}
-	c, err := flow.ProveClient(ctx, s.store, call.Host, p)
-	if err != nil {
-		return out, err
+	if c, err = flow.ProveClient(ctx, s.store, call.Host, p); err != nil {
+		return nil, out, err
 	}
 	if form.Has("request_uri") {
-		return out, errPushedURI
+		return nil, out, errPushedURI
 	}
 	form.Set("client_id", c.ID)
 	a, err := s.asked(ctx, form)
+	if err == nil {
+		err = a.bind(proof.Thumbprint)
+	}
+	if err == nil {
+		err = a.check(requestOf(a.form, a.issuer))
+	}
+	if err == nil {
+		err = flow.TakeProof(ctx, s.store, c.Instance.ID, proof)
+	}
 	if err != nil {
-		return out, err
+		return nil, out, err
 	}
-	if err := a.bind(proof.Thumbprint); err != nil {
-		return out, err
-	}
-	if err := a.check(requestOf(a.form, a.issuer)); err != nil {
-		return out, err
-	}
-	if err := flow.TakeProof(ctx, s.store, c.Instance.ID, proof); err != nil {
-		return out, err
-	}
-	uri, lifetime, err := flow.Push(ctx, s.store, a.client, a.form)
-	return pushed{RequestURI: uri, ExpiresIn: int64(lifetime / time.Second)}, err
+	uri, lifetime, err := flow.Push(ctx, s.store, c, a.form)
+	return c, pushed{RequestURI: uri, ExpiresIn: int64(lifetime / time.Second)}, err
 }
 
 // bind lets a proof of a key that comes with the request do what dpop_jkt does (RFC

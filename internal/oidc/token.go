@@ -56,6 +56,8 @@ type tokenRequest struct {
 	form   url.Values
 	// proof is of a key that the client holds, and to which the tokens are bound; zero: none.
 	proof crypto.Proof
+	// app is the application that asks, once that is known.
+	app application.OIDC
 	// key is the one that the instance signs with; it is read with what the grant reads.
 	key webkey.Signing
 }
@@ -78,6 +80,7 @@ func (s *Server) token(ctx context.Context, w http.ResponseWriter, r *http.Reque
 		refuseGrant(ctx, w, err)
 		return
 	}
+	readable(w, r, q.app.AllowsOrigin)
 	reply(w, http.StatusOK, t)
 }
 
@@ -103,6 +106,7 @@ func (q *tokenRequest) client(ctx context.Context, grant int32) (*flow.Client, e
 	if err != nil {
 		return nil, err
 	}
+	q.app = c.Config
 	if !c.May(grant) {
 		return nil, fault.Invalid("OIDC-grant-type", "The application may not use the grant %s.", q.form.Get("grant_type")).With(oauth.UnauthorizedClient)
 	}
