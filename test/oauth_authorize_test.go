@@ -86,7 +86,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"scopes that mean nothing", web, []string{"scope", "foo bar"}, "invalid_scope"},
 		{"two organizations", web, []string{"scope", "openid urn:zitadel:iam:org:id:1 urn:zitadel:iam:org:id:2"}, "invalid_scope"},
 		{"no response type", web, []string{"response_type", ""}, "unsupported_response_type"},
-		{"another response type", web, []string{"response_type", "id_token"}, "unsupported_response_type"},
+		{"another response type", web, []string{"response_type", "token"}, "unsupported_response_type"},
 		{"more than a code", web, []string{"response_type", "code id_token"}, "unsupported_response_type"},
 		{"a type that the client has not", implicit, nil, "unauthorized_client"},
 		{"a grant that the client has not", noCode, nil, "unauthorized_client"},

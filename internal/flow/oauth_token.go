@@ -50,7 +50,7 @@ func GivenForCode(ctx context.Context, store *eventstore.Store, c *Client, u Cod
 		return g, err
 	}
 	if !found || code.Admit(u.of(c)) != nil {
-		return g, RedeemCode(ctx, store, c, u, Tokens{})
+		return g, takeCode(ctx, store, c, u, func(*eventstore.Tx, oauth.Code) error { return oauth.ErrCode })
 	}
 	if err := g.stands(store.Now(), code.Created); err != nil {
 		return g, err
@@ -59,28 +59,32 @@ func GivenForCode(ctx context.Context, store *eventstore.Store, c *Client, u Cod
 	return g, Scopes(code.Scopes).admit(code.UserOrg, g.Org.PrimaryDomain)
 }
 
-// Tokens are those that were made for a client, of which only hashes are kept.
+// Tokens are those that were made for a client, of which only hashes are kept. An ID
+// token is not: it gives nothing.
 type Tokens struct {
-	Access  oauth.Access
+	Access  oauth.Access   // without an id: none
 	Refresh *oauth.Refresh // nil: none
 }
 
 // RedeemCode makes tokens count that a code gave, once: of those who use a code at
 // the same time one succeeds, and then the tokens of that one are void too.
 func RedeemCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, t Tokens) error {
-	hash := user.HashToken(u.Code)
+	return takeCode(ctx, store, c, u, func(tx *eventstore.Tx, code oauth.Code) error {
+		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, user.HashToken(u.Code), code.Grant, t.Access, t.Refresh)
+	})
+}
+
+// takeCode takes a code away and, if it fits, does something with it.
+func takeCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, then func(*eventstore.Tx, oauth.Code) error) error {
 	var refusal error
 	err := store.Write(ctx, func(tx *eventstore.Tx) error {
 		var code oauth.Code
 		var err error
-		code, refusal, err = oauth.TakeCode(tx, c.Instance.ID, hash, u.of(c))
+		code, refusal, err = oauth.TakeCode(tx, c.Instance.ID, user.HashToken(u.Code), u.of(c))
 		if err != nil || refusal != nil {
 			return err
 		}
-		if t.Access.Hash == "" { // The code was refused already.
-			return oauth.ErrCode
-		}
-		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, hash, code.Grant, t.Access, t.Refresh)
+		return then(tx, code)
 	})
 	if err == nil {
 		err = refusal
@@ -122,6 +126,7 @@ func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, to
 		return g, err
 	}
 	g.Grant, g.family, g.refresh, g.holder = f.Grant, f.ID, half, holder
+	g.Nonce = "" // It was for the first ID token (OpenID Connect Core, section 12.2).
 	if err := Scopes(f.Scopes).admit(f.UserOrg, g.Org.PrimaryDomain); err != nil {
 		return g, err
 	}

@@ -137,15 +137,21 @@ type Refresh struct {
 }
 
 // Begin makes a family with its first tokens. codeHash is that of the code that it
-// is for, if there was one; r may be nil.
+// is for, if there was one. There may be no access token, which has no id then, and r may
+// be nil.
 func Begin(tx *eventstore.Tx, instance, id, codeHash string, g Grant, a Access, r *Refresh) error {
 	at := aggregate(instance, id, g.UserOrg)
 	tx.Create(at)
 	if _, err := Added.Emit(tx, at, added{g, codeHash}); err != nil {
 		return err
 	}
-	if err := addAccess(tx, at, a); err != nil || r == nil {
-		return err
+	if a.ID != "" {
+		if err := addAccess(tx, at, a); err != nil {
+			return err
+		}
+	}
+	if r == nil {
+		return nil
 	}
 	_, err := RefreshAdded.Emit(tx, at, refreshAdded{ID: tx.NewID(), Lifetime: r.Lifetime, IdleLifetime: r.IdleTime, Family: r.Family, Hash: r.Hash, Key: r.Key})
 	return err

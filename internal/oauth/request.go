@@ -120,10 +120,21 @@ func drop(tx *eventstore.Tx, instance, id string) {
 	requests.Exec(tx, "DELETE FROM oauth_requests WHERE instance_id = ? AND request_id = ?", instance, id)
 }
 
-// Answer is the parameters of an answer that a page posts to a client.
+// Answer is the parameters of an answer to a client.
 type Answer struct {
 	URI        string      `json:"uri"`
 	Parameters [][2]string `json:"parameters"`
+	Mode       string      `json:"mode"` // how it goes to the client
+	// Front is set where tokens are to be added, when the browser fetches the answer.
+	Front *Front `json:"front,omitempty"`
+}
+
+// Front is what a client gets by way of the browser (OpenID Connect Core, section 3.2):
+// tokens instead of a code, which stays here and is used for them.
+type Front struct {
+	ClientID     string `json:"clientID"`
+	ResponseType string `json:"responseType"`
+	Code         string `json:"code"`
 }
 
 // KeepAnswer keeps an answer for the browser that fetches it by its id.

@@ -47,7 +47,7 @@ func (s *Server) authorize(ctx context.Context, w http.ResponseWriter, r *http.R
 		showError(ctx, w, r, err)
 	case err != nil:
 		f, _ := explain(ctx, err)
-		s.send(w, r, q, flow.Failed(q, f.Code, f.Text, ""))
+		send(w, r, flow.Failed(q, f.Code, f.Text, ""))
 	default:
 		redirect(w, r, page)
 	}
@@ -119,8 +119,9 @@ func first(form url.Values, name string) string {
 
 // requestOf is what the answer to a client depends on, be it an error.
 func requestOf(form url.Values, issuer string) *oauth.Request {
+	kind := flow.ResponseType(first(form, "response_type"))
 	return &oauth.Request{
-		RedirectURI: first(form, "redirect_uri"), ResponseType: first(form, "response_type"), ResponseMode: cmp.Or(first(form, "response_mode"), flow.ModeQuery),
+		RedirectURI: first(form, "redirect_uri"), ResponseType: kind, ResponseMode: cmp.Or(first(form, "response_mode"), flow.ModeOf(kind)),
 		Issuer: issuer, State: first(form, "state"),
 	}
 }
@@ -157,12 +158,12 @@ func publishedAt(keys *webkey.Published, host string) flow.Query {
 }
 
 // send sends the browser back to the client with an answer.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, q *oauth.Request, a oauth.Answer) {
-	if q.ResponseMode == flow.ModeFormPost {
+func send(w http.ResponseWriter, r *http.Request, a oauth.Answer) {
+	if a.Mode == flow.ModeFormPost {
 		postAnswer(w, a)
 		return
 	}
-	redirect(w, r, flow.AnswerURL(q.ResponseMode, a))
+	redirect(w, r, flow.AnswerURL(a))
 }
 
 // redirect sends the browser on, always with GET: what it posted here is for nobody
@@ -172,12 +173,15 @@ func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // the login page, or an address that an application registered
 }
 
-// answer is the page that posts an answer to a client, once.
+// answer is the page that passes an answer on to a client, once.
 func (s *Server) answer(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	a, err := flow.TakeAnswer(ctx, s.store, api.CallOf(ctx).Host, r.URL.Query().Get("id"))
+	if err == nil && a.Front != nil {
+		err = s.front(ctx, r, &a)
+	}
 	if err != nil {
 		showError(ctx, w, r, err)
 		return
 	}
-	postAnswer(w, a)
+	send(w, r, a)
 }

@@ -71,8 +71,8 @@ var document = func() []byte {
 		Issuer: at, Authorization: at + pathAuthorize, Push: at + pathPush, Token: at + pathToken, Introspection: at + pathIntrospect, Userinfo: at + pathUserinfo,
 		Revocation: at + pathRevoke, EndSession: at + pathEndSession, Keys: at + pathKeys,
 		Scopes:        []string{flow.ScopeOpenID, flow.ScopeProfile, flow.ScopeEmail, flow.ScopePhone, flow.ScopeAddress, flow.ScopeOfflineAccess},
-		ResponseTypes: []string{flow.TypeCode}, ResponseModes: []string{flow.ModeQuery, flow.ModeFragment, flow.ModeFormPost},
-		GrantTypes: grantNames, ACRValues: flow.ACRValues, SubjectTypes: []string{"public"}, IDTokenAlgorithms: own,
+		ResponseTypes: flow.ResponseTypes, ResponseModes: []string{flow.ModeQuery, flow.ModeFragment, flow.ModeFormPost},
+		GrantTypes: append(slices.Clone(grantNames), "implicit"), ACRValues: flow.ACRValues, SubjectTypes: []string{"public"}, IDTokenAlgorithms: own,
 		TokenMethods: proofs, TokenAlgorithms: signed, RevocationMethods: proofs, RevocationAlgorithms: signed,
 		IntrospectionMethods: slices.DeleteFunc(slices.Clone(proofs), func(m string) bool { return m == "none" }), IntrospectionAlgorithms: signed,
 		Claims: []string{
@@ -158,7 +158,7 @@ func (s *Server) endSession(ctx context.Context, w http.ResponseWriter, r *http.
 	case back == "":
 		show(w, http.StatusOK, "logout", page{Title: "You are logged out", Text: "You can close this window."}, "; form-action 'none'")
 	default:
-		redirect(w, r, flow.AnswerURL(flow.ModeQuery, flow.Left(back, form.Get("state"))))
+		redirect(w, r, flow.AnswerURL(flow.Left(back, form.Get("state"))))
 	}
 }
 

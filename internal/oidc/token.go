@@ -227,12 +227,14 @@ func (q *tokenRequest) audience(list []string, scopes flow.Scopes) []string {
 func (q *tokenRequest) idToken(c *flow.Client, g *flow.Given, now time.Time, access, code string) claims {
 	own := q.common(g, now, c.Settings.IDTokenLifetime)
 	own[claimAudience], own["azp"], own[claimClient] = []string{c.ID}, c.ID, c.ID
-	own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	own.set("nonce", g.Nonce)
+	if access != "" {
+		own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	}
 	if code != "" {
 		own["c_hash"] = halfHash(q.key.Algorithm(), code)
-		own.set("nonce", g.Nonce)
 	}
-	if c.Config.IDTokenUserinfoAssertion {
+	if c.Config.IDTokenUserinfoAssertion || access == "" { // Without one, there is no userinfo (OpenID Connect Core, section 5.4).
 		own.describe(&g.Standing, g.Scopes)
 	}
 	if c.Config.IDTokenRoleAssertion {
