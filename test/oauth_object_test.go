@@ -105,3 +105,74 @@ func TestRequestObjects(t *testing.T) {
 	refusedWith(t, "an object as proof of who the client is", asProof.ask(t, "grant_type", "authorization_code", "code", "x", "redirect_uri", redirectURI, "client_id", signed.id,
 		"client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", good), "invalid_client", "")
 }
+
+// TestRequirements: what an application demands of requests in its name, it gets from the
+// next one on, also where its other settings change.
+func TestRequirements(t *testing.T) {
+	t.Parallel()
+	s, web := startOAuth(t)
+	public := newImplicit(t, s, func(c *application.OIDC) {
+		c.ResponseTypes, c.GrantTypes = append(c.ResponseTypes, application.ResponseCode), append(c.GrantTypes, application.GrantCode)
+	})
+	key := rsaKey(t)
+	addAppKey(t, s, web, "appKey", key)
+	demand := func(c client, what string) {
+		t.Helper()
+		s.Run(t, testkit.Call{
+			Name: what, Do: "PUT /gatehouse/v1/projects/$project/applications/" + c.app + "/requirements", Body: `{` + what + `}`, Want: `{"changeDate":"*"}`,
+			Events: []string{"project.application.config.oidc.changed"},
+		})
+	}
+	pushed, plain, first := web.push(t), web.begin(t), web.login(t)
+	demand(web, `"pushedRequests":true`)
+	if to, _ := web.authorize(t); to.Query().Get("error") != "invalid_request" || !strings.Contains(to.Query().Get("error_description"), "OIDC-request-pushed") {
+		t.Errorf("not pushed: %s", to)
+	}
+	for name, uri := range map[string]string{"before": pushed, "now": web.push(t)} {
+		if to, _ := bring(t, s, "client_id", web.id, "request_uri", uri); to == nil || to.Query().Get("authRequest") == "" {
+			t.Errorf("pushed %s: %v", name, to)
+		}
+	}
+	if r := web.link(t, plain, "login"); r.Status != http.StatusOK {
+		t.Errorf("a request that waited already: %d %s", r.Status, r.Body)
+	}
+	demand(web, `"signedRequests":true`)
+	if to, r := web.authorize(t); to != nil || !strings.Contains(string(r.Body), "OIDC-request-signed") {
+		t.Errorf("not signed: %v %s", to, r.Body)
+	}
+	if r := web.post(t, "/oauth/v2/par", web.request()); r.Status != http.StatusBadRequest {
+		t.Errorf("not signed, but pushed: %d %s", r.Status, r.Body)
+	}
+	claims := map[string]any{"iss": web.id, "aud": "http://localhost", "exp": s.Clock.Now().Unix() + 60}
+	for name, list := range web.request() {
+		claims[name] = list[0]
+	}
+	object := assertion(t, jose.RS256, key, s.Var("appKey"), nil, claims)
+	for name, pairs := range map[string][]string{"signed": {"client_id", web.id, "request", object}, "signed and pushed": {"client_id", web.id, "request_uri", web.push(t, "request", object)}} {
+		if to, r := bring(t, s, pairs...); to == nil || to.Query().Get("authRequest") == "" {
+			t.Errorf("%s: %v %s", name, to, r.Body)
+		}
+	}
+	s.Run(t, testkit.Call{
+		Name: "other settings", Do: "PUT /management/v1/projects/$project/apps/" + web.app + "/oidc_config",
+		Body:   `{"redirectUris":["` + redirectURI + `"],"responseTypes":["OIDC_RESPONSE_TYPE_CODE"],"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE","OIDC_GRANT_TYPE_REFRESH_TOKEN"],"devMode":true}`,
+		Events: []string{"project.application.config.oidc.changed"},
+	})
+	if to, _ := web.authorize(t); to != nil {
+		t.Errorf("the requirement is lost: %s", to)
+	}
+	demand(web, `"boundTokens":true`)
+	refusedWith(t, "refresh without a proof", web.refresh(t, first.Refresh), "invalid_dpop_proof", "OIDC-dpop-required")
+	refusedWith(t, "a code without a proof", web.redeem(t, web.code(t)), "invalid_dpop_proof", "OIDC-dpop-required")
+	web.key = ecKey(t)
+	if got := web.refresh(t, first.Refresh); got.Type != "DPoP" {
+		t.Errorf("refresh with a proof: %+v", got)
+	}
+	demand(public, `"boundTokens":true`)
+	if to, _ := public.authorize(t, "response_type", "id_token token"); !strings.Contains(to.Fragment, "error=unauthorized_client") {
+		t.Errorf("a token that cannot be bound: %s", to)
+	}
+	if r := public.front(t, "response_type", "id_token"); fragment(t, r).Get("id_token") == "" {
+		t.Errorf("an ID token: %s", r.Body)
+	}
+}

@@ -141,7 +141,7 @@ func (c *Client) Answers(responseType string) bool {
 	case TypeID:
 		return has(application.ResponseIDToken) && c.May(application.GrantImplicit)
 	case TypeIDToken:
-		return has(application.ResponseIDTokenToken) && c.May(application.GrantImplicit)
+		return has(application.ResponseIDTokenToken) && c.May(application.GrantImplicit) && !c.Config.BoundTokens
 	}
 	return false
 }

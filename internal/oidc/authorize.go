@@ -19,6 +19,8 @@ import (
 
 var (
 	errRequestURI = fault.Invalid("", "A request_uri must be one that the client got here for a request that it pushed.").With(oauth.ErrorCode("request_uri_not_supported"))
+	errNotPushed  = fault.Invalid("OIDC-request-pushed", "This application must push its requests to the endpoint for that, and send the request_uri.")
+	errNotSigned  = fault.Invalid("OIDC-request-signed", "This application must sign its requests, and send them as request.")
 	errMaxAgeForm = fault.Invalid("", "The max_age must be a number of seconds.")
 )
 
@@ -36,8 +38,11 @@ func (s *Server) authorize(ctx context.Context, w http.ResponseWriter, r *http.R
 		return
 	}
 	q := requestOf(a.form, a.issuer)
-	q.Pushed = a.pushed
-	err = a.check(q)
+	if q.Pushed = a.pushed; a.pushed == "" && a.client.Config.PushedRequests {
+		err = errNotPushed
+	} else {
+		err = a.check(q)
+	}
 	page := ""
 	if err == nil {
 		page, err = flow.KeepRequest(ctx, s.store, a.client, q, s.loginPage)
@@ -86,14 +91,16 @@ func (s *Server) asked(ctx context.Context, form url.Values) (a *asking, err err
 	if a.client, err = flow.FindLoginClient(ctx, s.store, call.Host, id, keyID, also...); err != nil {
 		return nil, err
 	}
-	if object != nil {
-		a.form, err = a.client.Open(object, a.issuer, s.store.Now())
-	}
 	switch {
-	case err != nil:
+	case object != nil:
+		a.form, err = a.client.Open(object, a.issuer, s.store.Now())
+	case a.pushed != "" && a.form == nil:
+		err = oauth.ErrPushed
+	case a.pushed == "" && a.client.Config.SignedRequests:
+		err = errNotSigned
+	}
+	if err != nil {
 		return nil, err
-	case a.form == nil:
-		return nil, oauth.ErrPushed
 	}
 	return a, a.client.Redirect(first(a.form, "redirect_uri"))
 }

@@ -110,6 +110,9 @@ func (q *tokenRequest) client(ctx context.Context, grant int32) (*flow.Client, e
 	if !c.May(grant) {
 		return nil, fault.Invalid("OIDC-grant-type", "The application may not use the grant %s.", q.form.Get("grant_type")).With(oauth.UnauthorizedClient)
 	}
+	if c.Config.BoundTokens && q.proof.ID == "" {
+		return nil, errNeedsProof
+	}
 	return c, nil
 }
 
