@@ -33,11 +33,11 @@ func ecKey(t testing.TB) *ecdsa.PrivateKey {
 
 func thumbprint(t testing.TB, key *ecdsa.PrivateKey) string {
 	t.Helper()
-	print, err := crypto.Thumbprint(jose.JSONWebKey{Key: key.Public()})
+	sum, err := crypto.Thumbprint(jose.JSONWebKey{Key: key.Public()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return print
+	return sum
 }
 
 // athOf is how a proof names the token that it protects.
@@ -194,8 +194,8 @@ func TestBoundTokensNeedTheirKey(t *testing.T) {
 // costs the client nothing but the request.
 func TestProofsForTokens(t *testing.T) {
 	t.Parallel()
-	s, web := startOAuth(t)
-	key, code := ecKey(t), web.code(t)
+	s, _ := startOAuth(t)
+	key := ecKey(t)
 	const path = "/oauth/v2/token"
 	redeem := func(c client, code, proof string) tokens {
 		t.Helper()
@@ -211,7 +211,7 @@ func TestProofsForTokens(t *testing.T) {
 		return out
 	}
 	post := newClient(t, s, "post", func(c *application.OIDC) { c.AuthMethod = application.AuthPost })
-	code = post.code(t)
+	code := post.code(t)
 	for name, bad := range map[string]string{
 		"nothing":        "",
 		"not a JWT":      "x",

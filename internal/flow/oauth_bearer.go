@@ -97,7 +97,7 @@ func (b *Bearer) IsLogin() bool { return b.Family.ID != "" }
 
 // AllowsOrigin reports whether pages of an origin are of the application that the token
 // was given to.
-func (b *Bearer) AllowsOrigin(origin string) bool { return b.app.AllowsOrigin(origin) }
+func (b *Bearer) AllowsOrigin(origin string) bool { return b.app.Config.AllowsOrigin(origin) }
 
 // For reports whether the token is for a client.
 func (b *Bearer) For(c *Client) bool {

@@ -82,9 +82,6 @@ const tokenJWT int32 = 1
 // WantsJWT reports whether access tokens of the client are JWTs.
 func (a *clientApp) WantsJWT() bool { return a.Config.AccessTokenType == tokenJWT }
 
-// AllowsOrigin reports whether pages of an origin are the client's.
-func (a *clientApp) AllowsOrigin(origin string) bool { return a.Config.AllowsOrigin(origin) }
-
 // ProjectID is the project that the client is of.
 func (c *Client) ProjectID() string { return c.project.id }
 

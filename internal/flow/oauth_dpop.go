@@ -62,10 +62,10 @@ func (s Sender) Prove(token string, now time.Time) (p crypto.Proof, err error) {
 // admitKey holds the thumbprint of the key that a token is bound to, if it is, against
 // the proof that it is shown with.
 func admitKey(key string, proof crypto.Proof) error {
-	switch {
-	case key == proof.Thumbprint:
+	switch key {
+	case proof.Thumbprint:
 		return nil
-	case key == "":
+	case "":
 		return errUnbound
 	}
 	return errBound

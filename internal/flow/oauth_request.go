@@ -30,13 +30,13 @@ const (
 // The response types: of the authorization code flow, and of what is left of the implicit
 // one. An access token alone is none: nobody could say for whom it is.
 const (
-	TypeCode    = "code"
-	TypeID      = "id_token"
-	TypeIDToken = "id_token token" //nolint:gosec // a name
+	TypeCode         = "code"
+	TypeIDToken      = "id_token"
+	TypeIDTokenToken = "id_token token"
 )
 
 // ResponseTypes are those that a client can ask for.
-var ResponseTypes = []string{TypeCode, TypeID, TypeIDToken}
+var ResponseTypes = []string{TypeCode, TypeIDToken, TypeIDTokenToken}
 
 // ResponseType is the one form of a response type, whose parts have no order.
 func ResponseType(text string) string {
@@ -47,7 +47,7 @@ func ResponseType(text string) string {
 
 // ModeOf is how the answer to a response type goes to the client, if that does not say.
 func ModeOf(responseType string) string {
-	if responseType == TypeID || responseType == TypeIDToken {
+	if responseType == TypeIDToken || responseType == TypeIDTokenToken {
 		return ModeFragment
 	}
 	return ModeQuery
@@ -138,9 +138,9 @@ func (c *Client) Answers(responseType string) bool {
 	switch responseType {
 	case TypeCode:
 		return has(application.ResponseCode) && c.May(application.GrantCode)
-	case TypeID:
-		return has(application.ResponseIDToken) && c.May(application.GrantImplicit)
 	case TypeIDToken:
+		return has(application.ResponseIDToken) && c.May(application.GrantImplicit)
+	case TypeIDTokenToken:
 		return has(application.ResponseIDTokenToken) && c.May(application.GrantImplicit) && !c.Config.BoundTokens
 	}
 	return false

@@ -45,7 +45,7 @@ func (q *tokenRequest) front(ctx context.Context, c *flow.Client, use flow.CodeU
 		return nil, err
 	}
 	t, tokens := &granted{}, flow.Tokens{}
-	if kind == flow.TypeIDToken {
+	if kind == flow.TypeIDTokenToken {
 		t, tokens, err = q.mint(ctx, c, &g, "")
 	} else {
 		t.IDToken, err = q.signer.Sign(ctx, c.Instance.ID, q.key, typeID, q.idToken(c, &g, q.store.Now(), "", ""))

@@ -38,7 +38,7 @@ func (s *Server) introspect(ctx context.Context, w http.ResponseWriter, r *http.
 	case err != nil:
 		refuse(ctx, w, err)
 	default:
-		readable(w, r, c.AllowsOrigin)
+		readable(w, r, c.Config.AllowsOrigin)
 		reply(w, http.StatusOK, active(b, s.issuer(call)))
 	}
 }
@@ -97,7 +97,7 @@ func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		refuse(ctx, w, err)
 		return
 	}
-	readable(w, r, c.AllowsOrigin)
+	readable(w, r, c.Config.AllowsOrigin)
 	w.WriteHeader(http.StatusOK)
 }
 

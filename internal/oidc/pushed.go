@@ -35,7 +35,7 @@ func (s *Server) push(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		refuseGrant(ctx, w, err)
 		return
 	}
-	readable(w, r, c.AllowsOrigin)
+	readable(w, r, c.Config.AllowsOrigin)
 	reply(w, http.StatusCreated, answer)
 }
 
