@@ -117,7 +117,7 @@ func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Re
 	}
 	var b *flow.Bearer
 	if err == nil {
-		b, err = s.shown(ctx, token, bound)
+		b, err = s.bearerOf(ctx, token, bound)
 	}
 	if err == nil && !b.Scopes.Has(flow.ScopeOpenID) {
 		err = errNoScope
@@ -133,9 +133,9 @@ func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Re
 	reply(w, http.StatusOK, c)
 }
 
-// shown finds who has a token. One that is bound to a key must come as such, with a
+// bearerOf finds who has a token. One that is bound to a key must come as such, with a
 // proof of that key.
-func (s *Server) shown(ctx context.Context, token string, bound bool) (b *flow.Bearer, err error) {
+func (s *Server) bearerOf(ctx context.Context, token string, bound bool) (b *flow.Bearer, err error) {
 	call := api.CallOf(ctx)
 	var proof crypto.Proof
 	if bound {
