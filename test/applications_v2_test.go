@@ -118,6 +118,14 @@ func TestApplicationClaims(t *testing.T) {
 		testkit.Call{Name: "nor for one", As: "boss", Do: "PUT " + path + "$api/claims", Body: `{"flatRoles":true}`, Status: 400},
 		testkit.Call{Name: "not from outside", As: "foe", Do: "PUT " + path + "$web/claims", Body: `{}`, Status: 404},
 		testkit.Call{Name: "nor a look", As: "foe", Do: "GET " + path + "$web/claims", Status: 404},
+		testkit.Call{Name: "demands nothing", As: "lead", Do: "GET " + path + "$web/requirements", Want: `{"pushedRequests":null,"signedRequests":null,"boundTokens":null}`},
+		testkit.Call{Name: "demands something", As: "lead", Do: "PUT " + path + "$web/requirements", Body: `{"pushedRequests":true,"boundTokens":true}`, Want: `{"changeDate":"*"}`, Events: []string{"project.application.config.oidc.changed"}},
+		testkit.Call{Name: "demands it", As: "lead", Do: "GET " + path + "$web/requirements", Want: `{"pushedRequests":true,"signedRequests":null,"boundTokens":true}`},
+		testkit.Call{Name: "an API demands nothing", As: "boss", Do: "GET " + path + "$api/requirements", Status: 400},
+		testkit.Call{Name: "nor can it", As: "boss", Do: "PUT " + path + "$api/requirements", Body: `{"boundTokens":true}`, Status: 400},
+		testkit.Call{Name: "no demands from outside", As: "foe", Do: "PUT " + path + "$web/requirements", Body: `{}`, Status: 404},
+		testkit.Call{Name: "nor a look at them", As: "foe", Do: "GET " + path + "$web/requirements", Status: 404},
+		testkit.Call{Name: "the claims stay", As: "lead", Do: "GET " + path + "$web/claims", Want: `{"flatRoles":true}`},
 		testkit.Call{Name: "off again", As: "lead", Do: "PUT " + path + "$web/claims", Body: `{}`, Events: []string{"project.application.config.oidc.changed"}},
 	)
 }

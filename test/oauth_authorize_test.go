@@ -90,7 +90,7 @@ func TestRefusedRequests(t *testing.T) {
 		{"scopes that mean nothing", web, []string{"scope", "foo bar"}, "invalid_scope"},
 		{"two organizations", web, []string{"scope", "openid urn:zitadel:iam:org:id:1 urn:zitadel:iam:org:id:2"}, "invalid_scope"},
 		{"no response type", web, []string{"response_type", ""}, "unsupported_response_type"},
-		{"another response type", web, []string{"response_type", "id_token"}, "unsupported_response_type"},
+		{"another response type", web, []string{"response_type", "token"}, "unsupported_response_type"},
 		{"more than a code", web, []string{"response_type", "code id_token"}, "unsupported_response_type"},
 		{"a type that the client has not", implicit, nil, "unauthorized_client"},
 		{"a grant that the client has not", noCode, nil, "unauthorized_client"},
@@ -106,8 +106,8 @@ func TestRefusedRequests(t *testing.T) {
 		{"max_age that is none", web, []string{"max_age", "soon"}, "invalid_request"},
 		{"max_age below zero", web, []string{"max_age", "-1"}, "invalid_request"},
 		{"a hint that is none", web, []string{"id_token_hint", "a.b.c"}, "invalid_request"},
-		{"a request object", web, []string{"request", "a.b.c"}, "request_not_supported"},
 		{"a request by address", web, []string{"request_uri", "https://app.example.com/r"}, "request_uri_not_supported"},
+		{"a request by another name", web, []string{"request_uri", "urn:example:request"}, "request_uri_not_supported"},
 		{"a long state", web, []string{"nonce", strings.Repeat("n", 3000)}, "invalid_request"},
 	} {
 		for _, method := range []string{"GET", "POST"} {

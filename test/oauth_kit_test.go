@@ -2,6 +2,7 @@ package test
 
 import (
 	"context"
+	"crypto/ecdsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -33,6 +34,8 @@ type client struct {
 	app, id, secret string
 	redirect        string
 	public          bool
+	// key, where there is one, makes a proof for each request for tokens.
+	key *ecdsa.PrivateKey
 }
 
 // startOAuth is startSessions with a project, kept as project, an application of the
@@ -175,6 +178,9 @@ func (c client) post(t testing.TB, path string, form url.Values) testkit.Reply {
 		header["Authorization"] = "Basic " + base64.StdEncoding.EncodeToString([]byte(url.QueryEscape(c.id)+":"+url.QueryEscape(c.secret)))
 	case c.public:
 		form.Set("client_id", c.id)
+	}
+	if c.key != nil {
+		header["DPoP"] = proof(t, c.s, c.key, "POST", path, nil)
 	}
 	return c.s.Send(t, testkit.Call{As: "nobody", Do: "POST " + path, Body: strings.ReplaceAll(form.Encode(), "$", "%24"), Header: header})
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -447,6 +448,14 @@ func TestDiscovery(t *testing.T) {
 	doc := s.Send(t, testkit.Call{As: "nobody", Do: "GET /.well-known/openid-configuration", Host: "LOCALHOST.:8080"}).JSON(t).(map[string]any)
 	if doc["issuer"] != "http://localhost" || doc["authorization_response_iss_parameter_supported"] != true || doc["device_authorization_endpoint"] != nil {
 		t.Errorf("%v", doc)
+	}
+	if !reflect.DeepEqual(doc["response_types_supported"], []any{"code", "id_token", "id_token token"}) || doc["request_parameter_supported"] != true || doc["request_uri_parameter_supported"] != false {
+		t.Errorf("%v", doc)
+	}
+	for _, name := range []string{"dpop_signing_alg_values_supported", "request_object_signing_alg_values_supported"} {
+		if algs, _ := doc[name].([]any); !slices.Contains(algs, any("ES256")) || slices.Contains(algs, any("none")) || slices.Contains(algs, any("HS256")) {
+			t.Errorf("%s are %v", name, algs)
+		}
 	}
 	for name, value := range doc {
 		if at, ok := value.(string); ok && strings.HasSuffix(name, "_endpoint") {

@@ -37,6 +37,8 @@ type Call struct {
 	Procedure string // empty until the contract is found to have it
 	Protocol  string // "grpc", "grpc-web", "connect" or "rest"
 	RequestID string
+	Method    string
+	Path      string // as it came, without query
 	Header    http.Header
 	Host      string // as the client named it: see the trusted proxies
 	RemoteIP  string
@@ -72,6 +74,15 @@ func (c *Call) Origin(external *url.URL) string {
 		host += ":" + port
 	}
 	return scheme + "://" + host
+}
+
+// Sender is what the call shows of who sends it, and what a proof of a key must be for.
+func (c *Call) Sender(external *url.URL) flow.Sender {
+	proofs := c.Header.Values("DPoP")
+	if len(proofs) == 0 {
+		return flow.Sender{}
+	}
+	return flow.Sender{Proofs: proofs, Method: c.Method, Address: c.Origin(external) + c.Path}
 }
 
 // Code is how the call ended: "ok", the name of an error of the protocols, or
@@ -174,7 +185,7 @@ func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Messag
 // the method's permission.
 func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (context.Context, error) {
 	instance, caller, err := s.gate.Enter(ctx, flow.Credentials{
-		Host: call.Host, Authorization: call.Header.Get("Authorization"), Org: call.Header.Get(headerOrg),
+		Host: call.Host, Authorization: call.Header.Get("Authorization"), Sender: call.Sender(s.External), Org: call.Header.Get(headerOrg),
 		Anonymous: m.Permission == Public, System: strings.HasPrefix(m.Procedure, systemService),
 	})
 	if err != nil {
@@ -213,7 +224,7 @@ func (s *Server) connectMethod(h *handler) connect.Method {
 			if err != nil {
 				r := explain(ctx, err)
 				if info, ok := connect.CallInfoForServerContext(ctx); ok && r.kind == fault.KindUnauthenticated {
-					info.ResponseHeader().Set("WWW-Authenticate", r.message)
+					info.ResponseHeader().Set("WWW-Authenticate", r.challenge())
 				}
 				return r.connectError()
 			}

@@ -45,7 +45,7 @@ const readyTimeout = 2 * time.Second
 
 func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	call := &Call{
-		RequestID: rand.Text(), Header: r.Header, Secure: r.TLS != nil, Protocol: protocol(r),
+		RequestID: rand.Text(), Method: r.Method, Path: r.URL.EscapedPath(), Header: r.Header, Secure: r.TLS != nil, Protocol: protocol(r),
 		Languages: languages(r.Header.Get("Accept-Language")), Started: time.Now(), //nolint:forbidigo // measures the request
 	}
 	e.origin(call, r)
@@ -228,10 +228,10 @@ func allowOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", strings.Join(verbs, ", "))
 	h.Set("Access-Control-Allow-Headers", strings.Join([]string{
-		"Authorization", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun, headerGuard, headerPage,
+		"Authorization", "DPoP", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun, headerGuard, headerPage,
 		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
 	}, ", "))
-	h.Set("Access-Control-Expose-Headers", "X-Request-Id, "+headerNextPage+", "+headerNotice+", Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
+	h.Set("Access-Control-Expose-Headers", "X-Request-Id, WWW-Authenticate, "+headerNextPage+", "+headerNotice+", Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
 	h.Set("Access-Control-Max-Age", "7200")
 }
 

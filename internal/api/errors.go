@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"strings"
 
 	"connectrpc.com/connect/v2"
 	"connectrpc.com/connect/v2/connectproto"
@@ -14,7 +15,9 @@ import (
 	statuspb "google.golang.org/genproto/googleapis/rpc/status"
 
 	errorpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/oauth"
 )
 
 // wire is how a kind of fault looks in gRPC's codes and in HTTP's.
@@ -69,6 +72,25 @@ func told(call *Call, err error) reply {
 	return r
 }
 
+// challenge is the header WWW-Authenticate of a refusal. Who shows a token that is bound
+// to a key, or a proof of one, is told so as RFC 9449, section 7.1, wants it.
+func (r reply) challenge() string {
+	if code, ok := r.more.(oauth.ErrorCode); ok {
+		return DPoPChallenge(code)
+	}
+	return r.message
+}
+
+// DPoPChallenge is the header WWW-Authenticate for who shows a token without the proof
+// that it needs; code is empty where there was no token.
+func DPoPChallenge(code oauth.ErrorCode) string {
+	out := `DPoP algs="` + strings.Join(crypto.ProofAlgorithmNames(), " ") + `"`
+	if code != "" {
+		out += `, error="` + string(code) + `"`
+	}
+	return out
+}
+
 // detail is what programs read of the error, in the message that fits the detail of
 // the fault.
 func (r reply) detail() proto.Message {
@@ -106,7 +128,7 @@ func (r reply) writeTo(w http.ResponseWriter, code connect.Code, status int) {
 	h.Set("Cache-Control", "no-store")
 	switch status {
 	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", r.message)
+		h.Set("WWW-Authenticate", r.challenge())
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
 		h.Set("Retry-After", "1")
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -32,7 +33,10 @@ type Limits struct {
 type Server struct {
 	// Observe, where it is set before the first call, is told of every call that
 	// was answered, and of its error.
-	Observe    func(*Call, error)
+	Observe func(*Call, error)
+	// External is the URL of the installation, with whose scheme and port clients reach
+	// the server. It is set before the first call.
+	External   *url.URL
 	gate       *flow.Gate
 	limits     Limits
 	handlers   map[string]*handler
@@ -53,7 +57,10 @@ type Service struct {
 // New makes a server of the given services. Methods of the contract that none of
 // them has answer UNIMPLEMENTED.
 func New(gate *flow.Gate, services ...Service) (*Server, error) {
-	s := &Server{gate: gate, handlers: map[string]*handler{}, requests: map[protoreflect.FullName]*handler{}, routes: newRouter(), dispatcher: connect.NewServer(), drain: make(chan struct{})}
+	s := &Server{
+		gate: gate, External: &url.URL{}, handlers: map[string]*handler{}, requests: map[protoreflect.FullName]*handler{},
+		routes: newRouter(), dispatcher: connect.NewServer(), drain: make(chan struct{}),
+	}
 	contract, err := Contract()
 	if err != nil {
 		return nil, err

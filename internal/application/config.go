@@ -58,7 +58,15 @@ type OIDC struct {
 	// FlatRolesClaim puts the keys of the user's roles in the project into a claim
 	// "roles" of their own, as a list.
 	FlatRolesClaim bool `json:"flatRolesClaim"`
+	Requirements
 	Login
+}
+
+// Requirements are what an application demands of each request that is made in its name.
+type Requirements struct {
+	PushedRequests bool `json:"requirePushedRequests"` // RFC 9126, section 6
+	SignedRequests bool `json:"requireSignedRequests"` // RFC 9101, section 10.5
+	BoundTokens    bool `json:"requireBoundTokens"`    // RFC 9449, section 5.2
 }
 
 // Login says which login pages people see.

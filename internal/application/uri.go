@@ -66,6 +66,23 @@ func checkOrigin(uri string) error {
 // origin is what browsers say of where a page of an address comes from.
 func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
 
+// AllowsOrigin reports whether pages of an origin are the application's: it is that of an
+// address to which browsers are sent back, or named besides. Browsers leave out the port
+// that goes with the scheme.
+func (c *OIDC) AllowsOrigin(of string) bool {
+	return slices.Contains(c.AdditionalOrigins, of) || slices.ContainsFunc(c.RedirectURIs, func(uri string) bool {
+		u, ok := parseURI(uri)
+		if !ok || !isWeb(u) {
+			return false
+		}
+		port := ":443"
+		if u.Scheme == schemeHTTP {
+			port = ":80"
+		}
+		return strings.TrimSuffix(origin(u), port) == of
+	})
+}
+
 // isLoopback reports whether an address is one of the machine itself, without TLS.
 func isLoopback(u *url.URL) bool {
 	host := u.Hostname()

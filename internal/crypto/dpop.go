@@ -28,6 +28,14 @@ const (
 // private keys.
 var ProofAlgorithms = []jose.SignatureAlgorithm{jose.ES256, jose.ES384, jose.ES512, jose.EdDSA, jose.PS256, jose.PS384, jose.PS512, jose.RS256, jose.RS384, jose.RS512}
 
+// ProofAlgorithmNames are the names of ProofAlgorithms.
+func ProofAlgorithmNames() (out []string) {
+	for _, a := range ProofAlgorithms {
+		out = append(out, string(a))
+	}
+	return out
+}
+
 // ErrProof refuses a proof, and not why: whoever made it may not hold the key.
 var ErrProof = fault.Unauthenticated("OIDC-dpop", "The DPoP proof is not valid for this request, or no longer.")
 

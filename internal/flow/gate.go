@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -54,6 +55,7 @@ type Instance struct {
 type Credentials struct {
 	Host          string // without a port
 	Authorization string // the header, as it came
+	Sender        Sender
 	Org           string // the organization that the request names; may be empty
 	Anonymous     bool   // the call needs no token
 	System        bool   // the call is about the installation and not one instance
@@ -62,7 +64,7 @@ type Credentials struct {
 var (
 	errHost      = fault.NotFound("", "There is no instance at this host: call the server by the host of its external URL, or give the instance this host as a domain.")
 	errNoToken   = fault.Unauthenticated("", "This call needs a token.")
-	errScheme    = fault.Unauthenticated("AUTH-toLo1", "The Authorization header must be \"Bearer\" and a token.")
+	errScheme    = fault.Unauthenticated("AUTH-toLo1", "The Authorization header must be \"Bearer\" or \"DPoP\" and a token.")
 	errToken     = fault.Unauthenticated("AUTH-7fs1e", "The token is not valid, or no longer.")
 	errAssurance = fault.Unauthenticated("AUTH-assurance", "What was checked in this session does not satisfy the login policy, or no longer.")
 	errBlocked   = fault.Exhausted("LIMITS-blocked", "This instance is blocked. Ask those who run the installation.")
@@ -70,12 +72,12 @@ var (
 )
 
 // bearerTables say, for each kind of token, whom it stands for: the columns user,
-// expiry and session, and the table t. Its parameter is the token's hash, behind the
+// expiry, key and session, and the table t. Its parameter is the token's hash, behind the
 // host for the tokens of logins.
 var bearerTables = map[tokenKind][2]string{
-	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
-	sessionToken: {"COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
-	loginToken:   {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.session_id, '')", ownTokens + " t ON t.instance_id = d.instance_id"},
+	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
+	sessionToken: {"COALESCE(t.user_id, ''), 0, '', COALESCE(t.session_id, '')", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
+	loginToken:   {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), COALESCE(t.session_id, '')", ownTokens + " t ON t.instance_id = d.instance_id"},
 }
 
 // forOurAPI is the condition that a token is for our API: one that was given for a key
@@ -134,7 +136,8 @@ type entry struct {
 	home                string // the caller's organization, or a system user's default
 	named               string // the organization that the request names, where it is there
 	userState, orgState int
-	expires             int64 // of the token; 0: never
+	expires             int64  // of the token; 0: never
+	key                 string // that the token is bound to; empty: none
 	limits              []byte
 	memberships         map[authz.Object][]string // roles by what they are of
 	assured             Assured                   // of a session's token
@@ -174,7 +177,7 @@ func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials
 // row takes one of the caller's roles, and with it all that each row says.
 func (e *entry) row(scan database.Scan) error {
 	var kind, object, role, org string
-	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role, &org)
+	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.key, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role, &org)
 	if role != "" {
 		if e.memberships == nil {
 			e.memberships = map[authz.Object][]string{}
@@ -185,10 +188,13 @@ func (e *entry) row(scan database.Scan) error {
 	return err
 }
 
-// judge reports whether the token counts now.
-func (e *entry) judge(now time.Time) error {
+// judge reports whether the token counts now for who shows it with a proof.
+func (e *entry) judge(proof crypto.Proof, now time.Time) error {
 	if e.user == "" || e.userState != user.Active || e.orgState != org.Active || e.expires != 0 && !now.Before(time.UnixMicro(e.expires)) {
 		return errToken
+	}
+	if err := admitKey(e.key, proof); err != nil {
+		return err
 	}
 	if e.session == "" {
 		return nil
@@ -221,16 +227,16 @@ func (e *entry) caller(org string, roles *authz.Roles, now time.Time) *authz.Cal
 // Enter finds the instance and, unless the call may be anonymous, the caller. It
 // reads both anew for every request: what was revoked a moment ago is refused.
 func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Caller, error) {
-	token, refused := bearer(c)
+	token, proof, refused := shown(c, g.store.Now())
 	var operator *SystemUser
 	if refused == nil && looksLikeJWT(token) {
 		if u, err := g.systemUser(token); err == nil {
-			operator = &u
+			operator, refused = &u, admitKey("", proof)
 		} else if kindOf(token) == noToken {
 			refused = err
 		}
 	}
-	if operator != nil && c.System {
+	if operator != nil && refused == nil && c.System {
 		return Instance{}, operator.caller(Instance{}, "", "", g.roles), nil
 	}
 	var e entry
@@ -245,7 +251,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	case c.Anonymous:
 		return e.instance, nil, nil
 	case refused == nil && operator == nil:
-		refused = e.judge(g.store.Now())
+		refused = e.judge(proof, g.store.Now())
 	}
 	switch {
 	case refused != nil:
@@ -255,9 +261,13 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 	case operator != nil:
 		return e.instance, operator.caller(e.instance, e.home, c.Org, g.roles), nil
 	case e.session != "":
-		if err := e.assured.noteWeakened(ctx, g.store); err != nil {
-			return e.instance, nil, err
-		}
+		refused = e.assured.noteWeakened(ctx, g.store)
+	}
+	if refused == nil {
+		refused = TakeProof(ctx, g.store, e.instance.ID, proof)
+	}
+	if refused != nil {
+		return e.instance, nil, refused
 	}
 	return e.instance, e.caller(c.Org, g.roles, g.store.Now()), nil
 }
@@ -289,20 +299,22 @@ func (in *Instance) limit(document []byte, now time.Time) error {
 	return nil
 }
 
-// bearer gives the token of the Authorization header.
-func bearer(c Credentials) (string, error) {
+// shown gives the token of the Authorization header, and the proof that it came with.
+func shown(c Credentials, now time.Time) (token string, proof crypto.Proof, err error) {
 	switch {
 	case c.Anonymous:
-		return "", nil
+		return "", proof, nil
 	case c.Authorization == "":
-		return "", errNoToken
+		return "", proof, errNoToken
 	}
-	token, ok := strings.CutPrefix(c.Authorization, "Bearer ")
+	scheme, token, _ := strings.Cut(c.Authorization, " ")
 	switch {
-	case !ok || token == "":
-		return "", errScheme
+	case scheme != bearer && !IsDPoP(scheme), token == "":
+		return "", proof, errScheme
 	case !user.LooksLikeToken(token) && !looksLikeJWT(token):
-		return "", errToken
+		return "", proof, errToken
+	case IsDPoP(scheme):
+		proof, err = c.Sender.Prove(token, now)
 	}
-	return token, nil
+	return token, proof, err
 }

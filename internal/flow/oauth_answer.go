@@ -26,12 +26,17 @@ const answerPath = "/oauth/v2/authorize/answer"
 // Answered is the answer of a login that succeeded. Each answer names who gives it
 // (RFC 9207).
 func Answered(r *oauth.Request, code string) oauth.Answer {
-	return oauth.Answer{URI: r.RedirectURI, Parameters: said([2]string{"code", code}, [2]string{"state", r.State}, [2]string{"iss", r.Issuer})}
+	a := oauth.Answer{URI: r.RedirectURI, Mode: r.ResponseMode}
+	if r.ResponseType != TypeCode {
+		a.Front, code = &oauth.Front{ClientID: r.ClientID, ResponseType: r.ResponseType, Code: code}, ""
+	}
+	a.Parameters = said([2]string{"code", code}, [2]string{"state", r.State}, [2]string{"iss", r.Issuer})
+	return a
 }
 
 // Failed is the answer of a login that did not.
 func Failed(r *oauth.Request, code, description, uri string) oauth.Answer {
-	return oauth.Answer{URI: r.RedirectURI, Parameters: said([2]string{"error", code}, [2]string{"error_description", description},
+	return oauth.Answer{URI: r.RedirectURI, Mode: r.ResponseMode, Parameters: said([2]string{"error", code}, [2]string{"error_description", description},
 		[2]string{"error_uri", uri}, [2]string{"state", r.State}, [2]string{"iss", r.Issuer})}
 }
 
@@ -42,7 +47,7 @@ func said(parameters ...[2]string) [][2]string {
 
 // AnswerURL is the client's address with an answer: behind # in the mode for that,
 // and else added to the query that the address has.
-func AnswerURL(mode string, a oauth.Answer) string {
+func AnswerURL(a oauth.Answer) string {
 	var text strings.Builder
 	for i, p := range a.Parameters {
 		if i > 0 {
@@ -53,7 +58,7 @@ func AnswerURL(mode string, a oauth.Answer) string {
 	switch {
 	case text.Len() == 0:
 		return a.URI
-	case mode == ModeFragment:
+	case a.Mode == ModeFragment:
 		return a.URI + "#" + text.String()
 	case strings.Contains(a.URI, "?"):
 		return a.URI + "&" + text.String()
@@ -62,17 +67,18 @@ func AnswerURL(mode string, a oauth.Answer) string {
 }
 
 // CallbackURL is where the login page shall send the browser with an answer: to the
-// client or, where the answer must be posted, to a page that does so.
+// client or, where the answer must be posted or tokens are added to it, to a page that
+// does so.
 func CallbackURL(ctx context.Context, store *eventstore.Store, r *oauth.Request, a oauth.Answer) (string, error) {
-	if r.ResponseMode != ModeFormPost {
-		return AnswerURL(r.ResponseMode, a), nil
+	if a.Mode != ModeFormPost && a.Front == nil {
+		return AnswerURL(a), nil
 	}
 	id := rand.Text()
 	err := store.Write(ctx, func(tx *eventstore.Tx) error { return oauth.KeepAnswer(tx, authz.From(ctx).Instance, id, a) })
 	return r.Issuer + answerPath + "?id=" + id, err
 }
 
-// TakeAnswer gives what a page shall post, once.
+// TakeAnswer gives an answer that waits for its browser, once.
 func TakeAnswer(ctx context.Context, store *eventstore.Store, host, id string) (a oauth.Answer, err error) {
 	err = store.Write(ctx, func(tx *eventstore.Tx) error {
 		instance, found := "", false

@@ -25,6 +25,7 @@ type Bearer struct {
 	// who log in with each token.
 	Family          oauth.Family
 	TokenID         string
+	Key             string // thumbprint of the key that the token is bound to; empty: none
 	ClientID        string // a machine user is its own client
 	Scopes          Scopes
 	Audience        []string
@@ -58,7 +59,7 @@ func FindBearer(ctx context.Context, store *eventstore.Store, host, token string
 	queries := []database.Query{{
 		SQL: "SELECT " + siteColumns + siteFrom + " WHERE d.domain = ?", Args: args[:1], Row: func(scan database.Scan) error { return scan(s.dest(&b.Instance)...) },
 	}}
-	const own = "SELECT t.token_id, t.scopes, t.created, t.expires, "
+	const own = "SELECT t.token_id, t.scopes, t.created, t.expires, t.key_thumbprint, "
 	if kind := kindOf(token); kind == loginToken {
 		queries = append(queries, database.Query{SQL: own + oauth.FamilyColumns + loginTokenFrom, Args: args, Row: b.readLogin})
 		queries = append(queries, b.queries(source{loginTokenSQL, args})...)
@@ -94,6 +95,10 @@ func (b *Bearer) began() time.Time {
 // IsLogin reports whether the token comes from somebody's login at a client.
 func (b *Bearer) IsLogin() bool { return b.Family.ID != "" }
 
+// AllowsOrigin reports whether pages of an origin are of the application that the token
+// was given to.
+func (b *Bearer) AllowsOrigin(origin string) bool { return b.app.Config.AllowsOrigin(origin) }
+
 // For reports whether the token is for a client.
 func (b *Bearer) For(c *Client) bool {
 	return c.ID != "" && (slices.Contains(b.Audience, c.ID) || slices.Contains(b.Audience, c.project.id))
@@ -116,7 +121,7 @@ func (b *Bearer) row(scan database.Scan) database.Scan {
 	return func(dest ...any) error {
 		var scopes string
 		var created, expires int64
-		err := scan(append([]any{&b.TokenID, &scopes, &created, &expires}, dest...)...)
+		err := scan(append([]any{&b.TokenID, &scopes, &created, &expires, &b.Key}, dest...)...)
 		b.Scopes, b.Issued, b.Expires = strings.Fields(scopes), since(created), since(expires)
 		return err
 	}
@@ -136,7 +141,7 @@ const (
 // ownTokens are the access tokens of a host's instance with one hash that are for our
 // own API, while their clients are active.
 const ownTokens = "" +
-	`(SELECT lt.instance_id, lt.expires, lf.user_id, lf.session_id FROM oidc_access_tokens lt
+	`(SELECT lt.instance_id, lt.expires, lt.key_thumbprint, lf.user_id, lf.session_id FROM oidc_access_tokens lt
 	JOIN oidc_sessions lf ON lf.instance_id = lt.instance_id AND lf.family_id = lt.family_id
 	JOIN users lu ON lu.instance_id = lf.instance_id AND lu.user_id = lf.user_id AND lu.org_id = lf.user_org AND lu.created = lf.user_since
 	JOIN applications la ON la.instance_id = lf.instance_id AND la.client_id = lf.client_id AND la.client_id <> '' AND la.state = 1

@@ -137,7 +137,7 @@ func LinkSession(ctx context.Context, store *eventstore.Store, requestID, sessio
 		if _, err := oauth.TakeRequest(tx, caller.Instance, requestID); err != nil {
 			return err
 		}
-		return oauth.KeepCode(tx, caller.Instance, hash, oauth.Code{Grant: grant, FamilyID: tx.NewID(), RedirectURI: r.RedirectURI, Challenge: r.Challenge})
+		return oauth.KeepCode(tx, caller.Instance, hash, oauth.Code{Grant: grant, FamilyID: tx.NewID(), RedirectURI: r.RedirectURI, Challenge: r.Challenge, Key: r.Key})
 	})
 	return Linked{Request: r, Code: code}, err
 }

@@ -177,17 +177,17 @@ func (c *Client) May(grant int32) bool {
 	return c.Kind == application.KindOIDC && slices.Contains(c.Config.GrantTypes, grant)
 }
 
-// FindLoginClient finds the client that sends somebody here to log in, if it may be
-// sent an answer: it is active, and waits at the redirect URI.
-func FindLoginClient(ctx context.Context, store *eventstore.Store, host, clientID, redirectURI string, also ...database.Query) (*Client, error) {
-	c, err := FindClient(ctx, store, host, clientID, "", also...)
+// FindLoginClient finds the client that sends somebody here to log in, with the key that
+// it names, if it is active. Where it waits for an answer is for Redirect to say.
+func FindLoginClient(ctx context.Context, store *eventstore.Store, host, clientID, keyID string, also ...database.Query) (*Client, error) {
+	c, err := FindClient(ctx, store, host, clientID, keyID, also...)
 	switch {
 	case err != nil:
 		return nil, err
 	case c.ID == "" || c.Kind != application.KindOIDC || !c.Active():
 		return nil, errNoClient
 	}
-	return &c, c.Redirect(redirectURI)
+	return &c, nil
 }
 
 var (

@@ -84,8 +84,8 @@ type assertionClaims struct {
 	Audience json.RawMessage `json:"aud"`
 }
 
-func (c *Client) checkAssertion(ctx context.Context, store *eventstore.Store, parsed *jwt.JSONWebToken, audience []string) error {
-	now := store.Now()
+// verify reads the claims of a JWT that the client signed with the key that it names.
+func (c *Client) verify(parsed *jwt.JSONWebToken, now time.Time, claims ...any) error {
 	if c.key.id == "" || c.key.expires != 0 && !now.Before(time.UnixMicro(c.key.expires)) {
 		return errClientProof
 	}
@@ -96,13 +96,21 @@ func (c *Client) checkAssertion(ctx context.Context, store *eventstore.Store, pa
 	if !slices.Contains(user.Algorithms(key), parsed.Headers[0].Algorithm) {
 		return errClientProof
 	}
-	var claims assertionClaims
-	if err := parsed.Claims(key, &claims); err != nil {
+	if err := parsed.Claims(key, claims...); err != nil {
 		return errClientProof.Because(err)
+	}
+	return nil
+}
+
+func (c *Client) checkAssertion(ctx context.Context, store *eventstore.Store, parsed *jwt.JSONWebToken, audience []string) error {
+	now := store.Now()
+	var claims assertionClaims
+	if err := c.verify(parsed, now, &claims); err != nil {
+		return err
 	}
 	var aud string
 	wrong := json.Unmarshal(claims.Audience, &aud) != nil || !slices.Contains(audience, aud)
-	err = claims.ValidateWithLeeway(jwt.Expected{Issuer: c.ID, Subject: c.ID, Time: now}, clockSkew)
+	err := claims.ValidateWithLeeway(jwt.Expected{Issuer: c.ID, Subject: c.ID, Time: now}, clockSkew)
 	switch {
 	case wrong, err != nil, claims.ID == "", claims.Expiry == nil, claims.IssuedAt == nil,
 		claims.Expiry.Time().Sub(now) > maxTokenAge+clockSkew, now.Sub(claims.IssuedAt.Time()) > maxTokenAge:

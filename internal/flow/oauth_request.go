@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/application"
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -26,8 +27,31 @@ const (
 	ModeFormPost = "form_post"
 )
 
-// TypeCode is the response type of the authorization code flow.
-const TypeCode = "code"
+// The response types: of the authorization code flow, and of what is left of the implicit
+// one. An access token alone is none: nobody could say for whom it is.
+const (
+	TypeCode         = "code"
+	TypeIDToken      = "id_token"
+	TypeIDTokenToken = "id_token token"
+)
+
+// ResponseTypes are those that a client can ask for.
+var ResponseTypes = []string{TypeCode, TypeIDToken, TypeIDTokenToken}
+
+// ResponseType is the one form of a response type, whose parts have no order.
+func ResponseType(text string) string {
+	parts := strings.Fields(text)
+	slices.Sort(parts)
+	return strings.Join(parts, " ")
+}
+
+// ModeOf is how the answer to a response type goes to the client, if that does not say.
+func ModeOf(responseType string) string {
+	if responseType == TypeIDToken || responseType == TypeIDTokenToken {
+		return ModeFragment
+	}
+	return ModeQuery
+}
 
 // Prompts are what a client can demand of the login page.
 var Prompts = []string{"none", "login", "consent", "select_account", "create"}
@@ -42,13 +66,18 @@ const (
 )
 
 var (
-	errResponseType   = fault.Invalid("OIDC-response-type", "The response_type must be code.").With(oauth.UnsupportedResponseType)
-	errCodeNotAllowed = fault.Invalid("OIDC-response-type-client", "The application may not use the response_type code and the grant authorization_code.").With(oauth.UnauthorizedClient)
+	errResponseType   = fault.Invalid("OIDC-response-type", "The response_type must be code, id_token, or id_token token.").With(oauth.UnsupportedResponseType)
+	errTypeNotAllowed = fault.Invalid("OIDC-response-type-client", "The application may not use this response_type, with the grant that goes with it: authorization_code for code, implicit for the others.").With(oauth.UnauthorizedClient)
+	errFrontMode      = fault.Invalid("OIDC-response-mode-token", "Tokens go to the client in the response_mode fragment or form_post.")
+	errNoNonce        = fault.Invalid("OIDC-nonce", "A request for an ID token from the authorization endpoint needs a nonce.")
+	errNotOpenID      = fault.Invalid("OIDC-scope-openid", "A request for an ID token needs the scope openid.").With(oauth.InvalidScope)
+	errFrontKey       = fault.Invalid("OIDC-dpop-front", "Tokens that come from the authorization endpoint cannot be bound to a key: ask for a code.")
 	errResponseMode   = fault.Invalid("OIDC-response-mode", "The response_mode must be query, fragment or form_post.")
 	errNoScope        = fault.Invalid("OIDC-no-scope", "Ask for at least one scope, such as openid.").With(oauth.InvalidScope)
 	errNoPKCE         = fault.Invalid("OIDC-pkce", "This application must send a code_challenge with the code_challenge_method S256.")
 	errPKCEMethod     = fault.Invalid("OIDC-pkce-method", "The code_challenge_method must be S256; plain does not protect the code.")
 	errPKCEForm       = fault.Invalid("OIDC-pkce-form", "The code_challenge must be the SHA-256 of the code_verifier in base64url, which has 43 characters.")
+	errKeyForm        = fault.Invalid("OIDC-dpop-jkt", "The dpop_jkt must be the SHA-256 thumbprint of a key in base64url, which has 43 characters.")
 	errPrompt         = fault.Invalid("OIDC-prompt", "The prompt must be none, or one or more of login, consent, select_account and create.")
 	errMaxAge         = fault.Invalid("OIDC-max-age", "The max_age must be a number of seconds, %d at most.", maxMaxAge)
 	errLong           = fault.Invalid("OIDC-parameter-size", "Each parameter has %d bytes at most.", maxText)
@@ -63,20 +92,14 @@ func (c *Client) CheckRequest(r *oauth.Request, challengeMethod string) error {
 		}
 	}
 	switch {
-	case r.ResponseType != TypeCode:
+	case !slices.Contains(ResponseTypes, r.ResponseType):
 		return errResponseType
-	case !slices.Contains(c.Config.ResponseTypes, application.ResponseCode) || !c.May(application.GrantCode):
-		return errCodeNotAllowed
+	case !c.Answers(r.ResponseType):
+		return errTypeNotAllowed
 	case r.ResponseMode != ModeQuery && r.ResponseMode != ModeFragment && r.ResponseMode != ModeFormPost:
 		return errResponseMode
 	case len(r.Scopes) == 0:
 		return errNoScope
-	case r.Challenge == "" && (challengeMethod != "" || c.needsPKCE()):
-		return errNoPKCE
-	case r.Challenge != "" && challengeMethod != "S256":
-		return errPKCEMethod
-	case r.Challenge != "" && !oauth.IsChallenge(r.Challenge):
-		return errPKCEForm
 	case r.MaxAge != nil && (*r.MaxAge < 0 || *r.MaxAge > maxMaxAge):
 		return errMaxAge
 	}
@@ -85,8 +108,57 @@ func (c *Client) CheckRequest(r *oauth.Request, challengeMethod string) error {
 			return errPrompt
 		}
 	}
-	if !c.May(application.GrantRefresh) {
+	if !c.May(application.GrantRefresh) || r.ResponseType != TypeCode {
 		r.Scopes = Scopes(r.Scopes).without(ScopeOfflineAccess)
+	}
+	if r.ResponseType == TypeCode {
+		return c.checkCode(r, challengeMethod)
+	}
+	return c.checkFront(r)
+}
+
+// checkCode holds a request for a code against the rules for what protects the code.
+func (c *Client) checkCode(r *oauth.Request, challengeMethod string) error {
+	switch {
+	case r.Challenge == "" && (challengeMethod != "" || c.needsPKCE()):
+		return errNoPKCE
+	case r.Challenge != "" && challengeMethod != "S256":
+		return errPKCEMethod
+	case r.Challenge != "" && !oauth.IsChallenge(r.Challenge):
+		return errPKCEForm
+	case r.Key != "" && !oauth.IsChallenge(r.Key): // It has the same form.
+		return errKeyForm
+	}
+	return nil
+}
+
+// Answers reports whether the client may have answers of a response type.
+func (c *Client) Answers(responseType string) bool {
+	has := func(kind int32) bool { return slices.Contains(c.Config.ResponseTypes, kind) }
+	switch responseType {
+	case TypeCode:
+		return has(application.ResponseCode) && c.May(application.GrantCode)
+	case TypeIDToken:
+		return has(application.ResponseIDToken) && c.May(application.GrantImplicit)
+	case TypeIDTokenToken:
+		return has(application.ResponseIDTokenToken) && c.May(application.GrantImplicit) && !c.Config.BoundTokens
+	}
+	return false
+}
+
+// checkFront holds a request for tokens that come by way of the browser against the
+// rules for them (OpenID Connect Core, section 3.2.2.1). There is no code to protect.
+func (c *Client) checkFront(r *oauth.Request) error {
+	r.Challenge = ""
+	switch {
+	case r.ResponseMode == ModeQuery:
+		return errFrontMode
+	case r.Nonce == "":
+		return errNoNonce
+	case !Scopes(r.Scopes).Has(ScopeOpenID):
+		return errNotOpenID
+	case r.Key != "":
+		return errFrontKey
 	}
 	return nil
 }

@@ -17,16 +17,18 @@ type Given struct {
 	// Scopes are those of the tokens, which may be fewer than those of the login.
 	Scopes Scopes
 	// family is the id of the family of tokens, refresh the half that its refresh tokens
-	// share, and used the hash of the other half of the one at hand; all are empty where
-	// there is no family yet.
-	family, refresh, used string
+	// share, and holder who uses the one at hand; all are empty where there is no family
+	// yet.
+	family, refresh string
+	holder          oauth.Holder
 }
 
-// CodeUse is how a client uses an authorization code.
-type CodeUse struct{ Code, RedirectURI, Verifier string }
+// CodeUse is how a client uses an authorization code. Key is the thumbprint of the key
+// that it holds; empty: none.
+type CodeUse struct{ Code, RedirectURI, Verifier, Key string }
 
 func (u CodeUse) of(c *Client) oauth.Use {
-	return oauth.Use{ClientID: c.ID, RedirectURI: u.RedirectURI, Verifier: u.Verifier}
+	return oauth.Use{ClientID: c.ID, RedirectURI: u.RedirectURI, Verifier: u.Verifier, Key: u.Key}
 }
 
 // GivenForCode says what a client may have for a code. A code that does not fit is
@@ -48,7 +50,7 @@ func GivenForCode(ctx context.Context, store *eventstore.Store, c *Client, u Cod
 		return g, err
 	}
 	if !found || code.Admit(u.of(c)) != nil {
-		return g, RedeemCode(ctx, store, c, u, Tokens{})
+		return g, takeCode(ctx, store, c, u, func(*eventstore.Tx, oauth.Code) error { return oauth.ErrCode })
 	}
 	if err := g.stands(store.Now(), code.Created); err != nil {
 		return g, err
@@ -57,28 +59,32 @@ func GivenForCode(ctx context.Context, store *eventstore.Store, c *Client, u Cod
 	return g, Scopes(code.Scopes).admit(code.UserOrg, g.Org.PrimaryDomain)
 }
 
-// Tokens are those that were made for a client, of which only hashes are kept.
+// Tokens are those that were made for a client, of which only hashes are kept. An ID
+// token is not: it gives nothing.
 type Tokens struct {
-	Access  oauth.Access
+	Access  oauth.Access   // without an id: none
 	Refresh *oauth.Refresh // nil: none
 }
 
 // RedeemCode makes tokens count that a code gave, once: of those who use a code at
 // the same time one succeeds, and then the tokens of that one are void too.
 func RedeemCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, t Tokens) error {
-	hash := user.HashToken(u.Code)
+	return takeCode(ctx, store, c, u, func(tx *eventstore.Tx, code oauth.Code) error {
+		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, user.HashToken(u.Code), code.Grant, t.Access, t.Refresh)
+	})
+}
+
+// takeCode takes a code away and, if it fits, does something with it.
+func takeCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, then func(*eventstore.Tx, oauth.Code) error) error {
 	var refusal error
 	err := store.Write(ctx, func(tx *eventstore.Tx) error {
 		var code oauth.Code
 		var err error
-		code, refusal, err = oauth.TakeCode(tx, c.Instance.ID, hash, u.of(c))
+		code, refusal, err = oauth.TakeCode(tx, c.Instance.ID, user.HashToken(u.Code), u.of(c))
 		if err != nil || refusal != nil {
 			return err
 		}
-		if t.Access.Hash == "" { // The code was refused already.
-			return oauth.ErrCode
-		}
-		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, hash, code.Grant, t.Access, t.Refresh)
+		return then(tx, code)
 	})
 	if err == nil {
 		err = refusal
@@ -87,9 +93,9 @@ func RedeemCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeU
 }
 
 // GivenForRefresh says what a client may have for a refresh token, with fewer scopes
-// where it names some. A token that was used before, or by another client, ends all
-// that come from the same login.
-func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, token, scope string, also ...database.Query) (Given, error) {
+// where it names some, and the key with a thumbprint where it holds one. A token that
+// was used before, or by another client, ends all that come from the same login.
+func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, token, scope, key string, also ...database.Query) (Given, error) {
 	half, familyHash, hash, ok := user.SplitRefreshToken(token)
 	if !ok {
 		return Given{}, oauth.ErrRefresh
@@ -106,8 +112,8 @@ func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, to
 	if err != nil {
 		return g, err
 	}
-	now := store.Now()
-	if reason, refusal := f.Admit(c.ID, hash, now); reason != "" {
+	now, holder := store.Now(), oauth.Holder{ClientID: c.ID, Hash: hash, Key: key}
+	if reason, refusal := f.Admit(holder, now); reason != "" {
 		err := store.Write(ctx, func(tx *eventstore.Tx) error { return oauth.End(tx, instance, f.ID, reason) })
 		if err == nil {
 			err = refusal
@@ -119,7 +125,8 @@ func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, to
 	if err := g.stands(now, f.Created); err != nil {
 		return g, err
 	}
-	g.Grant, g.family, g.refresh, g.used = f.Grant, f.ID, half, hash
+	g.Grant, g.family, g.refresh, g.holder = f.Grant, f.ID, half, holder
+	g.Nonce = "" // It was for the first ID token (OpenID Connect Core, section 12.2).
 	if err := Scopes(f.Scopes).admit(f.UserOrg, g.Org.PrimaryDomain); err != nil {
 		return g, err
 	}
@@ -131,7 +138,7 @@ func GivenForRefresh(ctx context.Context, store *eventstore.Store, c *Client, to
 func Renew(ctx context.Context, store *eventstore.Store, c *Client, g *Given, t Tokens) error {
 	var refusal error
 	err := store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		refusal, err = oauth.Renew(tx, c.Instance.ID, g.family, c.ID, g.used, t.Access, *t.Refresh)
+		refusal, err = oauth.Renew(tx, c.Instance.ID, g.family, g.holder, t.Access, *t.Refresh)
 		return err
 	})
 	if err == nil {
@@ -140,12 +147,16 @@ func Renew(ctx context.Context, store *eventstore.Store, c *Client, g *Given, t 
 	return err
 }
 
-// NewRefresh makes a refresh token for what is given.
-func (g *Given) NewRefresh(c *Client) (token string, r *oauth.Refresh) {
+// NewRefresh makes a refresh token for what is given. key is the thumbprint of the
+// client's: a client that cannot prove who it is by other means is bound to it (RFC
+// 9449, section 5).
+func (g *Given) NewRefresh(c *Client, key string) (token string, r *oauth.Refresh) {
 	token, _, family, hash := user.NewRefreshToken(g.refresh)
-	return token, &oauth.Refresh{
-		Family: family, Hash: hash, Lifetime: c.Settings.RefreshTokenExpiration, IdleTime: c.Settings.RefreshTokenIdleExpiration,
+	r = &oauth.Refresh{Family: family, Hash: hash, Lifetime: c.Settings.RefreshTokenExpiration, IdleTime: c.Settings.RefreshTokenIdleExpiration}
+	if c.Public() {
+		r.Key = key
 	}
+	return token, r
 }
 
 // Creator makes the user of what is given the one on whose behalf the transactions run.
@@ -153,9 +164,10 @@ func (g *Given) Creator(ctx context.Context) context.Context {
 	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: g.UserID})
 }
 
-// AccessFor is an access token for what is given, kept by its hash.
-func (g *Given) AccessFor(id, token string, lifetime time.Duration) oauth.Access {
-	return oauth.Access{ID: id, Hash: user.HashToken(token), Lifetime: lifetime, Scopes: g.Scopes, API: g.Scopes.Has(ScopeAPI)}
+// AccessFor is an access token for what is given, kept by its hash and bound to the key
+// with a thumbprint; empty: to none.
+func (g *Given) AccessFor(id, token, key string, lifetime time.Duration) oauth.Access {
+	return oauth.Access{ID: id, Hash: user.HashToken(token), Lifetime: lifetime, Scopes: g.Scopes, API: g.Scopes.Has(ScopeAPI), Key: key}
 }
 
 // NewAccessToken makes an access token that says nothing by itself.

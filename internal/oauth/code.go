@@ -20,11 +20,16 @@ type Code struct {
 	Created     time.Time `json:"-"`
 	RedirectURI string    `json:"redirectURI"`
 	Challenge   string    `json:"challenge,omitempty"`
+	// Key is the thumbprint of the key that the tokens will be bound to; empty: whether
+	// they are is for the use of the code to say.
+	Key string `json:"jkt,omitempty"`
 }
 
 // Use is how a client uses a code.
 type Use struct {
 	ClientID, RedirectURI, Verifier string
+	// Key is the thumbprint of the key that the client holds; empty: none.
+	Key string
 }
 
 // KeepCode keeps a code by its hash.
@@ -84,6 +89,7 @@ var (
 	errCodeRedirect = fault.Precondition("OIDC-code-redirect", "The redirect_uri must be the one of the authorization request. The code is void now.")
 	errNoVerifier   = fault.Precondition("OIDC-code-verifier-missing", "The authorization request had a code_challenge: send its code_verifier. The code is void now.")
 	errVerifier     = fault.Precondition("OIDC-code-verifier", "The code_verifier does not fit the code_challenge of the authorization request. The code is void now.")
+	errCodeKey      = fault.Precondition("OIDC-code-key", "The authorization request named a key in dpop_jkt: send a DPoP proof of that key. The code is void now.")
 	errNoChallenge  = fault.Precondition("OIDC-code-challenge", "There is a code_verifier, but the authorization request had no code_challenge. The code is void now.")
 )
 
@@ -100,6 +106,8 @@ func (c *Code) Admit(u Use) error {
 		return errNoVerifier
 	case c.Challenge != "" && (!isVerifier(u.Verifier) || !crypto.SameCode(challengeOf(u.Verifier), c.Challenge)):
 		return errVerifier
+	case c.Key != "" && c.Key != u.Key:
+		return errCodeKey
 	}
 	return nil
 }

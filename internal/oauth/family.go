@@ -25,6 +25,8 @@ type Access struct {
 	Lifetime time.Duration `json:"lifetime"`
 	Scopes   []string      `json:"scope"`
 	API      bool          `json:"api,omitempty"` // it is for our own API
+	// Key is the thumbprint of the key that the token is bound to; empty: none.
+	Key string `json:"jkt,omitempty"`
 }
 
 // accessRevoked ends one access token or, without an id, the family.
@@ -39,6 +41,7 @@ type refreshAdded struct {
 	IdleLifetime time.Duration `json:"idleLifetime"`
 	Family       string        `json:"familyHash"`
 	Hash         string        `json:"hash"`
+	Key          string        `json:"jkt,omitempty"`
 }
 
 type refreshRenewed struct {
@@ -68,8 +71,8 @@ var (
 			api = 1
 		}
 		f.Exec("DELETE FROM oidc_access_tokens WHERE instance_id = ? AND family_id = ? AND expires <= ?", f.Instance, f.ID, f.Micros())
-		f.Exec(`INSERT INTO oidc_access_tokens (instance_id, token_hash, token_id, family_id, scopes, api, expires, created, sequence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, a.Hash, a.ID, f.ID, list(a.Scopes), api, f.Created.Add(a.Lifetime).UnixMicro(), f.Micros(), f.Sequence)
+		f.Exec(`INSERT INTO oidc_access_tokens (instance_id, token_hash, token_id, family_id, scopes, api, expires, key_thumbprint, created, sequence)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, a.Hash, a.ID, f.ID, list(a.Scopes), api, f.Created.Add(a.Lifetime).UnixMicro(), a.Key, f.Micros(), f.Sequence)
 		set(f, "")
 		return nil
 	}, "hash")
@@ -83,8 +86,8 @@ var (
 		return nil
 	})
 	RefreshAdded = eventstore.Declare("oidc_session.refresh_token.added", func(f *eventstore.Fold, r refreshAdded) error {
-		set(f, "refresh_family = ?, refresh_hash = ?, refresh_id = ?, refresh_idle = ?, refresh_expires = ?",
-			r.Family, r.Hash, r.ID, f.Created.Add(r.IdleLifetime).UnixMicro(), f.Created.Add(r.Lifetime).UnixMicro())
+		set(f, "refresh_family = ?, refresh_hash = ?, refresh_id = ?, refresh_idle = ?, refresh_expires = ?, refresh_key = ?",
+			r.Family, r.Hash, r.ID, f.Created.Add(r.IdleLifetime).UnixMicro(), f.Created.Add(r.Lifetime).UnixMicro(), r.Key)
 		return nil
 	}, "familyHash", "hash")
 	RefreshRenewed = eventstore.Declare("oidc_session.refresh_token.renewed", func(f *eventstore.Fold, r refreshRenewed) error {
@@ -129,20 +132,28 @@ const (
 type Refresh struct {
 	Family, Hash       string
 	Lifetime, IdleTime time.Duration
+	// Key is the thumbprint of the key that all of a family are bound to; empty: none.
+	Key string
 }
 
 // Begin makes a family with its first tokens. codeHash is that of the code that it
-// is for, if there was one; r may be nil.
+// is for, if there was one. There may be no access token, which has no id then, and r may
+// be nil.
 func Begin(tx *eventstore.Tx, instance, id, codeHash string, g Grant, a Access, r *Refresh) error {
 	at := aggregate(instance, id, g.UserOrg)
 	tx.Create(at)
 	if _, err := Added.Emit(tx, at, added{g, codeHash}); err != nil {
 		return err
 	}
-	if err := addAccess(tx, at, a); err != nil || r == nil {
-		return err
+	if a.ID != "" {
+		if err := addAccess(tx, at, a); err != nil {
+			return err
+		}
 	}
-	_, err := RefreshAdded.Emit(tx, at, refreshAdded{ID: tx.NewID(), Lifetime: r.Lifetime, IdleLifetime: r.IdleTime, Family: r.Family, Hash: r.Hash})
+	if r == nil {
+		return nil
+	}
+	_, err := RefreshAdded.Emit(tx, at, refreshAdded{ID: tx.NewID(), Lifetime: r.Lifetime, IdleLifetime: r.IdleTime, Family: r.Family, Hash: r.Hash, Key: r.Key})
 	return err
 }
 
@@ -158,19 +169,20 @@ type Family struct {
 	Created                     time.Time // when the login was
 	CodeHash                    string
 	RefreshFamily, RefreshHash  string
+	RefreshKey                  string
 	RefreshIdle, RefreshExpires time.Time
 }
 
 // FamilyColumns are those that Read reads, of a family f.
 const FamilyColumns = `f.family_id, f.client_id, f.user_id, f.user_org, f.user_since, f.session_id, f.scopes, f.audience, f.auth_methods,
-	f.auth_time, f.acr, f.nonce, f.language, f.code_hash, f.refresh_family, f.refresh_hash, f.refresh_idle, f.refresh_expires, f.created`
+	f.auth_time, f.acr, f.nonce, f.language, f.code_hash, f.refresh_family, f.refresh_hash, f.refresh_idle, f.refresh_expires, f.refresh_key, f.created`
 
 // Read fills in the family from FamilyColumns.
 func (f *Family) Read(scan database.Scan) error {
 	var since, authTime, idle, expires, created int64
 	var scopes, audience, methods string
 	err := scan(&f.ID, &f.ClientID, &f.UserID, &f.UserOrg, &since, &f.SessionID, &scopes, &audience, &methods,
-		&authTime, &f.ACR, &f.Nonce, &f.Language, &f.CodeHash, &f.RefreshFamily, &f.RefreshHash, &idle, &expires, &created)
+		&authTime, &f.ACR, &f.Nonce, &f.Language, &f.CodeHash, &f.RefreshFamily, &f.RefreshHash, &idle, &expires, &f.RefreshKey, &created)
 	f.Scopes, f.Audience, f.Methods = words(scopes), words(audience), words(methods)
 	for at, micros := range map[*time.Time]int64{&f.UserSince: since, &f.AuthTime: authTime, &f.RefreshIdle: idle, &f.RefreshExpires: expires, &f.Created: created} {
 		*at = time.UnixMicro(micros).UTC()
@@ -259,33 +271,42 @@ func endAll(tx *eventstore.Tx, reason, instance, condition string, args ...any) 
 // may know no more than the token.
 var ErrRefresh = fault.Precondition("OIDC-refresh", "The refresh token is unknown, has been used or revoked, or has expired. Start a login again.")
 
-// Admit says what a client that holds a refresh token, by the hash of its second
-// half, may expect: fresh tokens, a refusal, or the end of the family, because the
-// token is in more hands than it should be.
-func (f *Family) Admit(clientID, hash string, now time.Time) (end string, err error) {
+// Holder is who uses a refresh token: a client, the hash of the token's second half,
+// and the thumbprint of the key that the client holds; empty: none.
+type Holder struct{ ClientID, Hash, Key string }
+
+// Admit says what the holder of a refresh token may expect: fresh tokens, a refusal,
+// or the end of the family, because the token is in more hands than it should be. Who
+// lacks the key ends nothing: for them the token was never worth anything.
+func (f *Family) Admit(h Holder, now time.Time) (end string, err error) {
 	switch {
 	case f.ID == "":
 		return "", ErrRefresh
-	case f.ClientID != clientID:
+	case f.ClientID != h.ClientID:
 		return ReasonOtherClient, ErrRefresh
-	case f.RefreshHash != hash:
+	case f.RefreshHash != h.Hash:
 		return ReasonRefreshReused, ErrRefresh
+	case f.RefreshKey != "" && f.RefreshKey != h.Key:
+		return "", errRefreshKey
 	case !now.Before(f.RefreshIdle), !now.Before(f.RefreshExpires):
 		return "", ErrRefresh
 	}
 	return "", nil
 }
 
+// errRefreshKey says that a refresh token needs a proof (RFC 9449, section 5).
+var errRefreshKey = fault.Precondition("OIDC-refresh-key", "The refresh token is bound to a key: send a DPoP proof of that key.")
+
 // Renew gives a family another access token, and another refresh token in place of
-// the one whose second half hashes to used. Of two who use the same one at once the
+// the one that the holder uses. Of two who use the same one at once the
 // second ends the family; refusal says so, and the transaction is to be committed
 // all the same.
-func Renew(tx *eventstore.Tx, instance, id, clientID, used string, a Access, next Refresh) (refusal, err error) {
+func Renew(tx *eventstore.Tx, instance, id string, h Holder, a Access, next Refresh) (refusal, err error) {
 	f, err := lockFamily(tx, instance, id)
 	if err != nil {
 		return nil, err
 	}
-	reason, refusal := f.Admit(clientID, used, tx.Now())
+	reason, refusal := f.Admit(h, tx.Now())
 	switch {
 	case reason != "":
 		return refusal, End(tx, instance, id, reason)

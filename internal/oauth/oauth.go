@@ -18,15 +18,15 @@ import (
 func init() {
 	eventstore.DeclareTable("oidc_sessions", "instance_id, family_id",
 		"client_id, user_id, user_org, user_since, session_id, scopes, audience, auth_methods, auth_time, acr, nonce, language, code_hash, "+
-			"refresh_family, refresh_hash, refresh_id, refresh_idle, refresh_expires, created, changed, sequence")
-	eventstore.DeclareTable("oidc_access_tokens", "instance_id, token_hash", "token_id, family_id, scopes, api, expires, created, sequence")
+			"refresh_family, refresh_hash, refresh_id, refresh_idle, refresh_expires, refresh_key, created, changed, sequence")
+	eventstore.DeclareTable("oidc_access_tokens", "instance_id, token_hash", "token_id, family_id, scopes, api, expires, key_thumbprint, created, sequence")
 }
 
 // ErrorCode is how OAuth names a failure. It is the detail of a fault where the
 // fault's kind alone does not say enough.
 type ErrorCode string
 
-// The codes of RFC 6749 and of OpenID Connect Core, section 3.1.2.6.
+// The codes of RFC 6749, of OpenID Connect Core, section 3.1.2.6, and of others.
 const (
 	InvalidRequest          ErrorCode = "invalid_request"
 	InvalidClient           ErrorCode = "invalid_client"
@@ -37,6 +37,10 @@ const (
 	UnsupportedResponseType ErrorCode = "unsupported_response_type"
 	AccessDenied            ErrorCode = "access_denied"
 	LoginRequired           ErrorCode = "login_required"
+	InvalidRequestObject    ErrorCode = "invalid_request_object"
+	InvalidRequestURI       ErrorCode = "invalid_request_uri"
+	InvalidToken            ErrorCode = "invalid_token"      // RFC 6750, section 3.1
+	InvalidProof            ErrorCode = "invalid_dpop_proof" // RFC 9449, section 5
 )
 
 // Grant is what a client may have in somebody's name: what a code stands for, and

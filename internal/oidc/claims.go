@@ -105,6 +105,14 @@ func (c claims) assert(st *flow.Standing, scopes flow.Scopes, audience []string,
 
 func rolesOf(projectID string) string { return "urn:zitadel:iam:org:project:" + projectID + ":roles" }
 
+// confirm binds a token to the key with a thumbprint (RFC 9449, section 6); empty: to
+// none.
+func (c claims) confirm(key string) {
+	if key != "" {
+		c["cnf"] = map[string]string{"jkt": key}
+	}
+}
+
 // unix is a time as tokens have it; zero stands for none.
 func (c claims) unix(name string, at time.Time) {
 	if !at.IsZero() {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/webkey"
@@ -26,6 +27,7 @@ const maxAge = "public, max-age=300"
 type metadata struct {
 	Issuer                  string   `json:"issuer"`
 	Authorization           string   `json:"authorization_endpoint"`
+	Push                    string   `json:"pushed_authorization_request_endpoint"`
 	Token                   string   `json:"token_endpoint"`
 	Introspection           string   `json:"introspection_endpoint"`
 	Userinfo                string   `json:"userinfo_endpoint"`
@@ -50,8 +52,10 @@ type metadata struct {
 	Prompts                 []string `json:"prompt_values_supported"`
 	Locales                 []string `json:"ui_locales_supported"`
 	ClaimsParameter         bool     `json:"claims_parameter_supported"`
+	ObjectAlgorithms        []string `json:"request_object_signing_alg_values_supported"`
 	RequestParameter        bool     `json:"request_parameter_supported"`
 	RequestURIParameter     bool     `json:"request_uri_parameter_supported"`
+	ProofAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	Iss                     bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
@@ -65,18 +69,19 @@ var document = func() []byte {
 		own = append(own, string(a))
 	}
 	data, err := json.Marshal(metadata{
-		Issuer: at, Authorization: at + pathAuthorize, Token: at + pathToken, Introspection: at + pathIntrospect, Userinfo: at + pathUserinfo,
+		Issuer: at, Authorization: at + pathAuthorize, Push: at + pathPush, Token: at + pathToken, Introspection: at + pathIntrospect, Userinfo: at + pathUserinfo,
 		Revocation: at + pathRevoke, EndSession: at + pathEndSession, Keys: at + pathKeys,
 		Scopes:        []string{flow.ScopeOpenID, flow.ScopeProfile, flow.ScopeEmail, flow.ScopePhone, flow.ScopeAddress, flow.ScopeOfflineAccess},
-		ResponseTypes: []string{flow.TypeCode}, ResponseModes: []string{flow.ModeQuery, flow.ModeFragment, flow.ModeFormPost},
-		GrantTypes: grantNames, ACRValues: flow.ACRValues, SubjectTypes: []string{"public"}, IDTokenAlgorithms: own,
+		ResponseTypes: flow.ResponseTypes, ResponseModes: []string{flow.ModeQuery, flow.ModeFragment, flow.ModeFormPost},
+		GrantTypes: append(slices.Clone(grantNames), "implicit"), ACRValues: flow.ACRValues, SubjectTypes: []string{"public"}, IDTokenAlgorithms: own,
 		TokenMethods: proofs, TokenAlgorithms: signed, RevocationMethods: proofs, RevocationAlgorithms: signed,
 		IntrospectionMethods: slices.DeleteFunc(slices.Clone(proofs), func(m string) bool { return m == "none" }), IntrospectionAlgorithms: signed,
 		Claims: []string{
 			"sub", claimAudience, claimExpiry, "iat", "iss", "auth_time", "nonce", "acr", "amr", "c_hash", "at_hash", "sid", claimClient, "azp", "preferred_username",
 			"name", "family_name", "given_name", "nickname", "gender", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
 		},
-		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), Iss: true,
+		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), ProofAlgorithms: crypto.ProofAlgorithmNames(),
+		ObjectAlgorithms: signed, RequestParameter: true, Iss: true,
 	})
 	if err != nil { // Texts always have a JSON form.
 		panic(err)
@@ -160,7 +165,7 @@ func (s *Server) endSession(ctx context.Context, w http.ResponseWriter, r *http.
 	case back == "":
 		show(w, http.StatusOK, "logout", page{Title: "You are logged out", Text: "You can close this window."}, "; form-action 'none'")
 	default:
-		redirect(w, r, flow.AnswerURL(flow.ModeQuery, flow.Left(back, form.Get("state"))))
+		redirect(w, r, flow.AnswerURL(flow.Left(back, form.Get("state"))))
 	}
 }
 

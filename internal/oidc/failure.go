@@ -76,9 +76,15 @@ func refuse(ctx context.Context, w http.ResponseWriter, err error) {
 
 // refuseGrant is refuse at the token endpoint, where what does not stand any more is
 // an invalid grant, whatever it would be called on the way to a login.
+//
+// What is wrong with a proof of a key is wrong with the request (RFC 9449, section 5).
 func refuseGrant(ctx context.Context, w http.ResponseWriter, err error) {
-	if f := fault.Of(err); f.Kind == fault.KindFailedPrecondition {
+	switch f := fault.Of(err); {
+	case f.Kind == fault.KindFailedPrecondition:
 		err = f.With(oauth.InvalidGrant)
+	case f.Detail == oauth.InvalidProof:
+		bad := *f
+		bad.Kind, err = fault.KindInvalid, &bad
 	}
 	refuse(ctx, w, err)
 }

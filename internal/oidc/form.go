@@ -91,9 +91,12 @@ var (
 )
 
 // proofOf gives how a client proves who it is (RFC 6749, section 2.3, and RFC 7523,
-// section 2.2).
+// section 2.2; where it pushes a request, also RFC 9126, section 2).
 func (s *Server) proofOf(r *http.Request, issuer string, form url.Values) (p flow.ClientProof, err error) {
 	p = flow.ClientProof{ID: form.Get("client_id"), Method: application.AuthNone, Audience: []string{issuer, issuer + pathToken}}
+	if r.URL.Path == pathPush {
+		p.Audience = append(p.Audience, issuer+pathPush)
+	}
 	inHeader, inBody, signed := r.Header.Get("Authorization") != "", form.Has("client_secret"), form.Has("client_assertion")
 	switch {
 	case inHeader && inBody, inHeader && signed, inBody && signed:

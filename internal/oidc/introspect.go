@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/application"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/oauth"
@@ -37,6 +38,7 @@ func (s *Server) introspect(ctx context.Context, w http.ResponseWriter, r *http.
 	case err != nil:
 		refuse(ctx, w, err)
 	default:
+		readable(w, r, c.Config.AllowsOrigin)
 		reply(w, http.StatusOK, active(b, s.issuer(call)))
 	}
 }
@@ -44,9 +46,10 @@ func (s *Server) introspect(ctx context.Context, w http.ResponseWriter, r *http.
 // active is what is said about a token that counts.
 func active(b *flow.Bearer, issuer string) claims {
 	c := claims{
-		"active": true, "iss": issuer, "sub": b.Person.ID, claimClient: b.ClientID, "jti": b.TokenID, "token_type": bearer, "scope": strings.Join(b.Scopes, " "),
+		"active": true, "iss": issuer, "sub": b.Person.ID, claimClient: b.ClientID, "jti": b.TokenID, "token_type": flow.TokenType(b.Key), "scope": strings.Join(b.Scopes, " "),
 		"username": b.Person.LoginName, claimAudience: b.Audience,
 	}
+	c.confirm(b.Key)
 	c.unix("iat", b.Issued)
 	c.unix("nbf", b.Issued)
 	c.unix(claimExpiry, b.Expires)
@@ -94,25 +97,27 @@ func (s *Server) revoke(ctx context.Context, w http.ResponseWriter, r *http.Requ
 		refuse(ctx, w, err)
 		return
 	}
+	readable(w, r, c.Config.AllowsOrigin)
 	w.WriteHeader(http.StatusOK)
 }
 
+// challenge is what who shows no token, or one that is bound to no key, is told.
 const challenge = `Bearer realm="gatehouse"`
 
 var errNoScope = fault.Denied("OIDC-userinfo-scope", "The token was not given for the scope openid.").With(oauth.ErrorCode("insufficient_scope"))
 
 // userinfo tells who has a token what its scopes tell about the user.
 func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	token, err := tokenOf(w, r)
-	var b *flow.Bearer
-	switch {
-	case err != nil:
-	case token == "":
+	token, bound, err := tokenOf(w, r)
+	if err == nil && token == "" {
 		w.Header().Set("WWW-Authenticate", challenge)
-		reply(w, http.StatusUnauthorized, failure{Code: "invalid_token", Text: "This endpoint needs an access token."})
+		w.Header().Add("WWW-Authenticate", api.DPoPChallenge(""))
+		reply(w, http.StatusUnauthorized, failure{Code: string(oauth.InvalidToken), Text: "This endpoint needs an access token."})
 		return
-	default:
-		b, err = flow.FindBearer(ctx, s.store, api.CallOf(ctx).Host, token)
+	}
+	var b *flow.Bearer
+	if err == nil {
+		b, err = s.bearerOf(ctx, token, bound)
 	}
 	if err == nil && !b.Scopes.Has(flow.ScopeOpenID) {
 		err = errNoScope
@@ -124,43 +129,65 @@ func (s *Server) userinfo(ctx context.Context, w http.ResponseWriter, r *http.Re
 	c := claims{"sub": b.Person.ID}
 	c.describe(&b.Standing, b.Scopes)
 	c.assert(&b.Standing, b.Scopes, b.Audience, false)
+	readable(w, r, b.AllowsOrigin)
 	reply(w, http.StatusOK, c)
 }
 
+// bearerOf finds who has a token. One that is bound to a key must come as such, with a
+// proof of that key.
+func (s *Server) bearerOf(ctx context.Context, token string, bound bool) (b *flow.Bearer, err error) {
+	call := api.CallOf(ctx)
+	var proof crypto.Proof
+	if bound {
+		proof, err = call.Sender(s.external).Prove(token, s.store.Now())
+	}
+	if err == nil {
+		b, err = flow.FindBearer(ctx, s.store, call.Host, token)
+	}
+	if err == nil {
+		err = b.ShownWith(ctx, s.store, proof)
+	}
+	return b, err
+}
+
 // tokenOf gives the token of the header or, where the request is a form, of the form
-// (RFC 6750, section 2).
-func tokenOf(w http.ResponseWriter, r *http.Request) (string, error) {
+// (RFC 6750, section 2), and whether it is shown as one that is bound to a key.
+func tokenOf(w http.ResponseWriter, r *http.Request) (token string, bound bool, err error) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	inForm := r.Method == http.MethodPost && r.Header.Get("Content-Type") != ""
-	if inForm {
+	if r.Method == http.MethodPost && r.Header.Get("Content-Type") != "" {
 		form, err := readForm(w, r)
-		if err != nil {
-			return "", err
-		}
-		if form.Has("access_token") && scheme != "" {
-			return "", errTwoTokens
-		}
-		if form.Has("access_token") {
-			return form.Get("access_token"), nil
+		switch {
+		case err != nil:
+			return "", false, err
+		case form.Has("access_token") && scheme != "":
+			return "", false, errTwoTokens
+		case form.Has("access_token"):
+			return form.Get("access_token"), false, nil
 		}
 	}
-	if scheme != "" && !strings.EqualFold(scheme, bearer) {
-		return "", errScheme
+	bound = flow.IsDPoP(scheme)
+	if scheme != "" && !bound && !strings.EqualFold(scheme, "Bearer") {
+		return "", false, errScheme
 	}
-	return token, nil
+	return token, bound, nil
 }
 
 var (
 	errTwoTokens = fault.Invalid("", "Send the token in the header or in the body, not in both.")
-	errScheme    = fault.Invalid("", "The Authorization header must be \"Bearer\" and a token.")
+	errScheme    = fault.Invalid("", "The Authorization header must be \"Bearer\" or \"DPoP\" and a token.")
 )
 
 // refuseBearer answers who shows a token with an error (RFC 6750, section 3).
 func refuseBearer(ctx context.Context, w http.ResponseWriter, err error) {
 	f, status := explain(ctx, err)
+	if code, ok := fault.Of(err).Detail.(oauth.ErrorCode); ok && status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", api.DPoPChallenge(code))
+		reply(w, status, f)
+		return
+	}
 	switch status {
 	case http.StatusUnauthorized:
-		f.Code = "invalid_token"
+		f.Code = string(oauth.InvalidToken)
 		fallthrough
 	case http.StatusForbidden:
 		w.Header().Set("WWW-Authenticate", challenge+`, error="`+f.Code+`"`)

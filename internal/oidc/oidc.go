@@ -25,6 +25,7 @@ const (
 	pathMetadata   = "/.well-known/oauth-authorization-server"
 	pathAuthorize  = "/oauth/v2/authorize"
 	pathAnswer     = "/oauth/v2/authorize/answer"
+	pathPush       = "/oauth/v2/par"
 	pathToken      = "/oauth/v2/token" //nolint:gosec // a path
 	pathIntrospect = "/oauth/v2/introspect"
 	pathRevoke     = "/oauth/v2/revoke"
@@ -73,6 +74,7 @@ func New(store *eventstore.Store, signer *webkey.Signer, externalURL, loginPage 
 		pathKeys:       {methods: get, serve: s.keys},
 		pathAuthorize:  {methods: both, serve: s.authorize, page: true},
 		pathAnswer:     {methods: get[:1], serve: s.answer, page: true},
+		pathPush:       {methods: post, serve: s.push},
 		pathToken:      {methods: post, serve: s.token},
 		pathIntrospect: {methods: post, serve: s.introspect},
 		pathRevoke:     {methods: post, serve: s.revoke},
@@ -106,11 +108,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		reply(w, http.StatusMethodNotAllowed, failure{Code: string(invalidRequest), Text: text})
 	default:
 		if e.page {
-			for name := range h {
-				if strings.HasPrefix(name, "Access-Control-") {
-					h.Del(name)
-				}
-			}
+			unreadable(w)
 		}
 		e.serve(ctx, w, r)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/application"
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/oauth"
@@ -53,6 +54,10 @@ type tokenRequest struct {
 	host   string
 	issuer string
 	form   url.Values
+	// proof is of a key that the client holds, and to which the tokens are bound; zero: none.
+	proof crypto.Proof
+	// app is the application that asks, once that is known.
+	app application.OIDC
 	// key is the one that the instance signs with; it is read with what the grant reads.
 	key webkey.Signing
 }
@@ -66,11 +71,16 @@ func (s *Server) token(ctx context.Context, w http.ResponseWriter, r *http.Reque
 	}
 	call := api.CallOf(ctx)
 	q := &tokenRequest{Server: s, r: r, host: call.Host, issuer: s.issuer(call), form: form}
-	t, err := q.grant(ctx)
+	q.proof, err = s.keyProof(call)
+	var t *granted
+	if err == nil {
+		t, err = q.grant(ctx)
+	}
 	if err != nil {
 		refuseGrant(ctx, w, err)
 		return
 	}
+	readable(w, r, q.app.AllowsOrigin)
 	reply(w, http.StatusOK, t)
 }
 
@@ -96,8 +106,12 @@ func (q *tokenRequest) client(ctx context.Context, grant int32) (*flow.Client, e
 	if err != nil {
 		return nil, err
 	}
+	q.app = c.Config
 	if !c.May(grant) {
 		return nil, fault.Invalid("OIDC-grant-type", "The application may not use the grant %s.", q.form.Get("grant_type")).With(oauth.UnauthorizedClient)
+	}
+	if c.Config.BoundTokens && q.proof.ID == "" {
+		return nil, errNeedsProof
 	}
 	return c, nil
 }
@@ -124,7 +138,7 @@ func (q *tokenRequest) code(ctx context.Context) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier")}
+	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier"), Key: q.proof.Thumbprint}
 	g, err := flow.GivenForCode(ctx, q.store, c, use, q.signing(c))
 	if err != nil {
 		return nil, err
@@ -145,7 +159,7 @@ func (q *tokenRequest) refresh(ctx context.Context) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := flow.GivenForRefresh(ctx, q.store, c, values[0], q.form.Get("scope"), q.signing(c))
+	g, err := flow.GivenForRefresh(ctx, q.store, c, values[0], q.form.Get("scope"), q.proof.Thumbprint, q.signing(c))
 	if err != nil {
 		return nil, err
 	}
@@ -161,19 +175,20 @@ func (q *tokenRequest) signing(c *flow.Client) flow.Query {
 	return webkey.SigningIn(&q.key, "k.instance_id = ?", c.Instance.ID)
 }
 
-// bearer is the type of the tokens, which say themselves who has them: nothing binds
-// them to a key of the client's. Where something does, it is to be found out here.
-const bearer = "Bearer"
-
-// mint makes the tokens of what is given. Nothing counts yet. code is the one that
-// they are for, if it is one.
+// mint makes the tokens of what is given, bound to the key that the client proved to
+// hold. Nothing counts yet, but the proof is used up. code is the one that they are for,
+// if it is one.
 func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, code string) (t *granted, tokens flow.Tokens, err error) {
+	if err := flow.TakeProof(ctx, q.store, c.Instance.ID, q.proof); err != nil {
+		return nil, tokens, err
+	}
 	now, lifetime := q.store.Now(), c.Settings.AccessTokenLifetime
-	t = &granted{TokenType: bearer, ExpiresIn: int64(lifetime / time.Second), Scope: strings.Join(g.Scopes, " ")}
+	t = &granted{TokenType: flow.TokenType(q.proof.Thumbprint), ExpiresIn: int64(lifetime / time.Second), Scope: strings.Join(g.Scopes, " ")}
 	id := rand.Text()
 	if c.WantsJWT() {
 		own := q.common(g, now, lifetime)
 		own["jti"], own[claimClient], own[claimAudience], own["scope"] = id, c.ID, q.audience(g.Audience, g.Scopes), t.Scope
+		own.confirm(q.proof.Thumbprint)
 		if c.Config.AccessTokenRoleAssertion {
 			own.assert(&g.Standing, g.Scopes, g.Audience, true)
 		}
@@ -184,9 +199,9 @@ func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, 
 	if err != nil {
 		return nil, tokens, err
 	}
-	tokens.Access = g.AccessFor(id, t.AccessToken, lifetime)
+	tokens.Access = g.AccessFor(id, t.AccessToken, q.proof.Thumbprint, lifetime)
 	if slices.Contains(g.Grant.Scopes, flow.ScopeOfflineAccess) && c.May(application.GrantRefresh) {
-		t.RefreshToken, tokens.Refresh = g.NewRefresh(c)
+		t.RefreshToken, tokens.Refresh = g.NewRefresh(c, q.proof.Thumbprint)
 	}
 	if g.Scopes.Has(flow.ScopeOpenID) {
 		t.IDToken, err = q.signer.Sign(ctx, c.Instance.ID, q.key, typeID, q.idToken(c, g, now, t.AccessToken, code))
@@ -215,12 +230,14 @@ func (q *tokenRequest) audience(list []string, scopes flow.Scopes) []string {
 func (q *tokenRequest) idToken(c *flow.Client, g *flow.Given, now time.Time, access, code string) claims {
 	own := q.common(g, now, c.Settings.IDTokenLifetime)
 	own[claimAudience], own["azp"], own[claimClient] = []string{c.ID}, c.ID, c.ID
-	own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	own.set("nonce", g.Nonce)
+	if access != "" {
+		own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	}
 	if code != "" {
 		own["c_hash"] = halfHash(q.key.Algorithm(), code)
-		own.set("nonce", g.Nonce)
 	}
-	if c.Config.IDTokenUserinfoAssertion {
+	if c.Config.IDTokenUserinfoAssertion || access == "" { // Without one, there is no userinfo (OpenID Connect Core, section 5.4).
 		own.describe(&g.Standing, g.Scopes)
 	}
 	if c.Config.IDTokenRoleAssertion {
@@ -260,6 +277,10 @@ func (q *tokenRequest) machine(ctx context.Context, prove func(flow.TokenRequest
 	if err != nil {
 		return nil, err
 	}
+	if err := flow.TakeProof(ctx, q.store, m.Instance, q.proof); err != nil {
+		return nil, err
+	}
+	m.Key = q.proof.Thumbprint
 	token := ""
 	if m.WantsJWT() {
 		if token, err = q.machineToken(ctx, m); err != nil {
@@ -267,7 +288,7 @@ func (q *tokenRequest) machine(ctx context.Context, prove func(flow.TokenRequest
 		}
 	}
 	t, err := m.Issue(ctx, q.store, token)
-	return &granted{AccessToken: t.Secret, TokenType: bearer, ExpiresIn: int64(t.Lifetime / time.Second), Scope: strings.Join(m.Scopes, " ")}, err
+	return &granted{AccessToken: t.Secret, TokenType: flow.TokenType(m.Key), ExpiresIn: int64(t.Lifetime / time.Second), Scope: strings.Join(m.Scopes, " ")}, err
 }
 
 // machineToken is the JWT of a machine user who wants one.
@@ -281,6 +302,7 @@ func (q *tokenRequest) machineToken(ctx context.Context, m *flow.Machine) (strin
 		"iss": q.issuer, "sub": m.UserID, claimClient: m.UserID, "jti": rand.Text(), "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix(),
 		claimAudience: q.audience(audience, m.Scopes), "scope": strings.Join(m.Scopes, " "),
 	}
+	own.confirm(m.Key)
 	own.assert(st, m.Scopes, audience, false)
 	return q.signer.Sign(ctx, m.Instance, q.key, typeAccess, own)
 }

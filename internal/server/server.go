@@ -118,6 +118,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.External = external
 	provider, err := oidc.New(store, keys.NewSigner(store, o.Vault), o.ExternalURL, o.LoginPage)
 	if err != nil {
 		return nil, err

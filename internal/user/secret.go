@@ -25,6 +25,7 @@ type tokenAdded struct {
 	Expires          int64    `json:"expires"` // microseconds
 	Scopes           []string `json:"scopes"`
 	Hash             string   `json:"hash"`
+	Key              string   `json:"jkt,omitempty"` // thumbprint of the key that it is bound to
 	Assertion        string   `json:"assertion,omitempty"`
 	AssertionExpires int64    `json:"assertionExpires,omitempty"` // microseconds
 }
@@ -46,8 +47,8 @@ var (
 	TokenAdded = eventstore.Declare("user.token.added", func(f *eventstore.Fold, t tokenAdded) error {
 		f.Exec("DELETE FROM access_tokens WHERE instance_id = ? AND user_id = ? AND source <> '' AND expires > 0 AND expires <= ?", f.Instance, f.ID, f.Micros())
 		f.Exec("DELETE FROM assertions WHERE instance_id = ? AND user_id = ? AND expires <= ?", f.Instance, f.ID, f.Micros())
-		f.Exec(`INSERT INTO access_tokens (instance_id, token_hash, token_id, user_id, source, expires, scopes, created, sequence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, t.Hash, t.ID, f.ID, t.Source, t.Expires, strings.Join(t.Scopes, " "), f.Micros(), f.Sequence)
+		f.Exec(`INSERT INTO access_tokens (instance_id, token_hash, token_id, user_id, source, expires, scopes, key_thumbprint, created, sequence)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, t.Hash, t.ID, f.ID, t.Source, t.Expires, strings.Join(t.Scopes, " "), t.Key, f.Micros(), f.Sequence)
 		if t.Assertion != "" {
 			f.Exec("INSERT INTO assertions (instance_id, user_id, hash, expires) VALUES (?, ?, ?, ?)", f.Instance, f.ID, t.Assertion, t.AssertionExpires)
 		}
@@ -100,6 +101,9 @@ type Proof struct {
 	// AssertionUntil; empty where it has none.
 	Assertion      string
 	AssertionUntil time.Time
+	// Key is the thumbprint of a key that the user holds, to which the token is bound;
+	// empty: none.
+	Key string
 }
 
 var (
@@ -127,7 +131,7 @@ func AddToken(tx *eventstore.Tx, p Proof, hash string, lifetime time.Duration, s
 	case !p.Until.IsZero() && p.Until.Before(expires):
 		expires = p.Until
 	}
-	t := tokenAdded{ID: tx.NewID(), Source: p.Source, Expires: expires.UnixMicro(), Scopes: scopes, Hash: hash, Assertion: p.Assertion}
+	t := tokenAdded{ID: tx.NewID(), Source: p.Source, Expires: expires.UnixMicro(), Scopes: scopes, Hash: hash, Key: p.Key, Assertion: p.Assertion}
 	if p.Assertion != "" {
 		t.AssertionExpires = p.AssertionUntil.UnixMicro()
 	}

@@ -22,7 +22,7 @@ func init() {
 	eventstore.DeclareGuard("users_login")
 	eventstore.DeclareTable("machines", "instance_id, user_id", "name, name_lower, description, access_token_type, secret_hash")
 	eventstore.DeclareTable("humans", "instance_id, user_id", humanColumns)
-	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, source, expires, scopes, created, sequence")
+	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, source, expires, scopes, key_thumbprint, created, sequence")
 	eventstore.DeclareTable("assertions", "instance_id, user_id, hash", "expires")
 	eventstore.DeclareTable("machine_keys", "instance_id, key_id", "user_id, kind, expires, public_key, created, sequence")
 }

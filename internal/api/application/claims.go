@@ -16,21 +16,33 @@ func Claims(store *eventstore.Store) api.Service {
 	return api.Service{Name: "gatehouse.application.v1.ApplicationService", RPCs: []api.RPC{
 		api.Unary("GetClaims", h.getClaims),
 		api.Unary("SetClaims", h.setClaims),
+		api.Unary("GetRequirements", h.getRequirements),
+		api.Unary("SetRequirements", h.setRequirements),
 	}}
 }
 
-var errNoOIDC = fault.Precondition("APP-claims", "Only applications of OpenID Connect have claims.")
+var errNoOIDC = fault.Precondition("APP-claims", "Only applications of OpenID Connect have claims and requirements.")
 
-func (h *Handlers) getClaims(ctx context.Context, r *pb.GetClaimsRequest) (*pb.GetClaimsResponse, error) {
+// oidc is how the application is set up that a request names.
+func (h *Handlers) oidc(ctx context.Context, r interface {
+	GetProjectId() string
+	GetApplicationId() string
+},
+) (*application.OIDC, error) {
 	a, err := application.One(ctx, h.store, scope(ctx), application.OfProject(r.GetProjectId()), application.WithID(r.GetApplicationId()))
 	if err != nil {
-		return nil, err
+		return &application.OIDC{}, err
 	}
 	c, ok := a.Config.(*application.OIDC)
 	if !ok {
-		return nil, errNoOIDC
+		return &application.OIDC{}, errNoOIDC
 	}
-	return &pb.GetClaimsResponse{FlatRoles: c.FlatRolesClaim}, nil
+	return c, nil
+}
+
+func (h *Handlers) getClaims(ctx context.Context, r *pb.GetClaimsRequest) (*pb.GetClaimsResponse, error) {
+	c, err := h.oidc(ctx, r)
+	return &pb.GetClaimsResponse{FlatRoles: c.FlatRolesClaim}, err
 }
 
 func (h *Handlers) setClaims(ctx context.Context, r *pb.SetClaimsRequest) (*pb.SetClaimsResponse, error) {

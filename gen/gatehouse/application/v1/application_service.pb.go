@@ -191,6 +191,255 @@ func (x *SetClaimsRequest) GetFlatRoles() bool {
 	return false
 }
 
+// Asks for the requirements of an application.
+type GetRequirementsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRequirementsRequest) Reset() {
+	*x = GetRequirementsRequest{}
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRequirementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRequirementsRequest) ProtoMessage() {}
+
+func (x *GetRequirementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRequirementsRequest.ProtoReflect.Descriptor instead.
+func (*GetRequirementsRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_application_v1_application_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *GetRequirementsRequest) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *GetRequirementsRequest) GetApplicationId() string {
+	if x != nil {
+		return x.ApplicationId
+	}
+	return ""
+}
+
+// The requirements of an application.
+type GetRequirementsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether authorization requests must be pushed (RFC 9126).
+	PushedRequests bool `protobuf:"varint,1,opt,name=pushed_requests,json=pushedRequests,proto3" json:"pushed_requests,omitempty"`
+	// Whether authorization requests must be signed (RFC 9101).
+	SignedRequests bool `protobuf:"varint,2,opt,name=signed_requests,json=signedRequests,proto3" json:"signed_requests,omitempty"`
+	// Whether tokens must be bound to a key of the client (RFC 9449).
+	BoundTokens   bool `protobuf:"varint,3,opt,name=bound_tokens,json=boundTokens,proto3" json:"bound_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetRequirementsResponse) Reset() {
+	*x = GetRequirementsResponse{}
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetRequirementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetRequirementsResponse) ProtoMessage() {}
+
+func (x *GetRequirementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetRequirementsResponse.ProtoReflect.Descriptor instead.
+func (*GetRequirementsResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_application_v1_application_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *GetRequirementsResponse) GetPushedRequests() bool {
+	if x != nil {
+		return x.PushedRequests
+	}
+	return false
+}
+
+func (x *GetRequirementsResponse) GetSignedRequests() bool {
+	if x != nil {
+		return x.SignedRequests
+	}
+	return false
+}
+
+func (x *GetRequirementsResponse) GetBoundTokens() bool {
+	if x != nil {
+		return x.BoundTokens
+	}
+	return false
+}
+
+// Sets the requirements of an application. All are off by default.
+type SetRequirementsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the project.
+	ProjectId string `protobuf:"bytes,1,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
+	// Id of the application.
+	ApplicationId string `protobuf:"bytes,2,opt,name=application_id,json=applicationId,proto3" json:"application_id,omitempty"`
+	// Whether authorization requests must be pushed (RFC 9126): the authorization endpoint takes
+	// nothing but a request_uri from the pushed authorization request endpoint.
+	PushedRequests bool `protobuf:"varint,3,opt,name=pushed_requests,json=pushedRequests,proto3" json:"pushed_requests,omitempty"`
+	// Whether authorization requests must be signed (RFC 9101) with a key of the application.
+	SignedRequests bool `protobuf:"varint,4,opt,name=signed_requests,json=signedRequests,proto3" json:"signed_requests,omitempty"`
+	// Whether tokens must be bound to a key of the client (RFC 9449): each request for tokens needs a
+	// DPoP proof, and no access token comes from the authorization endpoint.
+	BoundTokens   bool `protobuf:"varint,5,opt,name=bound_tokens,json=boundTokens,proto3" json:"bound_tokens,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRequirementsRequest) Reset() {
+	*x = SetRequirementsRequest{}
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRequirementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRequirementsRequest) ProtoMessage() {}
+
+func (x *SetRequirementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRequirementsRequest.ProtoReflect.Descriptor instead.
+func (*SetRequirementsRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_application_v1_application_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SetRequirementsRequest) GetProjectId() string {
+	if x != nil {
+		return x.ProjectId
+	}
+	return ""
+}
+
+func (x *SetRequirementsRequest) GetApplicationId() string {
+	if x != nil {
+		return x.ApplicationId
+	}
+	return ""
+}
+
+func (x *SetRequirementsRequest) GetPushedRequests() bool {
+	if x != nil {
+		return x.PushedRequests
+	}
+	return false
+}
+
+func (x *SetRequirementsRequest) GetSignedRequests() bool {
+	if x != nil {
+		return x.SignedRequests
+	}
+	return false
+}
+
+func (x *SetRequirementsRequest) GetBoundTokens() bool {
+	if x != nil {
+		return x.BoundTokens
+	}
+	return false
+}
+
+// The requirements are set.
+type SetRequirementsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the application changed last.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRequirementsResponse) Reset() {
+	*x = SetRequirementsResponse{}
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRequirementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRequirementsResponse) ProtoMessage() {}
+
+func (x *SetRequirementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRequirementsResponse.ProtoReflect.Descriptor instead.
+func (*SetRequirementsResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_application_v1_application_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SetRequirementsResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
 // The claims are set.
 type SetClaimsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -202,7 +451,7 @@ type SetClaimsResponse struct {
 
 func (x *SetClaimsResponse) Reset() {
 	*x = SetClaimsResponse{}
-	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[3]
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -214,7 +463,7 @@ func (x *SetClaimsResponse) String() string {
 func (*SetClaimsResponse) ProtoMessage() {}
 
 func (x *SetClaimsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[3]
+	mi := &file_gatehouse_application_v1_application_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -227,7 +476,7 @@ func (x *SetClaimsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetClaimsResponse.ProtoReflect.Descriptor instead.
 func (*SetClaimsResponse) Descriptor() ([]byte, []int) {
-	return file_gatehouse_application_v1_application_service_proto_rawDescGZIP(), []int{3}
+	return file_gatehouse_application_v1_application_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SetClaimsResponse) GetChangeDate() *timestamppb.Timestamp {
@@ -258,13 +507,37 @@ const file_gatehouse_application_v1_application_service_proto_rawDesc = "" +
 	"\x0eapplication_id\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\rapplicationId\x12\x1d\n" +
 	"\n" +
-	"flat_roles\x18\x03 \x01(\bR\tflatRoles\"P\n" +
+	"flat_roles\x18\x03 \x01(\bR\tflatRoles\"v\n" +
+	"\x16GetRequirementsRequest\x12)\n" +
+	"\n" +
+	"project_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tprojectId\x121\n" +
+	"\x0eapplication_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\rapplicationId\"\x8e\x01\n" +
+	"\x17GetRequirementsResponse\x12'\n" +
+	"\x0fpushed_requests\x18\x01 \x01(\bR\x0epushedRequests\x12'\n" +
+	"\x0fsigned_requests\x18\x02 \x01(\bR\x0esignedRequests\x12!\n" +
+	"\fbound_tokens\x18\x03 \x01(\bR\vboundTokens\"\xeb\x01\n" +
+	"\x16SetRequirementsRequest\x12)\n" +
+	"\n" +
+	"project_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tprojectId\x121\n" +
+	"\x0eapplication_id\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\rapplicationId\x12'\n" +
+	"\x0fpushed_requests\x18\x03 \x01(\bR\x0epushedRequests\x12'\n" +
+	"\x0fsigned_requests\x18\x04 \x01(\bR\x0esignedRequests\x12!\n" +
+	"\fbound_tokens\x18\x05 \x01(\bR\vboundTokens\"V\n" +
+	"\x17SetRequirementsResponse\x12;\n" +
+	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate\"P\n" +
 	"\x11SetClaimsResponse\x12;\n" +
 	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"changeDate2\xab\x03\n" +
+	"changeDate2\xf2\x06\n" +
 	"\x12ApplicationService\x12\xc7\x01\n" +
 	"\tGetClaims\x12*.gatehouse.application.v1.GetClaimsRequest\x1a+.gatehouse.application.v1.GetClaimsResponse\"a\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02J\x12H/gatehouse/v1/projects/{project_id}/applications/{application_id}/claims\x12\xca\x01\n" +
-	"\tSetClaims\x12*.gatehouse.application.v1.SetClaimsRequest\x1a+.gatehouse.application.v1.SetClaimsResponse\"d\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02M:\x01*\x1aH/gatehouse/v1/projects/{project_id}/applications/{application_id}/claimsB\x84\x02\n" +
+	"\tSetClaims\x12*.gatehouse.application.v1.SetClaimsRequest\x1a+.gatehouse.application.v1.SetClaimsResponse\"d\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02M:\x01*\x1aH/gatehouse/v1/projects/{project_id}/applications/{application_id}/claims\x12\xdf\x01\n" +
+	"\x0fGetRequirements\x120.gatehouse.application.v1.GetRequirementsRequest\x1a1.gatehouse.application.v1.GetRequirementsResponse\"g\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02P\x12N/gatehouse/v1/projects/{project_id}/applications/{application_id}/requirements\x12\xe2\x01\n" +
+	"\x0fSetRequirements\x120.gatehouse.application.v1.SetRequirementsRequest\x1a1.gatehouse.application.v1.SetRequirementsResponse\"j\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02S:\x01*\x1aN/gatehouse/v1/projects/{project_id}/applications/{application_id}/requirementsB\x84\x02\n" +
 	"\x1ccom.gatehouse.application.v1B\x17ApplicationServiceProtoP\x01ZIgithub.com/gatehouse/gatehouse/gen/gatehouse/application/v1;applicationv1\xa2\x02\x03GAX\xaa\x02\x18Gatehouse.Application.V1\xca\x02\x18Gatehouse\\Application\\V1\xe2\x02$Gatehouse\\Application\\V1\\GPBMetadata\xea\x02\x1aGatehouse::Application::V1b\x06proto3"
 
 var (
@@ -279,25 +552,34 @@ func file_gatehouse_application_v1_application_service_proto_rawDescGZIP() []byt
 	return file_gatehouse_application_v1_application_service_proto_rawDescData
 }
 
-var file_gatehouse_application_v1_application_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_gatehouse_application_v1_application_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_gatehouse_application_v1_application_service_proto_goTypes = []any{
-	(*GetClaimsRequest)(nil),      // 0: gatehouse.application.v1.GetClaimsRequest
-	(*GetClaimsResponse)(nil),     // 1: gatehouse.application.v1.GetClaimsResponse
-	(*SetClaimsRequest)(nil),      // 2: gatehouse.application.v1.SetClaimsRequest
-	(*SetClaimsResponse)(nil),     // 3: gatehouse.application.v1.SetClaimsResponse
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(*GetClaimsRequest)(nil),        // 0: gatehouse.application.v1.GetClaimsRequest
+	(*GetClaimsResponse)(nil),       // 1: gatehouse.application.v1.GetClaimsResponse
+	(*SetClaimsRequest)(nil),        // 2: gatehouse.application.v1.SetClaimsRequest
+	(*GetRequirementsRequest)(nil),  // 3: gatehouse.application.v1.GetRequirementsRequest
+	(*GetRequirementsResponse)(nil), // 4: gatehouse.application.v1.GetRequirementsResponse
+	(*SetRequirementsRequest)(nil),  // 5: gatehouse.application.v1.SetRequirementsRequest
+	(*SetRequirementsResponse)(nil), // 6: gatehouse.application.v1.SetRequirementsResponse
+	(*SetClaimsResponse)(nil),       // 7: gatehouse.application.v1.SetClaimsResponse
+	(*timestamppb.Timestamp)(nil),   // 8: google.protobuf.Timestamp
 }
 var file_gatehouse_application_v1_application_service_proto_depIdxs = []int32{
-	4, // 0: gatehouse.application.v1.SetClaimsResponse.change_date:type_name -> google.protobuf.Timestamp
-	0, // 1: gatehouse.application.v1.ApplicationService.GetClaims:input_type -> gatehouse.application.v1.GetClaimsRequest
-	2, // 2: gatehouse.application.v1.ApplicationService.SetClaims:input_type -> gatehouse.application.v1.SetClaimsRequest
-	1, // 3: gatehouse.application.v1.ApplicationService.GetClaims:output_type -> gatehouse.application.v1.GetClaimsResponse
-	3, // 4: gatehouse.application.v1.ApplicationService.SetClaims:output_type -> gatehouse.application.v1.SetClaimsResponse
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	8, // 0: gatehouse.application.v1.SetRequirementsResponse.change_date:type_name -> google.protobuf.Timestamp
+	8, // 1: gatehouse.application.v1.SetClaimsResponse.change_date:type_name -> google.protobuf.Timestamp
+	0, // 2: gatehouse.application.v1.ApplicationService.GetClaims:input_type -> gatehouse.application.v1.GetClaimsRequest
+	2, // 3: gatehouse.application.v1.ApplicationService.SetClaims:input_type -> gatehouse.application.v1.SetClaimsRequest
+	3, // 4: gatehouse.application.v1.ApplicationService.GetRequirements:input_type -> gatehouse.application.v1.GetRequirementsRequest
+	5, // 5: gatehouse.application.v1.ApplicationService.SetRequirements:input_type -> gatehouse.application.v1.SetRequirementsRequest
+	1, // 6: gatehouse.application.v1.ApplicationService.GetClaims:output_type -> gatehouse.application.v1.GetClaimsResponse
+	7, // 7: gatehouse.application.v1.ApplicationService.SetClaims:output_type -> gatehouse.application.v1.SetClaimsResponse
+	4, // 8: gatehouse.application.v1.ApplicationService.GetRequirements:output_type -> gatehouse.application.v1.GetRequirementsResponse
+	6, // 9: gatehouse.application.v1.ApplicationService.SetRequirements:output_type -> gatehouse.application.v1.SetRequirementsResponse
+	6, // [6:10] is the sub-list for method output_type
+	2, // [2:6] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_application_v1_application_service_proto_init() }
@@ -311,7 +593,7 @@ func file_gatehouse_application_v1_application_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_application_v1_application_service_proto_rawDesc), len(file_gatehouse_application_v1_application_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
