@@ -61,6 +61,26 @@ func TestMachineTokens(t *testing.T) {
 		t.Error("introspection of the JWT")
 	}
 	s.Run(t,
+		testkit.Call{Name: "acme", Do: "POST /management/v1/orgs", Body: `{"name":"Acme"}`, Keep: map[string]string{"acme": "id"}, Events: orgAdded},
+		testkit.Call{Name: "a machine of it", Do: "POST /management/v1/users/machine", In: "$acme", Body: `{"userName":"clerk","name":"clerk"}`, Keep: map[string]string{"clerk": "userId"}, Events: []string{"user.machine.added"}},
+		testkit.Call{Name: "its secret", Do: "PUT /management/v1/users/$clerk/secret", In: "$acme", Body: `{}`, Keep: map[string]string{"clerkName": "clientId", "clerkSecret": "clientSecret"}, Events: []string{"user.machine.secret.set"}},
+	)
+	clerk := client{s: s, id: s.Var("clerkName"), secret: s.Var("clerkSecret")}.ask(t, "grant_type", "client_credentials", "scope", "openid "+aud)
+	for _, step := range []struct {
+		do     string
+		active bool
+	}{
+		{"POST /management/v1/orgs/me/_deactivate", false}, {"POST /management/v1/orgs/me/_reactivate", true},
+		{"POST /management/v1/users/$clerk/_deactivate", false}, {"POST /management/v1/users/$clerk/_reactivate", true},
+	} {
+		if r := s.Send(t, testkit.Call{In: "$acme", Do: step.do, Body: `{}`}); r.Status != http.StatusOK {
+			t.Fatalf("%s: %s", step.do, r.Body)
+		}
+		if resource.introspect(t, clerk.Access)["active"] != step.active {
+			t.Errorf("after %s the token is not %v", step.do, step.active)
+		}
+	}
+	s.Run(t,
 		testkit.Call{Name: "the secret goes", Do: "DELETE /management/v1/users/$robot/secret", Events: []string{"user.machine.secret.removed"}},
 		me("the JWT goes with it", "signed", 401),
 	)

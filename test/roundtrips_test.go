@@ -117,3 +117,36 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 	}
 	return tooMany
 }
+
+// TestRoundTripsOfTokens: what asks about a token costs one exchange for the client
+// and one for the token.
+func TestRoundTripsOfTokens(t *testing.T) {
+	t.Parallel()
+	undisturbed(t, func(t *testing.T) (tooMany []string) {
+		t.Helper()
+		s, web := startOAuth(t)
+		got := web.login(t)
+		for name, c := range map[string]struct {
+			most int64
+			do   func() testkit.Reply
+		}{
+			"introspection": {2, func() testkit.Reply { return web.post(t, "/oauth/v2/introspect", values("token", got.Access)) }},
+			"userinfo": {1, func() testkit.Reply {
+				return s.Send(t, testkit.Call{As: "nobody", Do: "GET /oidc/v1/userinfo", Header: map[string]string{"Authorization": "Bearer " + got.Access}})
+			}},
+			"discovery": {1, func() testkit.Reply {
+				return s.Send(t, testkit.Call{As: "nobody", Do: "GET /.well-known/openid-configuration"})
+			}},
+			"keys": {1, func() testkit.Reply { return s.Send(t, testkit.Call{As: "nobody", Do: "GET /oauth/v2/keys"}) }},
+		} {
+			before := s.DB.RoundTrips()
+			if r := c.do(); r.Status != http.StatusOK {
+				t.Fatalf("%s: %d %s", name, r.Status, r.Body)
+			}
+			if trips := s.DB.RoundTrips() - before; trips > c.most {
+				tooMany = append(tooMany, fmt.Sprintf("%s: %d round trips, at most %d are allowed", name, trips, c.most))
+			}
+		}
+		return tooMany
+	})
+}

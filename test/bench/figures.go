@@ -30,6 +30,10 @@ import (
 
 var figures = []figure{
 	{"GET login policy, SQLite / bare handler", 0.40, 0, 16, policyOverBare},
+	{"introspection, SQLite / bare handler", 0.30, 0, 16, over(introspection)},
+	{"userinfo, SQLite / bare handler", 0.30, 0, 16, over(userinfo)},
+	{"discovery, SQLite / bare handler", 0.70, 0, 16, over(document("/.well-known/openid-configuration"))},
+	{"keys, SQLite / bare handler", 0.70, 0, 16, over(document("/oauth/v2/keys"))},
 	{"GET login policy, PostgreSQL / pgx alone", 0.60, 0, 16, policyOverPgx},
 	{"factor add and remove, SQLite / event insert", 0.40, 0, 64, factorsOverInsert},
 	// Sharing an fsync pays where one takes milliseconds, as on most disks.
