@@ -60,6 +60,8 @@ func TestOIDCApps(t *testing.T) {
 		testkit.Call{Name: "by name", As: "boss", Do: "POST " + appsPath + "/_search", Body: `{"queries":[{"nameQuery":{"name":"NAT","method":"TEXT_QUERY_METHOD_STARTS_WITH_IGNORE_CASE"}}]}`, Want: `{"details":{"totalResult":"1"},"result":[{"id":"$native"}]}`},
 		testkit.Call{Name: "history", As: "boss", Do: "POST " + appsPath + "/$native/changes/_search", Want: `{"result":[{"eventType":{"key":"project.application.config.oidc.added"}},{"eventType":{"key":"project.application.added"}}]}`},
 		testkit.Call{Name: "not another's", As: "foe", Do: "GET " + appsPath + "/$web", Status: 404},
+		testkit.Call{Name: "nor as one of another organization", In: "$rival", Do: "PUT " + appsPath + "/$web", Body: `{"name":"Mine"}`, Status: 404},
+		testkit.Call{Name: "nor a look", In: "$rival", Do: "GET " + appsPath + "/$web", Status: 404},
 		testkit.Call{Name: "nor a list of them", As: "foe", Do: "POST " + appsPath + "/_search", Body: `{}`, Want: `{"result":null}`},
 		testkit.Call{Name: "nor a change", As: "foe", Do: "PUT " + appsPath + "/$web", Body: `{"name":"Mine"}`, Status: 404},
 		testkit.Call{Name: "remove", As: "boss", Do: "DELETE " + appsPath + "/$web", Events: []string{"project.application.removed"}},
@@ -92,7 +94,7 @@ func TestAppSecrets(t *testing.T) {
 		t.Errorf("the hash is %q and not the new secret's", got)
 	}
 	r := s.Send(t, testkit.Call{Do: "POST /admin/v1/events/_search", Body: `{"limit":100}`})
-	if text := string(r.Body); strings.Contains(text, user.HashToken(first)) || strings.Contains(text, second) || !strings.Contains(text, "project.application.config.api.secret.changed") {
+	if text := string(r.Body); strings.Contains(text, user.HashToken(first)) || strings.Contains(text, user.HashToken(second)) || strings.Contains(text, second) || !strings.Contains(text, "project.application.config.api.secret.changed") {
 		t.Error("the log shows a secret or its hash, or not the events")
 	}
 	s.Run(t, testkit.Call{Name: "who signs has no secret", As: "boss", Do: "PUT " + appsPath + "/$api/api_config", Body: `{"authMethodType":"API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT"}`, Events: []string{"project.application.config.api.changed"}})

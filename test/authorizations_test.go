@@ -444,7 +444,7 @@ func TestManyGrants(t *testing.T) {
 		return flow.AddProject(tx, acme, "shop", project.Settings{Name: "x"})
 	})
 	notAgain(t, s, "the user", func(tx *eventstore.Tx) (eventstore.Details, error) {
-		if _, err := user.Remove(tx, s.InstanceID, s.Var("other"), "u7"); err != nil {
+		if _, err := user.Remove(tx, s.InstanceID, s.Var("other"), "u7", false); err != nil {
 			t.Error(err)
 		}
 		return flow.AddMachine(tx, acme, "u7", user.Machine{UserName: "x", Name: "x"})

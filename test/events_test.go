@@ -121,7 +121,7 @@ func TestAggregateTypes(t *testing.T) {
 	s := testkit.Start(t)
 	s.Run(t, testkit.Call{
 		Name: "settings", Do: "POST /v2/settings/organization", Body: `{"organizationId":"$org","organizationScopedUsernames":true}`,
-		Events: []string{"settings.organization.set"},
+		Events: []string{"settings.organization.set", "org.user.names.scope.changed"},
 	})
 	text := string(s.Send(t, testkit.Call{Do: "POST /admin/v1/aggregates/types/_search"}).Body)
 	for _, name := range []string{"org", "instance", "user", "organization_settings"} {

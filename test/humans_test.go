@@ -130,8 +130,6 @@ func TestHumansV2(t *testing.T) {
 		},
 		testkit.Call{Name: "is patched", As: "clerk", Do: "GET " + path + "/ada", Want: `{"user":{"human":{"profile":{"givenName":"Augusta","nickName":"Ady"},"phone":null}}}`},
 		testkit.Call{Name: "all or nothing", As: "clerk", Do: "PATCH " + path + "/ada", Body: `{"username":"other","human":{"email":{"email":"x@example.com","sendCode":{"urlTemplate":"ftp://x"}}}}`, Status: 400},
-		testkit.Call{Name: "no password yet", As: "clerk", Do: "PATCH " + path + "/ada", Body: `{"human":{"password":{"password":{"password":"Secret-1234"}}}}`, Status: 501},
-		testkit.Call{Name: "nor there", As: "clerk", Do: "PUT " + path + "/human/ada", Body: `{"password":{"password":{"password":"Secret-1234"}}}`, Status: 501},
 		testkit.Call{Name: "a machine is no human", As: "clerk", Do: "PUT " + path + "/human/$boss", Body: `{"profile":{"givenName":"x","familyName":"y"}}`, Status: 400, Want: `{"details":[{"id":"USER-no-human"}]}`},
 		testkit.Call{Name: "a human is no machine", As: "clerk", Do: "PATCH " + path + "/ada", Body: `{"machine":{"name":"x"}}`, Status: 400, Want: `{"code":9}`},
 		testkit.Call{Name: "not by strangers", As: "guest", Do: "PUT " + path + "/human/ada", Body: `{"profile":{"givenName":"x","familyName":"y"}}`, Status: 404, Want: noUser},

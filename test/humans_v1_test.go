@@ -63,7 +63,7 @@ func TestHumansV1(t *testing.T) {
 			},
 		},
 		testkit.Call{Name: "she owns it", Do: "POST /management/v1/orgs/me/members/_search", In: "$new", Body: `{}`, Want: `{"result":[{"userId":"$eve","roles":["ORG_OWNER"],"email":"eve@new.example"}]}`},
-		testkit.Call{Name: "a role that is none", Do: "POST /admin/v1/orgs/_setup", Body: `{"org":{"name":"Newer"},"human":{"userName":"eve",` + profile + `,"email":{"email":"eve@new.example"}},"roles":["KING"]}`, Status: 400},
+		testkit.Call{Name: "a role that is none", Do: "POST /admin/v1/orgs/_setup", Body: `{"org":{"name":"Newer"},"human":{"userName":"eva",` + profile + `,"email":{"email":"eve@new.example"}},"roles":["KING"]}`, Status: 400},
 		testkit.Call{Name: "nobody else may", As: "boss", Do: "POST /admin/v1/orgs/_setup", Body: `{"org":{"name":"Newer"},"human":{"userName":"eve",` + profile + `,"email":{"email":"eve@new.example"}}}`, Status: 403},
 	)
 }

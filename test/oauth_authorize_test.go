@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/application"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 // TestRedirectIsExact: of all that is like a registered address only that one counts,
@@ -183,6 +184,8 @@ func TestSessionMustSuffice(t *testing.T) {
 	demandSecond(t, s)
 	waiting := web.begin(t)
 	refused("the policy demands more", waiting, "anew", "set up a second factor first")
+	equip(t, s, "ada", user.TOTP, user.Recovery)
+	demandSecond(t, s)
 	s.Run(t, newSession("both", with("ada", withTOTP), "session.user.checked", "session.password.checked", "session.totp.checked"))
 	accepted("with a second factor", waiting, "both")
 	refused("the request was answered", waiting, "both", "OIDC-request")
@@ -279,7 +282,7 @@ func TestLoginPages(t *testing.T) {
 		to, _ := c.authorize(t)
 		return strings.Split(to.String(), "?")[0]
 	}
-	if got := page(web); got != "http://localhost/ui/v2/login/login" {
+	if got := page(web); got != "http://localhost/ui/login/login" {
 		t.Error(got)
 	}
 	s.Run(t, testkit.Call{Name: "the instance's", Do: "PUT /v2/features/instance", Body: `{"loginV2":{"required":true,"baseUri":"https://login.example.com"}}`, Events: []string{"feature.instance.login_v2.set"}})

@@ -34,7 +34,7 @@ func TestOrdinaryClient(t *testing.T) {
 	}
 	_ = res.Body.Close()
 	page, err := res.Location()
-	if err != nil || page.Scheme+"://"+page.Host+page.Path != "http://localhost/ui/v2/login/login" {
+	if err != nil || page.Scheme+"://"+page.Host+page.Path != "http://localhost/ui/login/login" {
 		t.Fatalf("the login page is %v %v", page, err)
 	}
 	s.Set("request", page.Query().Get("authRequest"))

@@ -137,19 +137,19 @@ func TestDomainPolicy(t *testing.T) {
 				testkit.Call{Name: "seen by the instance", Do: "GET " + custom, Want: `{"isDefault":true,"policy":{"isDefault":true}}`},
 				testkit.Call{Name: "not the organization's to add", As: "acme", Do: "POST " + custom, Body: `{"userLoginMustBeDomain":true}`, Status: 403},
 				testkit.Call{
-					Name: "add", Do: "POST " + custom, Body: `{"userLoginMustBeDomain":true}`, Events: []string{"org.policy.domain.added"},
+					Name: "add", Do: "POST " + custom, Body: `{"userLoginMustBeDomain":true}`, Events: []string{"org.policy.domain.added", "org.user.names.scope.changed"},
 					Want: `{"details":{"creationDate":"*","resourceOwner":"$acme"}}`,
 				},
 				testkit.Call{Name: "add again", Do: "POST " + custom, Body: `{}`, Status: 409},
 				testkit.Call{Name: "there is no such organization", Do: "POST /admin/v1/orgs/31415/policies/" + form, Body: `{}`, Status: 404},
 				testkit.Call{Name: "read back", As: "acme", Do: "GET " + own, Want: `{"policy":{"isDefault":null,"userLoginMustBeDomain":true}}`},
 				testkit.Call{Name: "unchanged", Do: "PUT " + custom, Body: `{"userLoginMustBeDomain":true}`, Status: 400, Want: `{"code":9}`},
-				testkit.Call{Name: "change", Do: "PUT " + custom, Body: `{}`, Events: []string{"org.policy.domain.changed"}},
+				testkit.Call{Name: "change", Do: "PUT " + custom, Body: `{}`, Events: []string{"org.policy.domain.changed", "org.user.names.scope.changed"}},
 				testkit.Call{Name: "read back", Do: "GET " + custom, Want: `{"isDefault":null,"policy":{"isDefault":null,"userLoginMustBeDomain":null}}`},
-				testkit.Call{Name: "change the default", Do: "PUT " + admin, Body: `{"userLoginMustBeDomain":true}`, Events: []string{"instance.policy.domain.changed"}},
+				testkit.Call{Name: "change the default", Do: "PUT " + admin, Body: `{"userLoginMustBeDomain":true}`, Events: []string{"instance.policy.domain.changed", "instance.user.names.scope.changed"}},
 				testkit.Call{Name: "unchanged default", Do: "PUT " + admin, Body: `{"userLoginMustBeDomain":true}`, Status: 400, Want: `{"code":9}`},
 				testkit.Call{Name: "read the default", Do: "GET " + admin, Want: `{"policy":{"userLoginMustBeDomain":true}}`},
-				testkit.Call{Name: "reset", Do: "DELETE " + custom, Events: []string{"org.policy.domain.removed"}},
+				testkit.Call{Name: "reset", Do: "DELETE " + custom, Events: []string{"org.policy.domain.removed", "org.user.names.scope.changed"}},
 				testkit.Call{Name: "reset again", Do: "DELETE " + custom, Status: 404},
 				testkit.Call{Name: "inherited again", As: "acme", Do: "GET " + own, Want: `{"policy":{"isDefault":true,"userLoginMustBeDomain":true}}`},
 			)
@@ -165,9 +165,9 @@ func TestOrgIAMPolicyLeavesTheRest(t *testing.T) {
 	rest := `"validateOrgDomains":true,"smtpSenderAddressMatchesInstanceDomain":true`
 	s.Run(t,
 		testkit.Call{Name: "default", Do: "PUT /admin/v1/policies/domain", Body: `{` + rest + `}`, Events: []string{"instance.policy.domain.changed"}},
-		testkit.Call{Name: "first form", Do: "PUT /admin/v1/policies/orgiam", Body: `{"userLoginMustBeDomain":true}`, Events: []string{"instance.policy.domain.changed"}},
+		testkit.Call{Name: "first form", Do: "PUT /admin/v1/policies/orgiam", Body: `{"userLoginMustBeDomain":true}`, Events: []string{"instance.policy.domain.changed", "instance.user.names.scope.changed"}},
 		testkit.Call{Name: "all are on", Do: "GET /admin/v1/policies/domain", Want: `{"policy":{"userLoginMustBeDomain":true,` + rest + `}}`},
-		testkit.Call{Name: "an organization's", Do: "POST /admin/v1/orgs/$org/policies/orgiam", Body: `{}`, Events: []string{"org.policy.domain.added"}},
+		testkit.Call{Name: "an organization's", Do: "POST /admin/v1/orgs/$org/policies/orgiam", Body: `{}`, Events: []string{"org.policy.domain.added", "org.user.names.scope.changed"}},
 		testkit.Call{Name: "begins with the default", Do: "GET /admin/v1/orgs/$org/policies/domain", Want: `{"policy":{"userLoginMustBeDomain":null,` + rest + `}}`},
 	)
 }

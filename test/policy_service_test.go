@@ -10,7 +10,7 @@ func TestPolicyService(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	orgOwner(t, s)
-	const enforcement, preview = "/gatehouse/v1/policies/enforcement", "POST /gatehouse/v1/policies/login/_preview"
+	const enforcement, erasure, preview = "/gatehouse/v1/policies/enforcement", "/gatehouse/v1/policies/erasure", "POST /gatehouse/v1/policies/login/_preview"
 	s.Run(t,
 		testkit.Call{Name: "strict at first", Do: "GET " + enforcement, Want: `{"mode":"ENFORCEMENT_MODE_STRICT","changeDate":null}`},
 		testkit.Call{Name: "no mode", Do: "PUT " + enforcement, Body: `{}`, Status: 400},
@@ -21,6 +21,15 @@ func TestPolicyService(t *testing.T) {
 		testkit.Call{Name: "not for owners of organizations", As: "acme", Do: "GET " + enforcement, Status: 403},
 		testkit.Call{Name: "at all", As: "acme", Do: "PUT " + enforcement, Body: `{"mode":1}`, Status: 403},
 		testkit.Call{Name: "back", Do: "PUT " + enforcement, Body: `{"mode":1}`, Events: []string{"instance.policy.enforcement.set"}},
+		testkit.Call{Name: "all is kept at first", Do: "GET " + erasure, Want: `{"mode":"ERASURE_MODE_OFF","changeDate":null}`},
+		testkit.Call{Name: "no erasure", Do: "PUT " + erasure, Body: `{}`, Status: 400},
+		testkit.Call{Name: "an unknown erasure", Do: "PUT " + erasure, Body: `{"mode":3}`, Status: 400},
+		testkit.Call{Name: "erase", Do: "PUT " + erasure, Body: `{"mode":"ERASURE_MODE_ON_REMOVAL"}`, Want: `{"changeDate":"*"}`, Keep: map[string]string{"date": "changeDate"}, Events: []string{"instance.policy.erasure.set"}},
+		testkit.Call{Name: "erase again", Do: "PUT " + erasure, Body: `{"mode":2}`, Want: `{"changeDate":"$date"}`},
+		testkit.Call{Name: "is erased", Do: "GET " + erasure, Want: `{"mode":"ERASURE_MODE_ON_REMOVAL","changeDate":"$date"}`},
+		testkit.Call{Name: "is not for owners of organizations", As: "acme", Do: "GET " + erasure, Status: 403},
+		testkit.Call{Name: "nor to set", As: "acme", Do: "PUT " + erasure, Body: `{"mode":1}`, Status: 403},
+		testkit.Call{Name: "keep", Do: "PUT " + erasure, Body: `{"mode":1}`, Events: []string{"instance.policy.erasure.set"}},
 		testkit.Call{
 			Name: "preview", Do: preview, Body: `{"change":{"removeSecondFactors":[1],"forceMfa":true}}`,
 			Want: `{"enrolled":null,"leftWithout":null,"administrators":null,"demanded":true,"users":null,"nextPageToken":null}`,

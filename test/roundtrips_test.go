@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 // TestRoundTrips bounds the exchanges with the database for one call: what makes
@@ -93,7 +94,9 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 	t.Helper()
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
-	s.Run(t, newSession("s", with("ada"), checkedPassword...))
+	e := equip(t, s, "ada", user.TOTP)
+	s.Run(t, newSession("s", with("ada", withTOTP), append(checkedPassword, "session.totp.checked")...))
+	e.next(t)
 	for _, c := range []struct {
 		as, do, body string
 		most         int64
@@ -102,9 +105,10 @@ func sessionRoundTrips(t *testing.T) (tooMany []string) {
 		{"client", "POST /v2/sessions/search", `{}`, 2},
 		{"s", "GET /v2/sessions/$s", "", 2},
 		{"s", "GET /auth/v1/users/me", "", 2},
-		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{"change":{"forceMfa":true}}`, 2},
+		{"owner", "POST /gatehouse/v1/policies/login/_preview", `{"change":{"forceMfa":true}}`, 3}, // The policy first, and then the people.
 		{"owner", "GET /gatehouse/v1/policies/enforcement", "", 2},
-		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 6},
+		{"owner", "GET /gatehouse/v1/policies/erasure", "", 2},
+		{"client", "PATCH /v2/sessions/$s", `{"checks":{` + withTOTP + `}}`, 15},
 		{"client", "DELETE /v2/sessions/$s", "", 4},
 	} {
 		before := s.DB.RoundTrips()

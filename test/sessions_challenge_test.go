@@ -5,40 +5,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/message"
-	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
 
-// codeSessions is a server whose login policy lists the factors of codes that are
-// sent, with ada, whose phone number is verified, in a session.
-func codeSessions(t *testing.T) (*testkit.Server, *crypto.Vault) {
+// codeSessions is a server whose login policy lists every factor, with ada, who has
+// them all, in a session.
+func codeSessions(t *testing.T) (*testkit.Server, *equipment) {
 	t.Helper()
-	var s *testkit.Server
-	var vault *crypto.Vault
-	s = testkit.Start(t, func(o *server.Options) {
-		checks := proofs(func() *database.DB { return s.DB })
-		o.Checks, vault = &checks, o.Vault
-	})
-	addMachine(t, s, s.OrgID, "client", "")
+	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
-	s.Run(t, testkit.Call{Name: "a login client", Do: "POST /admin/v1/members", Body: `{"userId":"$client","roles":["IAM_LOGIN_CLIENT"]}`, Events: []string{"instance.member.added"}})
+	e := equip(t, s, "ada")
 	ownPolicy(t, s, `,"forceMfa":true`, "1,2,3,4,5", "1")
 	s.Run(t, newSession("s", with("ada"), checkedPassword...))
-	return s, vault
+	return s, e
 }
 
 func setSession(name, body string, events ...string) testkit.Call {
 	return testkit.Call{
-		Name: name, As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: body, Token: "sessionToken", KeepAs: "s", Events: append(events, "session.token.set"),
+		Name: name, As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: body, Token: "sessionToken", KeepAs: "s",
+		Events: slices.Concat(proved(events), events, []string{"session.token.set"}),
 	}
 }
 
@@ -46,7 +40,7 @@ func setSession(name, body string, events ...string) testkit.Call {
 // and five tries.
 func TestCodesOfSessions(t *testing.T) {
 	t.Parallel()
-	s, vault := codeSessions(t)
+	s, _ := codeSessions(t)
 	const path = "PATCH " + sessionsPath + "/$s"
 	check := func(code string) string { return `{"checks":{"otpEmail":{"code":"` + code + `"}}}` }
 	refused := func(name, body, id string) testkit.Call {
@@ -59,7 +53,7 @@ func TestCodesOfSessions(t *testing.T) {
 	}
 	s.Run(t,
 		refused("no code yet", check("12345678"), "USER-code-gone"),
-		asked("ask"), refused("a wrong code", check("x"), "USER-code"),
+		asked("ask"), refused("a wrong code", check("x"), "USER-code-wrong"),
 		setSession("the right one", check("$code"), "session.otp.email.checked"), me("is enough", "s", 200),
 		refused("it works once", check("$code"), "USER-code-gone"),
 		asked("ask again"), testkit.Call{Name: "the first", As: "client", Do: "GET " + sessionsPath + "/$s", Want: `{"session":{"factors":{"otpEmail":{"verifiedAt":"*"}}}}`},
@@ -67,7 +61,7 @@ func TestCodesOfSessions(t *testing.T) {
 		testkit.Call{Name: "in another session", As: "client", Do: "PATCH " + sessionsPath + "/$t", Body: check("$code"), Status: 400, Want: `{"details":[{"id":"USER-code-gone"}]}`},
 	)
 	for i := range 5 {
-		s.Run(t, refused(fmt.Sprint("try ", i), check("x"), "USER-code"))
+		s.Run(t, refused(fmt.Sprint("try ", i), check("x"), "USER-code-wrong"))
 	}
 	s.Run(t, refused("one try too many", check("$code"), "USER-code-tries"), asked("a new one"))
 	s.Clock.Advance(5*time.Minute + time.Second)
@@ -78,7 +72,7 @@ func TestCodesOfSessions(t *testing.T) {
 		refused("a placeholder", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"https://example.com/{{.Secret}}"}}}}`, "MESSAGE-url"),
 		setSession("send", `{"challenges":{"otpEmail":{"sendCode":{"urlTemplate":"https://example.com/{{.Code}}"}}}}`, "session.otp.email.challenged"),
 	)
-	m := queued(t, s, vault)
+	m := queued(t, s)
 	if m.Kind != message.VerifyEmailOTP || m.Recipient != "ada@example.com" || m.SessionID != s.Var("s") || m.Language != "de" || m.URLTemplate == "" || len(m.Code) != 8 {
 		t.Errorf("the message is %+v", m)
 	}
@@ -91,7 +85,7 @@ func TestCodesOfSessions(t *testing.T) {
 }
 
 // queued is the newest message that waits to be sent.
-func queued(t *testing.T, s *testkit.Server, vault *crypto.Vault) message.Message {
+func queued(t *testing.T, s *testkit.Server) message.Message {
 	t.Helper()
 	var payload string
 	found := false
@@ -99,7 +93,7 @@ func queued(t *testing.T, s *testkit.Server, vault *crypto.Vault) message.Messag
 	if err != nil || !found {
 		t.Fatalf("no message is queued: %v", err)
 	}
-	m, err := message.Open(context.Background(), vault, s.InstanceID, []byte(payload))
+	m, err := message.Open(context.Background(), s.Vault, s.InstanceID, []byte(payload))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,23 +129,54 @@ func TestOneOfManyUsesACode(t *testing.T) {
 // TestKeysOfSessions: a key answers a challenge of the session, once.
 func TestKeysOfSessions(t *testing.T) {
 	t.Parallel()
-	s, _ := codeSessions(t)
+	s, e := codeSessions(t)
 	const path = "PATCH " + sessionsPath + "/$s"
 	answer := func(credential string) string {
 		return `{"checks":{"webAuthN":{"credentialAssertionData":` + credential + `}}}`
 	}
-	ask := setSession("ask", `{"challenges":{"webAuthN":{"domain":"example.com","userVerificationRequirement":1}}}`, "session.webAuthN.challenged")
-	ask.Want = `{"challenges":{"webAuthN":{"publicKeyCredentialRequestOptions":{"publicKey":{"challenge":"c","rpId":"example.com"}}}}}`
+	refused := func(name, body, want string, events ...string) testkit.Call {
+		return testkit.Call{Name: name, As: "client", Do: path, Body: body, Status: 400, Want: want, Events: events}
+	}
+	const gone = `{"details":[{"id":"USER-code-gone"}]}`
+	asked := `{"challenges":{"webAuthN":{"domain":"localhost","userVerificationRequirement":1}}}`
+	ask := setSession("ask", asked, "session.webAuthN.challenged")
+	ask.Want = `{"challenges":{"webAuthN":{"publicKeyCredentialRequestOptions":{"publicKey":{"challenge":"*","rpId":"localhost","userVerification":"required"}}}}}`
+	s.Run(t, ask)
+	first := e.passkey.get(t, challenge(t, s.Send(t, testkit.Call{As: "client", Do: path, Body: asked})))
 	s.Run(t,
-		testkit.Call{Name: "without a challenge", As: "client", Do: path, Body: answer(`{"a":"signed"}`), Status: 400, Want: `{"details":[{"id":"USER-code-gone"}]}`},
-		ask, testkit.Call{Name: "a wrong answer", As: "client", Do: path, Body: answer(`{"a":"b"}`), Status: 400},
-		testkit.Call{Name: "ends the challenge", As: "client", Do: path, Body: answer(`{"a":"signed"}`), Status: 400, Want: `{"details":[{"id":"USER-code-gone"}]}`},
-		ask, setSession("answer", answer(`{"a":"signed","b":"verified"}`), "session.webAuthN.checked"),
-		testkit.Call{Name: "shows", As: "client", Do: "GET " + sessionsPath + "/$s", Want: `{"session":{"factors":{"webAuthN":{"verifiedAt":"*","userVerified":true}}}}`},
-		testkit.Call{Name: "the same answer again", As: "client", Do: path, Body: answer(`{"a":"signed"}`), Status: 400},
-		testkit.Call{Name: "no domain", As: "client", Do: path, Body: `{"challenges":{"webAuthN":{"userVerificationRequirement":1}}}`, Status: 400},
-		testkit.Call{Name: "no requirement", As: "client", Do: path, Body: `{"challenges":{"webAuthN":{"domain":"example.com"}}}`, Status: 400},
+		ask,
+		refused("an answer to another challenge", answer(first), `{"details":[{"id":"USER-key"}]}`, passkeyEvents+"check.failed"),
+		refused("ends the challenge", answer(first), gone),
 	)
+	stranger := newDevice().get(t, challenge(t, s.Send(t, testkit.Call{As: "client", Do: path, Body: asked})))
+	s.Run(t, refused("somebody else's key", answer(stranger), `{"details":[{"id":"USER-no-key"}]}`))
+	right := e.passkey.get(t, challenge(t, s.Send(t, testkit.Call{As: "client", Do: path, Body: asked})))
+	checked := setSession("answer", answer(right), "session.webAuthN.checked")
+	checked.Events = slices.Concat([]string{passkeyEvents + "check.succeeded"}, checked.Events)
+	s.Run(t,
+		checked,
+		testkit.Call{Name: "shows", As: "client", Do: "GET " + sessionsPath + "/$s", Want: `{"session":{"factors":{"webAuthN":{"verifiedAt":"*","userVerified":true}}}}`},
+		refused("the same answer again", answer(right), gone),
+		refused("another's domain", `{"challenges":{"webAuthN":{"domain":"example.com","userVerificationRequirement":1}}}`, `{"details":[{"id":"USER-domain"}]}`),
+		refused("no domain", `{"challenges":{"webAuthN":{"userVerificationRequirement":1}}}`, ""),
+		refused("no requirement", `{"challenges":{"webAuthN":{"domain":"localhost"}}}`, ""),
+	)
+}
+
+// challenge is what a session's reply asks of a key.
+func challenge(t *testing.T, r testkit.Reply) string {
+	t.Helper()
+	var out struct {
+		Challenges struct {
+			WebAuthN struct {
+				Options json.RawMessage `json:"publicKeyCredentialRequestOptions"`
+			} `json:"webAuthN"`
+		} `json:"challenges"`
+	}
+	if err := json.Unmarshal(r.Body, &out); err != nil || out.Challenges.WebAuthN.Options == nil {
+		t.Fatalf("no challenge (%v): %s", err, r.Body)
+	}
+	return string(out.Challenges.WebAuthN.Options)
 }
 
 // TestSessionsKeepSecrets: neither the log nor the tables hold a code or a token.

@@ -2,32 +2,22 @@ package test
 
 import (
 	"context"
-	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
-	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 const (
-	sessionsPath  = "/v2/sessions"
-	password      = "Correct-Horse-1"
-	rightCode     = "123456" // of an authenticator app
-	rightRecovery = "abcd-efgh"
-)
-
-var (
-	errWrongPassword = fault.Invalid("COMMAND-3M0fs", "The password is wrong.")
-	errWrongCode     = fault.Invalid("USER-code", "The code is wrong.")
+	sessionsPath = "/v2/sessions"
+	password     = "Correct-Horse-1"
 )
 
 // hash is that of password, made once.
@@ -39,61 +29,83 @@ var hash = sync.OnceValue(func() string {
 	return h
 })
 
-// proofs looks at what people prove in the tests of sessions: a password for real,
-// codes and keys by what they are like.
-func proofs(db func() *database.DB) flow.Checks {
-	same := func(want string) func(context.Context, flow.Subject, string) error {
-		return func(_ context.Context, s flow.Subject, code string) error {
-			if s.UserID == "" || code != want {
-				return errWrongCode
-			}
-			return nil
-		}
-	}
-	return flow.Checks{
-		Password: func(ctx context.Context, s flow.Subject, given string) error {
-			found, stored := false, ""
-			err := db().Read(ctx, database.One(&found, "SELECT password_hash FROM humans WHERE instance_id = ? AND user_id = ?", []any{s.Instance, s.UserID}, &stored))
-			if err != nil {
-				return err
-			}
-			if !found {
-				stored = hash()
-			}
-			if m, err := crypto.PasswordMatches(ctx, stored, given); err != nil || !m.OK || !found {
-				return errWrongPassword
-			}
-			return nil
-		},
-		TOTP: same(rightCode), RecoveryCode: same(rightRecovery),
-		BeginAssertion: func(_ context.Context, _ flow.Subject, r flow.AssertionRequest) (options, state []byte, err error) {
-			return fmt.Appendf(nil, `{"publicKey":{"challenge":"c","rpId":%q}}`, r.Domain), []byte("c"), nil
-		},
-		Assertion: func(_ context.Context, _ flow.Subject, state, credential []byte) (bool, error) {
-			if string(state) != "c" || !strings.Contains(string(credential), "signed") {
-				return false, errWrongCode
-			}
-			return strings.Contains(string(credential), "verified"), nil
-		},
-	}
-}
-
 // startSessions starts a server with a login client, whose token is kept as client.
-// Nodes that nodes asks for share its database.
+// Nodes that node makes share its database, and its time.
 func startSessions(t *testing.T) (s *testkit.Server, node func() *testkit.Server) {
 	t.Helper()
-	checks := proofs(func() *database.DB { return s.DB })
-	options := func(o *server.Options) { o.Checks = &checks }
-	s = testkit.Start(t, options)
+	s = testkit.Start(t)
 	addMachine(t, s, s.OrgID, "client", "")
 	s.Run(t, testkit.Call{
 		Name: "a login client", Do: "POST /admin/v1/members", Body: `{"userId":"$client","roles":["IAM_LOGIN_CLIENT"]}`, Events: []string{"instance.member.added"},
 	})
 	return s, func() *testkit.Server {
-		other := s.Sibling(t, options)
+		other := s.Sibling(t)
+		other.Clock.Advance(s.Clock.Now().Sub(other.Clock.Now()))
 		other.SetToken("client", s.TokenOf(t, "client"))
 		return other
 	}
+}
+
+// equipment is what a person of the first organization proves themselves with
+// besides the password.
+type equipment struct {
+	s            *testkit.Server
+	secret       string // of the authenticator app
+	passkey, key *device
+	recovery     []string
+}
+
+// equip gives a person factors that need something to be kept, of these kinds, or of
+// every kind. Afterwards the login policy is the default's again.
+func equip(t *testing.T, s *testkit.Server, name string, kinds ...user.FactorKind) *equipment {
+	t.Helper()
+	if len(kinds) == 0 {
+		kinds = []user.FactorKind{user.TOTP, user.Recovery, user.Passkey, user.U2F}
+	}
+	ownPolicy(t, s, "", "1,2,3,4,5", "1")
+	e := &equipment{s: s, passkey: newDevice(), key: newDevice(), recovery: make([]string, 30)}
+	e.key.Options.UserNotVerified = true
+	ref := user.Ref{Instance: s.InstanceID, Org: s.OrgID, UserID: s.Var(name)}
+	for _, kind := range kinds {
+		if err := e.enrol(authz.AsSystem(context.Background(), s.InstanceID), t, ref, kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Send(t, testkit.Call{Do: "DELETE " + loginPath})
+	e.next(t)
+	return e
+}
+
+func (e *equipment) enrol(ctx context.Context, t *testing.T, ref user.Ref, kind user.FactorKind) (err error) {
+	t.Helper()
+	if kind == user.TOTP {
+		app, err := flow.RegisterTOTP(ctx, e.s.Store, e.s.Vault, ref, "localhost")
+		if err == nil {
+			e.secret = app.Secret
+			_, err = user.VerifyTOTP(ctx, e.s.Store, e.s.Vault, ref, totpCode(t, e.secret, e.s.Clock.Now()))
+		}
+		return err
+	}
+	if kind == user.Recovery {
+		e.recovery, _, err = user.GenerateRecoveryCodes(ctx, e.s.Store, ref, len(e.recovery))
+		return err
+	}
+	d := map[user.FactorKind]*device{user.Passkey: e.passkey, user.U2F: e.key}[kind]
+	begun, err := flow.RegisterKey(ctx, e.s.Store, ref, user.KeyRequest{Kind: kind, Domain: "localhost"})
+	if err == nil {
+		_, err = user.VerifyKey(ctx, e.s.Store, ref, kind, begun.ID, string(kind), []byte(d.create(t, string(begun.Options))))
+	}
+	return err
+}
+
+// next waits for a code of the authenticator app that was not used yet, and keeps it
+// for withTOTP, and a recovery code for withRecovery.
+func (e *equipment) next(t *testing.T) {
+	t.Helper()
+	e.s.Clock.Advance(crypto.TOTPPeriod)
+	e.s.Set("totp", totpCode(t, e.secret, e.s.Clock.Now()))
+	e.s.Set("recovery", e.recovery[0])
+	e.recovery = e.recovery[1:]
 }
 
 // person makes a user who is one, with a password, and keeps the id under the name.
@@ -124,8 +136,22 @@ func newSession(name, checks string, events ...string) testkit.Call {
 		Name: name, As: "client", Do: "POST " + sessionsPath, Body: `{"checks":{` + checks + `}}`, Status: 201,
 		Want: `{"details":{"sequence":"*","changeDate":"*","resourceOwner":"$instance"},"sessionId":"*","sessionToken":"*"}`,
 		Keep: map[string]string{name: "sessionId", name + "Token": "sessionToken"}, Token: "sessionToken", KeepAs: name,
-		Events: append(append([]string{"session.added"}, events...), "session.token.set"),
+		Events: slices.Concat(proved(events), []string{"session.added"}, events, []string{"session.token.set"}),
 	}
+}
+
+// proved are the events of a user that come before those of a session: what is
+// checked there is written down here too.
+func proved(events []string) (out []string) {
+	for _, e := range events {
+		if of, ok := map[string]string{
+			"session.password.checked": "user.human.password.check.succeeded", "session.totp.checked": "user.human.mfa.otp.check.succeeded",
+			"session.recoveryCode.checked": "user.human.mfa.recoverycode.check.succeeded",
+		}[e]; ok {
+			out = append(out, of)
+		}
+	}
+	return out
 }
 
 // with is a newSession's checks of a person's password and more.
@@ -133,7 +159,11 @@ func with(name string, more ...string) string {
 	return strings.Join(append([]string{`"user":{"loginName":"` + name + `"},"password":{"password":"` + password + `"}`}, more...), ",")
 }
 
+// What a person proves with their equipment.
 const (
-	withTOTP     = `"totp":{"code":"` + rightCode + `"}`
-	withRecovery = `"recoveryCode":{"code":"` + rightRecovery + `"}`
+	withTOTP     = `"totp":{"code":"$totp"}`
+	withRecovery = `"recoveryCode":{"code":"$recovery"}`
 )
+
+// totpFailed is the event of a wrong code of an authenticator app.
+const totpFailed = "user.human.mfa.otp.check.failed"

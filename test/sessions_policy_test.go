@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
 
@@ -28,8 +29,9 @@ func ownPolicy(t testing.TB, s *testkit.Server, settings, second, multi string) 
 func TestRemovedFactorIsRefusedEverywhere(t *testing.T) {
 	t.Parallel()
 	s, node := startSessions(t)
-	other := node()
 	person(t, s, s.OrgID, "ada")
+	e := equip(t, s, "ada")
+	other := node()
 	ownPolicy(t, s, `,"forceMfa":true`, "1,2", "")
 	s.Run(t,
 		newSession("proved", with("ada", withTOTP), "session.user.checked", "session.password.checked", "session.totp.checked"),
@@ -39,6 +41,8 @@ func TestRemovedFactorIsRefusedEverywhere(t *testing.T) {
 		other.SetToken(name, s.TokenOf(t, name))
 		other.Set(name, s.Var(name))
 	}
+	e.next(t)
+	other.Clock.Advance(crypto.TOTPPeriod)
 	rounds, accepted := 500, 0
 	if testing.Short() {
 		rounds = 20
@@ -52,6 +56,7 @@ func TestRemovedFactorIsRefusedEverywhere(t *testing.T) {
 		if r := s.Send(t, testkit.Call{Do: "DELETE " + loginPath + "/second_factors/1"}); r.Status != http.StatusOK {
 			t.Fatalf("remove: %s", r.Body)
 		}
+		other.Set("totp", totpCode(t, e.secret, other.Clock.Now()))
 		if r := other.Send(t, check); r.Status != http.StatusBadRequest {
 			accepted++
 			t.Logf("the check: %d %s", r.Status, r.Body)
@@ -69,7 +74,7 @@ func TestRemovedFactorIsRefusedEverywhere(t *testing.T) {
 	}
 	other.Run(t,
 		testkit.Call{Name: "half is not enough", As: "half", Do: "GET /auth/v1/users/me", Status: 401, Want: `{"details":[{"id":"AUTH-assurance"}]}`},
-		testkit.Call{Name: "the factor is back", As: "client", Do: check.Do, Body: check.Body, Token: "sessionToken", KeepAs: "half", Events: []string{"session.totp.checked", "session.token.set"}},
+		testkit.Call{Name: "the factor is back", As: "client", Do: check.Do, Body: check.Body, Token: "sessionToken", KeepAs: "half", Events: []string{"user.human.mfa.otp.check.succeeded", "session.totp.checked", "session.token.set"}},
 		testkit.Call{Name: "and enough", As: "half", Do: "GET /auth/v1/users/me"},
 	)
 }
@@ -80,6 +85,7 @@ func TestEnforcementIsASwitch(t *testing.T) {
 	t.Parallel()
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
+	equip(t, s, "ada")
 	const enforcement = "PUT /gatehouse/v1/policies/enforcement"
 	check := testkit.Call{Name: "recovery codes are not listed", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"checks":{` + withRecovery + `}}`, Status: 400, Want: refusedFactor}
 	s.Run(t,
@@ -87,7 +93,7 @@ func TestEnforcementIsASwitch(t *testing.T) {
 		newSession("s", with("ada"), "session.user.checked", "session.password.checked"),
 		check,
 		testkit.Call{Name: "lenient", Do: enforcement, Body: `{"mode":2}`, Events: []string{"instance.policy.enforcement.set"}},
-		testkit.Call{Name: "are checked", As: "client", Do: check.Do, Body: check.Body, Token: "sessionToken", KeepAs: "s", Events: []string{"session.recoveryCode.checked", "session.token.set"}},
+		testkit.Call{Name: "are checked", As: "client", Do: check.Do, Body: check.Body, Token: "sessionToken", KeepAs: "s", Events: []string{"user.human.mfa.recoverycode.check.succeeded", "session.recoveryCode.checked", "session.token.set"}},
 		testkit.Call{Name: "and count", As: "s", Do: "GET /auth/v1/users/me"},
 		testkit.Call{Name: "strict", Do: enforcement, Body: `{"mode":1}`, Events: []string{"instance.policy.enforcement.set"}},
 		testkit.Call{Name: "no more", As: "s", Do: "GET /auth/v1/users/me", Status: 401},
@@ -101,12 +107,13 @@ func TestFactorsOfThePolicy(t *testing.T) {
 	t.Parallel()
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
+	e := equip(t, s, "ada")
 	const (
 		local, all = `,"forceMfaLocalOnly":true`, `,"forceMfa":true`
 		userOnly   = `"user":{"userId":"$ada"}`
 		pwd        = userOnly + `,"password":{"password":"` + password + `"}`
-		key        = `"webAuthN":{"credentialAssertionData":{"response":"signed"}}`
-		passkey    = `"webAuthN":{"credentialAssertionData":{"response":"signed verified"}}`
+		key        = `"webAuthN":{"credentialAssertionData":$key}`
+		passkey    = `"webAuthN":{"credentialAssertionData":$passkey}`
 		noPassword = `,"allowUsernamePassword":false`
 		noPasskey  = `,"passwordlessType":0`
 	)
@@ -138,9 +145,15 @@ func TestFactorsOfThePolicy(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(i, row.policy, " ", row.second, " ", row.multi, " ", row.checks), func(t *testing.T) {
 			ownPolicy(t, s, row.policy, row.second, row.multi)
-			begin := testkit.Call{As: "client", Do: "POST " + sessionsPath, Body: `{"checks":{` + userOnly + `},"challenges":{"webAuthN":{"domain":"example.com","userVerificationRequirement":2}}}`}
+			e.next(t)
+			begin := testkit.Call{As: "client", Do: "POST " + sessionsPath, Body: `{"checks":{` + userOnly + `},"challenges":{"webAuthN":{"domain":"localhost","userVerificationRequirement":2}}}`}
 			begun := s.Send(t, begin)
-			if begun.Status != http.StatusCreated { // No key is allowed.
+			s.Set("key", "{}")
+			s.Set("passkey", "{}")
+			if begun.Status == http.StatusCreated {
+				s.Set("key", e.key.get(t, challenge(t, begun)))
+				s.Set("passkey", e.passkey.get(t, challenge(t, begun)))
+			} else { // No key is allowed.
 				begin.Body = `{"checks":{` + userOnly + `}}`
 				begun = s.Send(t, begin)
 			}

@@ -1,6 +1,7 @@
 package test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,11 +13,13 @@ func TestSessions(t *testing.T) {
 	t.Parallel()
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
+	equip(t, s, "ada")
 	const missing = `{"code":5,"message":"There is no such session. (SESSION-missing)"}`
 	set := func(name, body string, events ...string) testkit.Call {
 		return testkit.Call{
 			Name: name, As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: body,
-			Want: `{"details":{"sequence":"*","changeDate":"*"},"sessionToken":"*"}`, Token: "sessionToken", KeepAs: "s", Events: append(events, "session.token.set"),
+			Want: `{"details":{"sequence":"*","changeDate":"*"},"sessionToken":"*"}`, Token: "sessionToken", KeepAs: "s",
+			Events: slices.Concat(proved(events), events, []string{"session.token.set"}),
 		}
 	}
 	s.Run(t,
@@ -25,7 +28,7 @@ func TestSessions(t *testing.T) {
 			Body: `{"checks":{"user":{"loginName":"ADA"},"password":{"password":"` + password + `"}},"metadata":{"a":"Yg=="},"lifetime":"3600s",
 				"userAgent":{"fingerprintId":"f","ip":"192.0.2.1","description":"browser","header":{"accept":{"values":["x","y"]}}}}`,
 			Want: `{"sessionId":"*","sessionToken":"*","challenges":null}`, Keep: map[string]string{"s": "sessionId"}, Token: "sessionToken", KeepAs: "s",
-			Events: []string{"session.added", "session.user.checked", "session.password.checked", "session.metadata.set", "session.lifetime.set", "session.token.set"},
+			Events: []string{checkPassed, "session.added", "session.user.checked", "session.password.checked", "session.metadata.set", "session.lifetime.set", "session.token.set"},
 		},
 		testkit.Call{
 			Name: "get", As: "client", Do: "GET " + sessionsPath + "/$s",
@@ -33,13 +36,14 @@ func TestSessions(t *testing.T) {
 				"factors":{"user":{"verifiedAt":"*","id":"$ada","loginName":"ada","displayName":"ada Example","organizationId":"$org"},"password":{"verifiedAt":"*"},"totp":null,"webAuthN":null},
 				"userAgent":{"fingerprintId":"f","ip":"192.0.2.1","description":"browser","header":{"accept":{"values":["x","y"]}}}}}`,
 		},
+		testkit.Call{Name: "one factor of two is not enough", As: "s", Do: "GET /auth/v1/users/me", Status: 401, Want: `{"details":[{"id":"AUTH-assurance"}]}`},
+		set("more", `{"checks":{`+withTOTP+`},"metadata":{"a":"","c":"ZA=="},"lifetime":"7200s"}`, "session.totp.checked", "session.metadata.set", "session.lifetime.set"),
 		testkit.Call{Name: "its token calls", As: "s", Do: "GET /auth/v1/users/me", Want: `{"user":{"id":"$ada"}}`},
 		testkit.Call{Name: "and reads it", As: "s", Do: "GET " + sessionsPath + "/$s", Want: `{"session":{"id":"$s"}}`},
-		set("more", `{"checks":{`+withTOTP+`},"metadata":{"a":"","c":"ZA=="},"lifetime":"7200s"}`, "session.totp.checked", "session.metadata.set", "session.lifetime.set"),
 		testkit.Call{Name: "shows", As: "client", Do: "GET " + sessionsPath + "/$s", Want: `{"session":{"metadata":{"a":null,"c":"ZA=="},"factors":{"totp":{"verifiedAt":"*"}}}}`},
 		set("the same user again", `{"checks":{"user":{"userId":"$ada"}}}`, "session.user.checked"),
 		testkit.Call{Name: "another user", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"checks":{"user":{"userId":"$owner"}}}`, Status: 400, Want: `{"code":9,"details":[{"id":"SESSION-user"}]}`},
-		testkit.Call{Name: "a wrong password", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"checks":{"password":{"password":"x"}}}`, Status: 400, Want: `{"code":3,"details":[{"id":"COMMAND-3M0fs"}]}`},
+		testkit.Call{Name: "a wrong password", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"checks":{"password":{"password":"x"}}}`, Status: 400, Want: `{"code":3,"details":[{"id":"COMMAND-3M0fs"}]}`, Events: []string{checkFailed}},
 		testkit.Call{Name: "an intent", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"checks":{"idpIntent":{"idpIntentId":"1","idpIntentToken":"1"}}}`, Status: 501},
 		testkit.Call{Name: "a lifetime of nothing", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"lifetime":"0s"}`, Status: 400},
 		testkit.Call{Name: "one of ages", As: "client", Do: "PATCH " + sessionsPath + "/$s", Body: `{"lifetime":"999999999s"}`, Status: 400, Want: `{"details":[{"id":"SESSION-lifetime"}]}`},

@@ -35,7 +35,7 @@ func TestOrganizationSettings(t *testing.T) {
 		testkit.Call{Name: "nor a reader's", As: "reader", Do: "POST " + path, Body: scoped("true"), Status: 403},
 		testkit.Call{Name: "nothing to remove is fine", Do: "DELETE " + path, Body: `{"organizationId":"$acme"}`, Want: `{"deletionDate":null}`},
 		testkit.Call{Name: "set to what holds anyway", Do: "POST " + path, Body: scoped("false"), Want: `{"setDate":"*"}`, Events: []string{"settings.organization.set"}},
-		testkit.Call{Name: "set", Do: "POST " + path, Body: scoped("true"), Events: []string{"settings.organization.set"}, Keep: map[string]string{"set": "setDate"}},
+		testkit.Call{Name: "set", Do: "POST " + path, Body: scoped("true"), Events: []string{"settings.organization.set", "org.user.names.scope.changed"}, Keep: map[string]string{"set": "setDate"}},
 		testkit.Call{Name: "unchanged is fine", Do: "POST " + path, Body: scoped("true"), Want: `{"setDate":"$set"}`},
 		testkit.Call{Name: "another's", Do: "POST " + path, Body: `{"organizationId":"$org","organizationScopedUsernames":false}`, Events: []string{"settings.organization.set"}},
 		testkit.Call{
@@ -57,7 +57,7 @@ func TestOrganizationSettings(t *testing.T) {
 			Want: `{"organizationSettings":[{"organizationId":"$org"}]}`,
 		},
 		testkit.Call{Name: "not the organization's to remove", As: "acme", Do: "DELETE " + path, Body: `{"organizationId":"$acme"}`, Status: 403},
-		testkit.Call{Name: "remove", Do: "DELETE " + path, Body: `{"organizationId":"$acme"}`, Want: `{"deletionDate":"*"}`, Events: []string{"settings.organization.removed"}},
+		testkit.Call{Name: "remove", Do: "DELETE " + path, Body: `{"organizationId":"$acme"}`, Want: `{"deletionDate":"*"}`, Events: []string{"settings.organization.removed", "org.user.names.scope.changed"}},
 		testkit.Call{Name: "removed", As: "acme", Do: search, Body: `{}`, Want: `{"organizationSettings":null}`},
 	)
 }
@@ -70,7 +70,7 @@ func TestSettingsEndWithTheirOrganization(t *testing.T) {
 	settings := []testkit.Call{
 		{
 			Name: "organization", Do: "POST /v2/settings/organization", Body: `{"organizationId":"acme","organizationScopedUsernames":true}`,
-			Events: []string{"settings.organization.set"},
+			Events: []string{"settings.organization.set", "org.user.names.scope.changed"},
 		},
 		viaConnect("links", "", "SetLinkSettings", `{"ctx":{"orgId":"acme"},"links":[]}`, ``, "org.settings.link.set"),
 		{

@@ -147,7 +147,7 @@ func TestSettingsV2(t *testing.T) {
 		testkit.Call{Name: "domain", As: "acme", Do: "GET /v2/settings/domain", Want: `{"settings":{"resourceOwnerType":"RESOURCE_OWNER_TYPE_INSTANCE","loginNameIncludesDomain":null}}`},
 		testkit.Call{
 			Name: "own domain policy", Do: "POST /admin/v1/orgs/$acme/policies/domain", Body: `{"userLoginMustBeDomain":true,"validateOrgDomains":true}`,
-			Events: []string{"org.policy.domain.added"},
+			Events: []string{"org.policy.domain.added", "org.user.names.scope.changed"},
 		},
 		testkit.Call{Name: "own domain settings", As: "acme", Do: "GET /v2/settings/domain", Want: `{"settings":{"loginNameIncludesDomain":true,"requireOrgDomainVerification":true}}`},
 		testkit.Call{Name: "branding", As: "acme", Do: "GET /v2/settings/branding", Want: `{"settings":{"themeMode":"THEME_MODE_AUTO","lightTheme":{"primaryColor":"*"},"resourceOwnerType":"RESOURCE_OWNER_TYPE_INSTANCE"}}`},

@@ -98,7 +98,7 @@ func TestUsersV2(t *testing.T) {
 		testkit.Call{Name: "once", As: "clerk", Do: "DELETE " + path + "/robot", Status: 404, Want: missing},
 		testkit.Call{Name: "the token is gone", As: "robot", Do: "GET /auth/v1/users/me", Status: 401},
 		testkit.Call{
-			Name: "the id is free for another organization", Do: "POST " + path + "/new", Body: `{"organizationId":"$other","userId":"robot","machine":{"name":"x"}}`,
+			Name: "the id is free for another organization", Do: "POST " + path + "/new", Body: `{"organizationId":"$other","userId":"robot","username":"reborn","machine":{"name":"x"}}`,
 			Events: []string{"user.machine.added"},
 		},
 		testkit.Call{Name: "the token stays dead", As: "robot", Do: "GET /auth/v1/users/me", Status: 401},
@@ -127,7 +127,7 @@ func TestUsersV1(t *testing.T) {
 		testkit.Call{Name: "to the same", As: "boss", Do: "PUT " + path + "/$clerk/username", Body: `{"userName":"Clerk"}`, Status: 400, Want: `{"code":9}`},
 		testkit.Call{Name: "to one that is taken", As: "boss", Do: "PUT " + path + "/$clerk/username", Body: `{"userName":"BOSS"}`, Status: 409},
 		testkit.Call{Name: "is taken", As: "boss", Do: "GET " + path + "/_is_unique?userName=CLERK", Want: `{"isUnique":null}`},
-		testkit.Call{Name: "here", As: "owner", Do: "GET " + path + "/_is_unique?userName=clerk", Want: `{"isUnique":true}`},
+		testkit.Call{Name: "is taken in the whole instance", As: "owner", Do: "GET " + path + "/_is_unique?userName=clerk", Want: `{"isUnique":null}`},
 		testkit.Call{Name: "who has the name", Do: "GET /management/v1/global/users/_by_login_name?loginName=CLERK", Want: `{"user":{"id":"$clerk","userName":"Clerk"}}`},
 		testkit.Call{Name: "nobody has it", Do: "GET /management/v1/global/users/_by_login_name?loginName=nobody", Status: 404},
 		testkit.Call{Name: "list", As: "boss", Do: "POST " + path + "/_search", Body: `{"sortingColumn":1,"query":{"asc":true}}`, Want: `{"details":{"totalResult":"2"},"sortingColumn":"USER_FIELD_NAME_USER_NAME","result":[{"id":"$boss"},{"id":"$clerk"}]}`},

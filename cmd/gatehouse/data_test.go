@@ -119,7 +119,7 @@ func TestAdminReset(t *testing.T) {
 		t.Errorf("a second reset into the same file: %d %s", code, errors)
 	}
 	p.token = first
-	must(t, dir, "admin", "reset", "--user", "ADMIN", "--file", "again.token", "--valid", "1s")
+	must(t, dir, "admin", "reset", "--user", "ADMIN", "--file", "again.token", "--valid", "4s")
 	if _, errors, code := run(t, dir, "admin", "reset", "--user", "nobody", "--file", "no.token"); code != 1 || !strings.Contains(errors, "No active machine user named nobody") {
 		t.Errorf("a token for nobody: %d %s", code, errors)
 	}
@@ -131,7 +131,7 @@ func TestAdminReset(t *testing.T) {
 	if status, _, err := p.call("GET", "/management/v1/orgs/me", ""); status != 200 || err != nil {
 		t.Errorf("the owner's new token: %d %v", status, err)
 	}
-	time.Sleep(1100 * time.Millisecond)
+	time.Sleep(4100 * time.Millisecond)
 	if status, _, err := p.call("GET", "/management/v1/orgs/me", ""); status != 401 || err != nil {
 		t.Errorf("the token after its time: %d %v", status, err)
 	}
@@ -264,13 +264,20 @@ func TestRekey(t *testing.T) {
 func TestPolicyPreview(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	must(t, dir, "setup")
+	server := serve(t, dir)
+	if status, reply, err := server.call("POST", "/gatehouse/v1/policies/login/retirements", `{"secondFactor":1,"off":"`+time.Now().AddDate(1, 0, 0).Format(time.RFC3339)+`"}`); err != nil || status != 200 {
+		t.Fatalf("plan: %d %v %v", status, reply, err)
+	}
+	server.stop(t)
+	if out := must(t, dir, "policy", "preview", "--at", time.Now().AddDate(2, 0, 0).Format(time.DateOnly)); !strings.Contains(out, "0 sessions would not be enough any more.\nPlanned: otp cannot be set up from 20") {
+		t.Errorf("preview of a day prints %q", out)
+	}
 	if out := must(t, dir, "policy", "preview", "--remove-second-factor", "otp,u2f"); !strings.HasPrefix(out, "0 people have set up what would be taken away; 0 of them") {
 		t.Errorf("preview prints %q", out)
 	}
 	for want, args := range map[string]string{
 		"there is no factor": "policy preview --remove-second-factor sms", "name what would be taken away": "policy preview",
-		"There is no such organization": "policy preview --organization 1 --remove-passkeys",
+		"There is no such organization": "policy preview --organization 1 --remove-passkeys", "is no day": "policy preview --at tomorrow",
 	} {
 		if out, problems, code := run(t, dir, strings.Fields(args)...); code != 1 || !strings.Contains(problems, want) {
 			t.Errorf("%s: %d %q %q", args, code, out, problems)

@@ -61,6 +61,9 @@ func (d *doctor) say(verdict, about, format string, args []any) {
 
 func (d *doctor) okf(about, format string, args ...any) { d.say("ok", about, format, args) }
 
+// notef says what a production needs and a trial does not.
+func (d *doctor) notef(about, format string, args ...any) { d.say("note", about, format, args) }
+
 func (d *doctor) warningf(about, format string, args ...any) { d.say("warning", about, format, args) }
 
 func (d *doctor) problemf(about, format string, args ...any) {

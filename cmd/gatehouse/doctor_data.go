@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/provider"
 )
 
 // The least free disk space: below the first it is a warning, below the second a
@@ -143,4 +144,24 @@ func (d *doctor) checkHosts(db *database.DB) {
 		return
 	}
 	d.okf("instances", "%s leads to one", host)
+	d.checkProviders(db)
+}
+
+// checkProviders says where nobody carries what people are told.
+func (d *doctor) checkProviders(db *database.DB) {
+	for _, of := range []struct {
+		sort  provider.Sort
+		title string
+	}{{provider.Email, "mail"}, {provider.SMS, "SMS"}} {
+		without, err := provider.Without(d.ctx, db, of.sort)
+		switch {
+		case err != nil:
+			d.problemf("messages", "%s", oneLine(err))
+		case len(without) > 0:
+			d.notef("messages", "nobody carries %s of the instance %s: it waits, and ends unsent. Add a provider (/openapi, admin) and activate it; gatehouse start --dev shows what would be sent",
+				of.title, strings.Join(without[:min(len(without), 5)], ", "))
+		default:
+			d.okf("messages", "somebody carries %s", of.title)
+		}
+	}
 }

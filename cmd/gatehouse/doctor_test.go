@@ -16,7 +16,8 @@ func TestDoctor(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	must(t, dir, "setup")
-	if out := must(t, dir, "doctor"); strings.Contains(out, "warning") || !strings.Contains(out, "localhost leads to one") {
+	if out := must(t, dir, "doctor"); strings.Contains(out, "warning") || !strings.Contains(out, "localhost leads to one") ||
+		!strings.Contains(out, "note     messages       nobody carries mail") || !strings.Contains(out, "nobody carries SMS") {
 		t.Errorf("a good installation:\n%s", out)
 	}
 	for _, c := range []struct {

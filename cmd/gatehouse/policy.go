@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,6 +24,7 @@ func policyCommand() *cobra.Command {
 	f.StringVar(&o.instance, "instance", "", "id or domain of the instance; needed where there are several")
 	f.StringVar(&o.org, "organization", "", "id of the organization; without it the instance's default policy is meant")
 	f.StringSliceVar(&o.second, "remove-second-factor", nil, "second factors to take away: "+strings.Join(secondFactorNames, ", "))
+	f.StringVar(&o.at, "at", "", "the day, such as 2030-01-31, by which plans shall have gone on")
 	f.BoolVar(&o.passkeys, "remove-passkeys", false, "take the multi factor away")
 	c.AddCommand(preview)
 	return c
@@ -30,6 +32,7 @@ func policyCommand() *cobra.Command {
 
 type previewOptions struct {
 	instance, org string
+	at            string
 	second        []string
 	passkeys      bool
 }
@@ -52,10 +55,22 @@ func (o *previewOptions) change() (c flow.LoginChange, err error) {
 	if o.passkeys {
 		c.RemoveMulti = []policy.MultiFactor{policy.U2FWithVerification}
 	}
-	if len(c.RemoveSecond)+len(c.RemoveMulti) == 0 {
-		err = errors.New("name what would be taken away: --remove-second-factor or --remove-passkeys")
+	if o.at != "" {
+		if c.At, err = time.Parse(time.DateOnly, o.at); err != nil {
+			return c, fmt.Errorf("--at: %q is no day such as 2030-01-31", o.at)
+		}
+	}
+	if len(c.RemoveSecond)+len(c.RemoveMulti) == 0 && c.At.IsZero() {
+		err = errors.New("name what would be taken away: --remove-second-factor, --remove-passkeys, or --at for what is planned")
 	}
 	return c, err
+}
+
+func factorName(f policy.Factor) string {
+	if f.Multi != 0 {
+		return "passkeys"
+	}
+	return secondFactorNames[f.Second-1]
 }
 
 // policyPreview may run beside a server. It changes nothing.
@@ -82,8 +97,13 @@ func policyPreview(s *session, o *previewOptions) error {
 	left := impact.LeftWithout
 	fmt.Fprintf(s.out, "%d people have set up what would be taken away; %d of them would keep no listed factor, %d of these administrators.\n",
 		impact.Enrolled, left.Total, impact.Administrators)
+	fmt.Fprintf(s.out, "%d sessions would not be enough any more.\n", impact.Sessions)
 	if impact.Demanded && left.Total > 0 {
 		fmt.Fprintln(s.out, "A second factor is demanded: they would have to set up another one before they get in.")
+	}
+	for _, r := range impact.Retirements {
+		fmt.Fprintf(s.out, "Planned: %s cannot be set up from %s, is announced from %s and off from %s.\n", factorName(r.Factor),
+			r.Closed.Format(time.DateOnly), r.Announced.Format(time.DateOnly), r.Off.Format(time.DateOnly))
 	}
 	for _, a := range left.Rows {
 		note := ""

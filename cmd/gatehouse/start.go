@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"net/url"
 	"runtime/debug"
 	"strings"
@@ -22,13 +23,15 @@ import (
 )
 
 func startCommand() *cobra.Command {
-	c := command("start", "Prepare what is missing and serve", start)
+	var dev bool
+	c := command("start", "Prepare what is missing and serve", func(s *session) error { return start(s, dev) })
 	c.Flags().String("listen", "", "address to listen on (default localhost:8080)")
+	c.Flags().BoolVar(&dev, "dev", false, "show the messages that nobody carries on a page of this machine: not for production")
 	c.Flags().String("external-url", "", "URL under which clients reach the server (default http://localhost and the port)")
 	return c
 }
 
-func start(s *session) error {
+func start(s *session, dev bool) error {
 	unlock, err := s.prepare()
 	if err != nil {
 		return err
@@ -60,6 +63,11 @@ func start(s *session) error {
 	if o.Vault, err = s.vault(db); err != nil {
 		return err
 	}
+	mailbox, closeMailbox, err := s.mailbox(dev, &o)
+	if err != nil {
+		return err
+	}
+	defer closeMailbox()
 	srv, err := server.New(db, o)
 	if err != nil {
 		return err
@@ -74,6 +82,7 @@ func start(s *session) error {
 	}
 	defer operator()
 	s.greet(external, created)
+	s.greetDeveloper(mailbox)
 	debug.FreeOSMemory() // What only the start needed is more than what serving needs.
 	err = srv.Serve(s.ctx, listener)
 	last, cancel := context.WithTimeout(context.WithoutCancel(s.ctx), 5*time.Second)
@@ -157,15 +166,20 @@ func (s *session) serveMetrics(t *telemetry.Telemetry) (stop func(), err error) 
 	if err != nil {
 		return nil, err
 	}
+	return s.serveAside(l, t.Handler()), nil
+}
+
+// serveAside answers with h on a listener of its own, and gives what closes it.
+func (s *session) serveAside(l net.Listener, h http.Handler) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.ctx)) // Until the last call has ended.
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		if err := server.ServeOperator(ctx, l, t.Handler()); err != nil {
-			slog.Error("metrics", "error", err)
+		if err := server.ServeOperator(ctx, l, h); err != nil {
+			slog.Error("a listener ended", "address", l.Addr(), "error", err)
 		}
 	}()
-	return func() { cancel(); <-ended }, nil
+	return func() { cancel(); <-ended }
 }
 
 func (s *session) greet(external string, created bool) {

@@ -51,6 +51,7 @@ type Call struct {
 	// Took is filled in at the end.
 	Took   time.Duration
 	cursor database.Cursor // of the list that the call asks for
+	notice string
 	failed *reply
 	cause  error
 }
@@ -160,7 +161,7 @@ func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Messag
 	if err := validateMessage(req); err != nil {
 		return nil, err
 	}
-	return h.rpc.run(ctx, req)
+	return s.noticing(ctx, call, h.rpc, req)
 }
 
 // authenticate finds the instance and the caller, and holds the caller against
@@ -210,10 +211,8 @@ func (s *Server) connectMethod(h *handler) connect.Method {
 				}
 				return r.connectError()
 			}
-			if next := callOf(ctx).cursor.Next; next != "" {
-				if info, ok := connect.CallInfoForServerContext(ctx); ok {
-					info.ResponseHeader().Set(headerNextPage, next)
-				}
+			if info, ok := connect.CallInfoForServerContext(ctx); ok {
+				callOf(ctx).extras(info.ResponseHeader())
 			}
 			return stream.Send(res)
 		},

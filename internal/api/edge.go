@@ -231,7 +231,7 @@ func allowOrigin(h http.Header) {
 		"Authorization", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun, headerGuard, headerPage,
 		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
 	}, ", "))
-	h.Set("Access-Control-Expose-Headers", "X-Request-Id, "+headerNextPage+", Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
+	h.Set("Access-Control-Expose-Headers", "X-Request-Id, "+headerNextPage+", "+headerNotice+", Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")
 	h.Set("Access-Control-Max-Age", "7200")
 }
 

@@ -7,7 +7,6 @@ import (
 
 	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/authz"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
@@ -17,7 +16,7 @@ import (
 type Policy[D, R any] struct {
 	Kind *policy.Kind[D]
 	// Resolve stands in for that of the kind where it is not nil.
-	Resolve func(context.Context, database.Reader, policy.Scope) (policy.State[D], error)
+	Resolve func(context.Context, *eventstore.Store, policy.Scope) (policy.State[D], error)
 	Show    func(policy.State[D]) proto.Message
 	Edit    func(*D, R)
 }
@@ -54,17 +53,20 @@ func NamedOrg(ctx context.Context, r proto.Message) policy.Scope {
 // it policy, or settings.
 func (p Policy[D, R]) Read(rpc string, store *eventstore.Store, of Scoping) RPC {
 	return Shaped(rpc, func(ctx context.Context, r proto.Message) (Fields, error) {
-		resolve := p.Kind.Resolve
-		if p.Resolve != nil {
-			resolve = p.Resolve
-		}
-		s, err := resolve(ctx, store, of(ctx, r))
+		s, err := p.resolve(ctx, store, of(ctx, r))
 		if err != nil {
 			return nil, err
 		}
 		shown := p.Show(s)
 		return Fields{"policy": shown, "settings": shown, "is_default": s.IsDefault}, nil
 	})
+}
+
+func (p Policy[D, R]) resolve(ctx context.Context, store *eventstore.Store, s policy.Scope) (policy.State[D], error) {
+	if p.Resolve != nil {
+		return p.Resolve(ctx, store, s)
+	}
+	return p.Kind.Resolve(ctx, store, s)
 }
 
 // Add makes an RPC that gives a scope a policy of its own.

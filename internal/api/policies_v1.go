@@ -1,20 +1,28 @@
 package api
 
 import (
+	"context"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
 	settingspb "github.com/gatehouse/gatehouse/gen/zitadel/settings/v1"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 // This file says for each kind of policy how the v1 services show its document
 // and what their requests change in it.
 
+// activeLabel gives the label policy that visitors see.
+func activeLabel(ctx context.Context, store *eventstore.Store, s policy.Scope) (policy.State[policy.LabelPolicy], error) {
+	return policy.ResolveActiveLabel(ctx, store, s)
+}
+
 // Login is the login policy.
 var Login = Policy[policy.LoginPolicy, LoginSettings]{
-	Kind: policy.Login,
+	Kind: policy.Login, Resolve: policy.ResolveLogin,
 	Show: func(s policy.State[policy.LoginPolicy]) proto.Message { return LoginPolicy(s) },
 	Edit: SetLogin,
 }
@@ -177,7 +185,7 @@ type LabelRequest interface { //nolint:interfacebloat // as many getters as the 
 
 // Label is the label policy that visitors see; requests change its preview.
 var Label = Policy[policy.LabelPolicy, LabelRequest]{
-	Kind: policy.Label, Resolve: policy.ResolveActiveLabel, Show: showLabel, Edit: editLabel,
+	Kind: policy.Label, Resolve: activeLabel, Show: showLabel, Edit: editLabel,
 }
 
 // LabelPreview is the label policy as requests have left it.

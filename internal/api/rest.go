@@ -52,9 +52,7 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	if next := callOf(ctx).cursor.Next; next != "" {
-		h.Set(headerNextPage, next)
-	}
+	callOf(ctx).extras(h)
 	w.WriteHeader(end.method.Success)
 	_, _ = w.Write(data)
 }

@@ -85,3 +85,7 @@ func AllowedLanguages(r policy.RestrictionsDoc) []string {
 	}
 	return SupportedLanguages()
 }
+
+// Sentence is an error in the words for people, without its id: in the first of the
+// languages that has it, else in English.
+func Sentence(langs []language.Tag, err error) string { return translate(langs, fault.Of(err)) }

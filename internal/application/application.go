@@ -62,6 +62,13 @@ type kind struct {
 // changed, the keys that are new.
 type payload map[string]json.RawMessage
 
+// What a payload says beside the configuration.
+const (
+	keyApp    = "appId"
+	keyClient = "clientId"
+	keySecret = "hashedSecret"
+)
+
 type appEvent struct {
 	AppID string `json:"appId"`
 	Name  string `json:"name,omitempty"`
@@ -118,11 +125,11 @@ var (
 
 	oidcKind = kind{
 		KindOIDC, declareAdded(KindOIDC), declareChanged(KindOIDC),
-		eventstore.Declare("project.application.config.oidc.secret.changed", setSecret, "hashedSecret"),
+		eventstore.Declare("project.application.config.oidc.secret.changed", setSecret, keySecret),
 	}
 	apiKind = kind{
 		KindAPI, declareAdded(KindAPI), declareChanged(KindAPI),
-		eventstore.Declare("project.application.config.api.secret.changed", setSecret, "hashedSecret"),
+		eventstore.Declare("project.application.config.api.secret.changed", setSecret, keySecret),
 	}
 	samlKind = kind{name: KindSAML, added: declareAdded(KindSAML), changed: declareChanged(KindSAML)}
 )
@@ -170,15 +177,15 @@ func (p payload) set(key string, v any) (err error) {
 // declareAdded declares the event that says how an application of a kind is set up.
 func declareAdded(name string) *eventstore.Kind[payload] {
 	return eventstore.Declare("project.application.config."+name+".added", func(f *eventstore.Fold, p payload) error {
-		id, err := p.text("appId")
+		id, err := p.text(keyApp)
 		if err != nil {
 			return err
 		}
-		client, err := p.text("clientId")
+		client, err := p.text(keyClient)
 		if err != nil {
 			return err
 		}
-		hash, err := p.text("hashedSecret")
+		hash, err := p.text(keySecret)
 		if err != nil {
 			return err
 		}
@@ -188,7 +195,7 @@ func declareAdded(name string) *eventstore.Kind[payload] {
 		}
 		update(f, id, "kind = ?, client_id = ?, secret_hash = ?, document = ?", name, client, hash, document)
 		return err
-	}, "hashedSecret")
+	}, keySecret)
 }
 
 // declareChanged declares the event that says what of it is new. The secret of who has
@@ -198,7 +205,7 @@ func declareChanged(name string) *eventstore.Kind[payload] {
 }
 
 func foldDocument(f *eventstore.Fold, p payload) error {
-	id, err := p.text("appId")
+	id, err := p.text(keyApp)
 	if err != nil {
 		return err
 	}
@@ -236,7 +243,7 @@ func merged(document []byte, p payload) (string, error) {
 		}
 	}
 	for key, value := range p {
-		if key != "appId" && key != "clientId" && key != "hashedSecret" {
+		if key != keyApp && key != keyClient && key != keySecret {
 			out[key] = value
 		}
 	}

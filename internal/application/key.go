@@ -114,7 +114,7 @@ func RemoveKey(tx *eventstore.Tx, s eventstore.Scope, projectID, id, keyID strin
 
 // KeyFile is the form in which a key that Gatehouse made is handed out, once.
 func KeyFile(keyID, private, appID, clientID string) []byte {
-	file, err := json.Marshal(map[string]string{"type": "application", "keyId": keyID, "key": private, "appId": appID, "clientId": clientID})
+	file, err := json.Marshal(map[string]string{"type": "application", "keyId": keyID, "key": private, keyApp: appID, keyClient: clientID})
 	if err != nil { // Texts always have a JSON form.
 		panic(err)
 	}

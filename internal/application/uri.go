@@ -12,6 +12,12 @@ import (
 // maxURI bounds an address, in bytes.
 const maxURI = 2048
 
+// The schemes of the web.
+const (
+	schemeHTTP  = "http"
+	schemeHTTPS = "https"
+)
+
 // hostile are schemes that run code, show what somebody made up, or lead elsewhere
 // than to an application.
 var hostile = []string{
@@ -32,12 +38,12 @@ func parseURI(uri string) (*url.URL, bool) {
 }
 
 func isWeb(u *url.URL) bool {
-	return (u.Scheme == "http" || u.Scheme == "https") && u.Opaque == "" && u.Hostname() != ""
+	return (u.Scheme == schemeHTTP || u.Scheme == schemeHTTPS) && u.Opaque == "" && u.Hostname() != ""
 }
 
 func checkRedirect(uri string) error {
 	u, ok := parseURI(uri)
-	if !ok || (u.Scheme == "http" || u.Scheme == "https") && !isWeb(u) {
+	if !ok || (u.Scheme == schemeHTTP || u.Scheme == schemeHTTPS) && !isWeb(u) {
 		return fault.Invalid("APP-redirect", "No browser may be sent back to %q. An address needs a scheme that runs no code, and neither fragment, user name, backslash nor white space, in %d bytes at most.", uri, maxURI)
 	}
 	return nil
@@ -64,5 +70,5 @@ func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Hos
 func isLoopback(u *url.URL) bool {
 	host := u.Hostname()
 	ip := net.ParseIP(host)
-	return u.Scheme == "http" && (host == "localhost" || ip != nil && ip.IsLoopback())
+	return u.Scheme == schemeHTTP && (host == "localhost" || ip != nil && ip.IsLoopback())
 }

@@ -35,7 +35,7 @@ func Add(tx *eventstore.Tx, s eventstore.Scope, projectID string, n New) (d even
 	if err != nil {
 		return d, err
 	}
-	for key, value := range map[string]string{"appId": n.ID, "clientId": n.ClientID, "hashedSecret": n.SecretHash} {
+	for key, value := range map[string]string{keyApp: n.ID, keyClient: n.ClientID, keySecret: n.SecretHash} {
 		if value != "" {
 			if err := p.set(key, value); err != nil {
 				return d, err
@@ -152,7 +152,7 @@ func Change[C any, P interface {
 	if len(after) == 0 {
 		return a.Details, errSame
 	}
-	if err := after.set("appId", id); err != nil {
+	if err := after.set(keyApp, id); err != nil {
 		return eventstore.Details{}, err
 	}
 	return c.kind().changed.Emit(tx, project, after)

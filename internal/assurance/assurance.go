@@ -110,12 +110,15 @@ type Verdict struct {
 	// Weakened: the user has set up second factors and the policy lists none of
 	// them any more, so that one factor is enough where two were asked before.
 	Weakened bool
+	// Loses is when the last second factor that the user has set up and that counts is
+	// off, where that is announced; zero where it is not.
+	Loses time.Time
 }
 
 // rule says when a method counts, and for how long. A nil function says no.
 type rule struct {
-	first, second func(*policy.LoginPolicy) bool
-	lifetime      func(*policy.LoginPolicy) time.Duration
+	first, second func(*policy.LoginPolicy, time.Time) bool
+	lifetime      func(*policy.LoginPolicy, time.Time) time.Duration
 }
 
 // rules is the whole of what the login policy says about methods.
@@ -130,54 +133,71 @@ type rule struct {
 //	totp, …       never                         the factor is listed    secondFactorCheckLifetime
 //	machine       always                        nobody asks             the token's own life
 var rules = [methods]rule{
-	Password:     {first: func(p *policy.LoginPolicy) bool { return p.AllowUsernamePassword }, lifetime: func(p *policy.LoginPolicy) time.Duration { return p.PasswordCheckLifetime }},
-	External:     {first: func(p *policy.LoginPolicy) bool { return p.AllowExternalIDP }, lifetime: func(p *policy.LoginPolicy) time.Duration { return p.ExternalLoginCheckLifetime }},
+	Password:     {first: func(p *policy.LoginPolicy, _ time.Time) bool { return p.AllowUsernamePassword }, lifetime: func(p *policy.LoginPolicy, _ time.Time) time.Duration { return p.PasswordCheckLifetime }},
+	External:     {first: func(p *policy.LoginPolicy, _ time.Time) bool { return p.AllowExternalIDP }, lifetime: func(p *policy.LoginPolicy, _ time.Time) time.Duration { return p.ExternalLoginCheckLifetime }},
 	Passkey:      {first: passwordless, second: passkey, lifetime: passkeyLifetime},
 	U2F:          {second: lists(policy.U2F), lifetime: secondLifetime},
 	TOTP:         {second: lists(policy.TOTP), lifetime: secondLifetime},
 	OTPEmail:     {second: lists(policy.OTPEmail), lifetime: secondLifetime},
 	OTPSMS:       {second: lists(policy.OTPSMS), lifetime: secondLifetime},
 	RecoveryCode: {second: lists(policy.RecoveryCodes), lifetime: secondLifetime},
-	Machine:      {first: func(*policy.LoginPolicy) bool { return true }},
+	Machine:      {first: func(*policy.LoginPolicy, time.Time) bool { return true }},
 }
 
-func passwordless(p *policy.LoginPolicy) bool {
-	return p.PasswordlessAllowed == 1 && slices.Contains(p.MultiFactors, policy.U2FWithVerification)
+// The factors of keys.
+var (
+	keyFactor     = policy.Factor{Second: policy.U2F}
+	passkeyFactor = policy.Factor{Multi: policy.U2FWithVerification}
+)
+
+func passwordless(p *policy.LoginPolicy, now time.Time) bool {
+	return p.PasswordlessAllowed == 1 && p.Lists(passkeyFactor, now)
 }
 
-func passkey(p *policy.LoginPolicy) bool {
-	return passwordless(p) || slices.Contains(p.SecondFactors, policy.U2F)
+func passkey(p *policy.LoginPolicy, now time.Time) bool {
+	return passwordless(p, now) || p.Lists(keyFactor, now)
 }
 
-func lists(f policy.SecondFactor) func(*policy.LoginPolicy) bool {
-	return func(p *policy.LoginPolicy) bool { return slices.Contains(p.SecondFactors, f) }
+func lists(f policy.SecondFactor) func(*policy.LoginPolicy, time.Time) bool {
+	return func(p *policy.LoginPolicy, now time.Time) bool { return p.Lists(policy.Factor{Second: f}, now) }
 }
 
-func secondLifetime(p *policy.LoginPolicy) time.Duration { return p.SecondFactorCheckLifetime }
+func secondLifetime(p *policy.LoginPolicy, _ time.Time) time.Duration {
+	return p.SecondFactorCheckLifetime
+}
 
-func passkeyLifetime(p *policy.LoginPolicy) time.Duration {
-	if passwordless(p) {
+func passkeyLifetime(p *policy.LoginPolicy, now time.Time) time.Duration {
+	if passwordless(p, now) {
 		return p.MultiFactorCheckLifetime
 	}
 	return p.SecondFactorCheckLifetime
 }
 
+// factors are the names that login policies have for the methods that need to be set
+// up. A passkey can be listed by each of two.
+var factors = [methods][2]policy.Factor{
+	Passkey: {passkeyFactor, keyFactor}, U2F: {keyFactor}, TOTP: {{Second: policy.TOTP}}, OTPEmail: {{Second: policy.OTPEmail}},
+	OTPSMS: {{Second: policy.OTPSMS}}, RecoveryCode: {{Second: policy.RecoveryCodes}},
+}
+
 // isFirst and isSecond report whether the policy accepts a check in the role.
-func isFirst(p *policy.LoginPolicy, c *Check) bool {
+func isFirst(p *policy.LoginPolicy, c *Check, now time.Time) bool {
 	r := &rules[c.Method]
-	if r.first == nil || !r.first(p) {
+	if r.first == nil || !r.first(p, now) {
 		return false
 	}
 	return c.Method != External || slices.ContainsFunc(p.IDPs, func(l policy.LoginIDP) bool { return l.ID == c.IDP })
 }
 
-func isSecond(p *policy.LoginPolicy, m Method) bool {
+func isSecond(p *policy.LoginPolicy, m Method, now time.Time) bool {
 	r := &rules[m]
-	return r.second != nil && r.second(p)
+	return r.second != nil && r.second(p, now)
 }
 
 // Allowed reports whether the policy lets the check be made at all.
-func Allowed(p *policy.LoginPolicy, c Check) bool { return isFirst(p, &c) || isSecond(p, c.Method) }
+func Allowed(p *policy.LoginPolicy, c Check, now time.Time) bool {
+	return isFirst(p, &c, now) || isSecond(p, c.Method, now)
+}
 
 // Judge holds the checks of a user against the login policy, at a time. Where
 // several first factors were proved, the one that leads furthest decides. It
@@ -188,8 +208,8 @@ func Judge(p *policy.LoginPolicy, s Subject, checks []Check, now time.Time) Verd
 	proved := false
 	for i := range checks {
 		c := &checks[i]
-		asSecond, end := isSecond(p, c.Method), expiry(p, c)
-		if !asSecond && !isFirst(p, c) || !end.IsZero() && !now.Before(end) {
+		asSecond, end := isSecond(p, c.Method, now), expiry(p, c, now)
+		if !asSecond && !isFirst(p, c, now) || !end.IsZero() && !now.Before(end) {
 			continue
 		}
 		counted |= 1 << c.Method
@@ -197,11 +217,11 @@ func Judge(p *policy.LoginPolicy, s Subject, checks []Check, now time.Time) Verd
 			second, proved = end, true
 		}
 	}
-	out, found := Verdict{Need: FirstFactor, Options: firstOptions(p)}, false
+	out, found := Verdict{Need: FirstFactor, Options: firstOptions(p, now)}, false
 	for i := range checks {
-		if c := &checks[i]; counted.Has(c.Method) && isFirst(p, c) {
-			if end := expiry(p, c); end.IsZero() || now.Before(end) {
-				if v := judge(p, s, c, proved, second); !found || v.better(&out) {
+		if c := &checks[i]; counted.Has(c.Method) && isFirst(p, c, now) {
+			if end := expiry(p, c, now); end.IsZero() || now.Before(end) {
+				if v := judge(p, s, c, proved, second, now); !found || v.better(&out) {
 					out, found = v, true
 				}
 			}
@@ -211,12 +231,30 @@ func Judge(p *policy.LoginPolicy, s Subject, checks []Check, now time.Time) Verd
 	return out
 }
 
+// Again says what a user has to prove again who shall be as sure as they can be made:
+// by checks since a time, a first factor and, where they have set up a second one that
+// the policy lists, that too. Of each set that is not empty, one method is missing.
+func Again(p *policy.LoginPolicy, s Subject, checks []Check, since, now time.Time) (first, second Set) {
+	recent := slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.At.Before(since) })
+	v, listed := Judge(p, s, recent, now), secondOptions(p, now)
+	if v.Factors < 2 && v.Counted&listed == 0 {
+		second = listed & s.Ready
+	}
+	if v.Factors == 0 {
+		first = firstOptions(p, now)
+		if !s.Ready.Has(Passkey) {
+			first &^= SetOf(Passkey)
+		}
+	}
+	return first, second
+}
+
 // judge says how far a user has come with this first factor and, where one was
 // proved, a second one until the given time.
-func judge(p *policy.LoginPolicy, s Subject, first *Check, proved bool, second time.Time) Verdict {
-	v := Verdict{Factors: 1, Until: expiry(p, first)}
-	listed := secondOptions(p)
-	usable := listed & s.Ready
+func judge(p *policy.LoginPolicy, s Subject, first *Check, proved bool, second, now time.Time) Verdict {
+	v := Verdict{Factors: 1, Until: expiry(p, first, now)}
+	listed := secondOptions(p, now)
+	usable, open := listed&s.Ready, openOptions(p, listed, now)
 	switch {
 	case first.Method == Machine:
 		v.Enough, v.Factors = true, 2
@@ -228,11 +266,12 @@ func judge(p *policy.LoginPolicy, s Subject, first *Check, proved bool, second t
 		v.Weakened = first.Method == Password && s.Ready != 0
 	case usable != 0:
 		v.Need, v.Options = SecondFactor, usable
-	case listed != 0:
-		v.Need, v.Options = Enrolment, enrollable(listed)
+	case open != 0:
+		v.Need, v.Options = Enrolment, enrollable(open)
 	default:
 		v.Need = Impossible
 	}
+	v.Loses = lastEnd(p, usable, now)
 	return v
 }
 
@@ -254,14 +293,14 @@ func (v *Verdict) better(o *Verdict) bool {
 var defaults = policy.DefaultLogin()
 
 // expiry is when a check runs out; zero for never.
-func expiry(p *policy.LoginPolicy, c *Check) time.Time {
+func expiry(p *policy.LoginPolicy, c *Check, now time.Time) time.Time {
 	lifetime := rules[c.Method].lifetime
 	if lifetime == nil {
 		return time.Time{}
 	}
-	d := lifetime(p)
+	d := lifetime(p, now)
 	if d <= 0 {
-		d = lifetime(&defaults)
+		d = lifetime(&defaults, now)
 	}
 	return c.At.Add(d)
 }
@@ -275,13 +314,67 @@ func demanded(p *policy.LoginPolicy, first *Check) bool {
 }
 
 // secondOptions are the methods that the policy accepts as second factors.
-func secondOptions(p *policy.LoginPolicy) (s Set) {
+func secondOptions(p *policy.LoginPolicy, now time.Time) (s Set) {
 	for m := range methods {
-		if isSecond(p, m) {
+		if isSecond(p, m, now) {
 			s |= 1 << m
 		}
 	}
 	return s
+}
+
+// openOptions leaves out the methods that nobody can set up any more.
+func openOptions(p *policy.LoginPolicy, listed Set, now time.Time) (s Set) {
+	for m := range methods {
+		if listed.Has(m) && enrols(p, m, now) {
+			s |= 1 << m
+		}
+	}
+	return s
+}
+
+// enrols reports whether the method can be set up: a passkey, where it can be a login
+// of its own.
+func enrols(p *policy.LoginPolicy, m Method, now time.Time) bool {
+	if m == Passkey && !passwordless(p, now) {
+		return false
+	}
+	return p.Enrols(factors[m][0], now)
+}
+
+// lastEnd is when the last of the methods that a user could be asked for is off, where
+// that is announced for all of them.
+func lastEnd(p *policy.LoginPolicy, usable Set, now time.Time) (last time.Time) {
+	for m := range methods {
+		if !usable.Has(m) {
+			continue
+		}
+		end := ends(p, m, now)
+		if end.IsZero() {
+			return time.Time{}
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return last
+}
+
+// ends is when the method is off by all its names.
+func ends(p *policy.LoginPolicy, m Method, now time.Time) (last time.Time) {
+	for _, f := range factors[m] {
+		if f == (policy.Factor{}) || f == passkeyFactor && p.PasswordlessAllowed != 1 || !p.Lists(f, now) {
+			continue
+		}
+		end := p.Ends(f, now)
+		if end.IsZero() {
+			return time.Time{}
+		}
+		if end.After(last) {
+			last = end
+		}
+	}
+	return last
 }
 
 // enrollable leaves out what nobody sets up as their only factor: recovery codes
@@ -293,8 +386,8 @@ func enrollable(s Set) Set {
 	return s
 }
 
-func firstOptions(p *policy.LoginPolicy) (s Set) {
-	if passwordless(p) {
+func firstOptions(p *policy.LoginPolicy, now time.Time) (s Set) {
+	if passwordless(p, now) {
 		s |= 1 << Passkey
 	}
 	if p.AllowUsernamePassword {

@@ -1,6 +1,7 @@
 package assurance_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -18,39 +19,93 @@ type world struct {
 	readyPasskey, readyU2F, readyTOTP, readyEmail             bool
 	// What was checked: 0 never, 1 a moment ago, 2 too long ago.
 	didPassword, didExternal, didPasskey, didTOTP int
+	// How far the plan has come by which the authenticator app goes, and keys too.
+	plan stage
+	keys bool
+}
+
+// stage is where a plan stands: none, made, closed, announced, off.
+type stage int
+
+const (
+	none stage = iota
+	planned
+	closed
+	announced
+	off
+)
+
+// answer is what the oracle and the judge must agree on.
+type answer struct {
+	enough, weakened, loses bool
+	need                    assurance.Need
+	factors                 int
 }
 
 // oracle says in its own way what must come out.
-func (w world) oracle() (enough bool, need assurance.Need, factors int, weakened bool) {
+func (w world) oracle() answer {
 	fresh := func(did int) bool { return did == 1 }
-	solo := w.passwordless && w.multi // A passkey alone is everything.
+	keyPlan := none
+	if w.keys {
+		keyPlan = w.plan
+	}
+	totp, u2f := w.listTOTP && w.plan < off, w.listU2F && keyPlan < off
+	solo := w.passwordless && w.multi && keyPlan < off // A passkey alone is everything.
+	ready := w.readyPasskey || w.readyU2F || w.readyTOTP || w.readyEmail
+	byKey, byTOTP, byEmail := w.readyPasskey && (solo || u2f) || w.readyU2F && u2f, w.readyTOTP && totp, w.readyEmail && w.listEmail
+	usable := byKey || byTOTP || byEmail
 	byPassword := w.password && fresh(w.didPassword)
 	byExternal := w.external && fresh(w.didExternal)
 	byPasskey := solo && fresh(w.didPasskey)
+	out := answer{factors: 1, loses: w.plan == announced && !byEmail && (byTOTP || byKey && w.keys) && (!byKey || w.keys)}
 	if byPasskey {
-		return true, assurance.Nothing, 2, false
+		out.enough, out.factors = true, 2
+		return out
 	}
 	if !byPassword && !byExternal {
-		return false, assurance.FirstFactor, 0, false
+		return answer{need: assurance.FirstFactor}
 	}
-	if w.listTOTP && fresh(w.didTOTP) || w.listU2F && fresh(w.didPasskey) {
-		return true, assurance.Nothing, 2, false
+	if totp && fresh(w.didTOTP) || u2f && fresh(w.didPasskey) {
+		out.enough, out.factors = true, 2
+		return out
 	}
-	ready := w.readyPasskey || w.readyU2F || w.readyTOTP || w.readyEmail
-	usable := w.readyPasskey && (solo || w.listU2F) || w.readyU2F && w.listU2F || w.readyTOTP && w.listTOTP || w.readyEmail && w.listEmail
 	afterExternal := w.force && !w.localOnly
 	afterPassword := w.force || w.localOnly || usable
 	switch {
 	case byExternal && !afterExternal:
-		return true, assurance.Nothing, 1, false
+		out.enough = true
 	case byPassword && !afterPassword:
-		return true, assurance.Nothing, 1, ready
+		out.enough, out.weakened = true, ready
 	case usable:
-		return false, assurance.SecondFactor, 1, false
-	case solo || w.listU2F || w.listTOTP || w.listEmail:
-		return false, assurance.Enrolment, 1, false
+		out.need = assurance.SecondFactor
+	case (solo || u2f) && keyPlan < closed || totp && w.plan < closed || w.listEmail:
+		out.need = assurance.Enrolment
+	default:
+		out.need = assurance.Impossible
 	}
-	return false, assurance.Impossible, 1, false
+	return out
+}
+
+// plans are those of a policy at now.
+func (w world) plans() (out []policy.Retirement) {
+	if w.plan == none {
+		return nil
+	}
+	at := func(s stage) time.Time {
+		if w.plan >= s {
+			return now.Add(-time.Duration(off-s) * time.Second)
+		}
+		return now.Add(time.Duration(s) * time.Hour)
+	}
+	goes := func(f policy.Factor) {
+		out = append(out, policy.Retirement{Factor: f, Closed: at(closed), Announced: at(announced), Off: at(off)})
+	}
+	goes(policy.Factor{Second: policy.TOTP})
+	if w.keys {
+		goes(policy.Factor{Second: policy.U2F})
+		goes(policy.Factor{Multi: policy.U2FWithVerification})
+	}
+	return out
 }
 
 const (
@@ -65,7 +120,7 @@ func (w world) policy() policy.LoginPolicy {
 		ForceMFA: w.force, ForceMFALocalOnly: w.localOnly, AllowUsernamePassword: w.password, AllowExternalIDP: w.external,
 		PasswordCheckLifetime: passwordLifetime, ExternalLoginCheckLifetime: externalLifetime,
 		SecondFactorCheckLifetime: secondLifetime, MultiFactorCheckLifetime: multiLifetime,
-		IDPs: []policy.LoginIDP{{ID: "idp"}},
+		IDPs: []policy.LoginIDP{{ID: "idp"}}, Retirements: w.plans(),
 	}
 	if w.passwordless {
 		p.PasswordlessAllowed = 1
@@ -105,7 +160,7 @@ func (w world) checks() (out []assurance.Check) {
 	add(w.didPassword, assurance.Password, passwordLifetime)
 	add(w.didExternal, assurance.External, externalLifetime)
 	stale := secondLifetime
-	if w.passwordless && w.multi {
+	if w.passwordless && w.multi && (!w.keys || w.plan < off) {
 		stale = multiLifetime
 	}
 	add(w.didPasskey, assurance.Passkey, stale)
@@ -113,11 +168,25 @@ func (w world) checks() (out []assurance.Check) {
 	return out
 }
 
-// TestTruthTable holds every combination of policy, factors and checks against
+// TestTruthTable holds every combination of policy, plans, factors and checks against
 // the oracle.
 func TestTruthTable(t *testing.T) {
 	t.Parallel()
-	var w world
+	for plan := none; plan <= off; plan++ {
+		for _, keys := range []bool{false, true} {
+			if plan == none && keys {
+				continue
+			}
+			t.Run(fmt.Sprint(plan, keys), func(t *testing.T) {
+				t.Parallel()
+				world{plan: plan, keys: keys}.holdTable(t)
+			})
+		}
+	}
+}
+
+func (w world) holdTable(t *testing.T) {
+	t.Helper()
 	flags := []*bool{
 		&w.force, &w.localOnly, &w.password, &w.external, &w.passwordless, &w.multi, &w.listU2F, &w.listTOTP, &w.listEmail,
 		&w.readyPasskey, &w.readyU2F, &w.readyTOTP, &w.readyEmail,
@@ -134,16 +203,16 @@ func TestTruthTable(t *testing.T) {
 				*counters[i] = n % 3
 			}
 			rows++
-			got := assurance.Judge(&p, s, w.checks(), now)
-			enough, need, factors, weakened := w.oracle()
-			if got.Enough != enough || got.Need != need || got.Factors != factors || got.Weakened != weakened {
-				t.Errorf("%+v:\n got %+v\nwant enough %v, need %d, factors %d, weakened %v", w, got, enough, need, factors, weakened)
+			v := assurance.Judge(&p, s, w.checks(), now)
+			got := answer{v.Enough, v.Weakened, !v.Loses.IsZero(), v.Need, v.Factors}
+			if want := w.oracle(); got != want {
+				t.Errorf("%+v:\n got %+v\nwant %+v", w, got, want)
 				if wrong++; wrong == 5 {
 					t.FailNow()
 				}
 			}
-			if got.Enough && !got.Until.After(now) {
-				t.Fatalf("%+v is enough until %s", w, got.Until)
+			if v.Enough && !v.Until.After(now) {
+				t.Fatalf("%+v is enough until %s", w, v.Until)
 			}
 		}
 	}
@@ -229,22 +298,61 @@ func TestUnlinkedProvider(t *testing.T) {
 	}
 }
 
+// TestAgain: to be sure of somebody takes a recent first factor, and a recent second
+// one of those who have one that is listed.
+func TestAgain(t *testing.T) {
+	t.Parallel()
+	of := assurance.SetOf
+	p := policy.DefaultLogin()
+	p.IDPs = []policy.LoginIDP{{ID: "idp"}}
+	const late, soon = 20 * time.Minute, time.Minute
+	check := func(m assurance.Method, age time.Duration) assurance.Check {
+		return assurance.Check{Method: m, At: now.Add(-age), IDP: "idp"}
+	}
+	first := of(assurance.Password, assurance.External)
+	for name, c := range map[string]struct {
+		ready         assurance.Set
+		checks        []assurance.Check
+		first, second assurance.Set
+	}{
+		"nothing":                 {0, nil, first, 0},
+		"a password":              {0, []assurance.Check{check(assurance.Password, soon)}, 0, 0},
+		"an old one":              {0, []assurance.Check{check(assurance.Password, late)}, first, 0},
+		"an app is set up":        {of(assurance.TOTP), []assurance.Check{check(assurance.Password, soon)}, 0, of(assurance.TOTP)},
+		"also after a provider":   {of(assurance.TOTP), []assurance.Check{check(assurance.External, soon)}, 0, of(assurance.TOTP)},
+		"the app is old":          {of(assurance.TOTP), []assurance.Check{check(assurance.Password, soon), check(assurance.TOTP, late)}, 0, of(assurance.TOTP)},
+		"the password is old":     {of(assurance.TOTP), []assurance.Check{check(assurance.Password, late), check(assurance.TOTP, soon)}, first, 0},
+		"both":                    {of(assurance.TOTP), []assurance.Check{check(assurance.Password, soon), check(assurance.TOTP, soon)}, 0, 0},
+		"mail is not listed":      {of(assurance.OTPEmail), []assurance.Check{check(assurance.Password, soon)}, 0, 0},
+		"a passkey is everything": {of(assurance.Passkey, assurance.TOTP), []assurance.Check{check(assurance.Passkey, soon)}, 0, 0},
+		"an old passkey":          {of(assurance.Passkey), []assurance.Check{check(assurance.Passkey, late)}, first | of(assurance.Passkey), of(assurance.Passkey)},
+	} {
+		a, b := assurance.Again(&p, assurance.Subject{Ready: c.ready}, c.checks, now.Add(-15*time.Minute), now)
+		if a != c.first || b != c.second {
+			t.Errorf("%s: %s and %s, want %s and %s", name, a.Methods(), b.Methods(), c.first.Methods(), c.second.Methods())
+		}
+	}
+}
+
 // TestJudgeIsCheap: it runs in every request.
 func TestJudgeIsCheap(t *testing.T) {
-	p := policy.DefaultLogin()
-	p.ForceMFA = true
-	user := assurance.Subject{Ready: assurance.SetOf(assurance.TOTP)}
-	checks := []assurance.Check{{Method: assurance.Password, At: now}, {Method: assurance.TOTP, At: now}}
+	p, user, checks := usual()
 	if n := testing.AllocsPerRun(100, func() { assurance.Judge(&p, user, checks, now) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }
 
-func BenchmarkJudge(b *testing.B) {
+// usual is a login with two factors, of which one is planned to go.
+func usual() (policy.LoginPolicy, assurance.Subject, []assurance.Check) {
 	p := policy.DefaultLogin()
 	p.ForceMFA = true
-	user := assurance.Subject{Ready: assurance.SetOf(assurance.TOTP)}
+	p.Retirements = world{plan: announced}.plans()
 	checks := []assurance.Check{{Method: assurance.Password, At: now}, {Method: assurance.TOTP, At: now}}
+	return p, assurance.Subject{Ready: assurance.SetOf(assurance.TOTP)}, checks
+}
+
+func BenchmarkJudge(b *testing.B) {
+	p, user, checks := usual()
 	for b.Loop() {
 		assurance.Judge(&p, user, checks, now)
 	}

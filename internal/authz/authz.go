@@ -50,6 +50,9 @@ type Caller struct {
 	Elsewhere func(instance string) []Membership
 	// SessionID is the session whose token the call came with; empty: another token.
 	SessionID string
+	// Sure refuses where the session was not proved recently, or not by all that its
+	// user has. See RequireSure.
+	Sure func() error
 	// LogSince is the time before which the caller sees no events; zero: all.
 	LogSince time.Time
 }
@@ -258,6 +261,23 @@ func RequireAt(ctx context.Context, instance, own, other string) error {
 // installation as a whole.
 func RequireSystem(ctx context.Context, permission string) error {
 	return RequireAt(ctx, "", permission, permission)
+}
+
+// errUnsure refuses a session that nobody can say more about.
+var errUnsure = fault.Precondition("AUTH-reauth", "Prove again who you are before you do this: begin a new session.")
+
+// RequireSure refuses a caller with a session who has not just proved who they are:
+// what a person does to the ways in which they log in asks for more than a token
+// that somebody may have found. Other tokens are not about a moment.
+func RequireSure(ctx context.Context) error {
+	switch c := From(ctx); {
+	case c == nil || c.SessionID == "":
+		return nil
+	case c.Sure == nil:
+		return errUnsure
+	default:
+		return c.Sure()
+	}
 }
 
 // Where gives the SQL condition that column names an organization on which the

@@ -4,8 +4,8 @@
 // the tables mean and imports only fault.
 //
 // Statements are written in the common subset of both databases, with ? for
-// parameters. A trailing "FOR UPDATE" is honoured where rows are locked one by
-// one and dropped where the writer is alone anyway.
+// parameters. A trailing "FOR UPDATE" or "FOR SHARE" is honoured where rows are
+// locked one by one and dropped where the writer is alone anyway.
 package database
 
 import (

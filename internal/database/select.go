@@ -1,6 +1,9 @@
 package database
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Select builds the SQL of a list: filters that the caller may or may not set,
 // an order, a page, and the count of everything that matches. Texts come from
@@ -92,5 +95,18 @@ func (s *Select) Count(total *uint64) Query {
 	return Query{
 		SQL: "SELECT count(*) FROM " + s.from + s.conditions(), Args: s.args,
 		Row: func(scan Scan) error { return scan(total) },
+	}
+}
+
+// Tally is the query for how many rows of all pages have the same values of these
+// expressions, whose own arguments are given.
+func (s *Select) Tally(exprs []string, args []any, row func(Scan) error) Query {
+	groups := make([]string, len(exprs))
+	for i := range groups {
+		groups[i] = strconv.Itoa(i + 1)
+	}
+	return Query{
+		SQL:  "SELECT " + strings.Join(exprs, ", ") + ", count(*) FROM " + s.from + s.conditions() + " GROUP BY " + strings.Join(groups, ", "),
+		Args: append(args, s.args...), Row: row,
 	}
 }

@@ -325,7 +325,7 @@ func (c *sqliteConn) statement(text string) (*sqlite3.Stmt, error) {
 			break
 		}
 	}
-	s, tail, err := c.PrepareFlags(strings.TrimSuffix(text, " FOR UPDATE"), sqlite3.PREPARE_PERSISTENT)
+	s, tail, err := c.PrepareFlags(strings.TrimSuffix(strings.TrimSuffix(text, " FOR UPDATE"), " FOR SHARE"), sqlite3.PREPARE_PERSISTENT)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %q", err, text)
 	}

@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -174,6 +175,7 @@ type Tx struct {
 	heads  map[Aggregate]*head
 	order  []*head
 	memo   map[any]any
+	ahead  []database.Query // what the next lock reads first
 	replay bool
 	jobs   bool // some were recorded
 }
@@ -206,9 +208,10 @@ func (tx *Tx) Read(queries ...database.Query) error { return tx.db.Read(queries.
 // after it stays true; also are queries that travel along and see the state
 // under the lock. It reports whether the aggregate has events.
 func (tx *Tx) Lock(a Aggregate, also ...database.Query) (exists bool, err error) {
-	key := a.key()
+	key, ahead := a.key(), tx.ahead
+	tx.ahead = nil
 	if h := tx.heads[key]; h != nil {
-		if len(also) == 0 {
+		if also = append(ahead, also...); len(also) == 0 {
 			return !h.fresh || h.dirty, nil
 		}
 		return !h.fresh || h.dirty, tx.db.Read(also...)
@@ -217,12 +220,28 @@ func (tx *Tx) Lock(a Aggregate, also ...database.Query) (exists bool, err error)
 	lock := database.One(&exists,
 		"SELECT owner, sequence, hash, created, changed FROM aggregates WHERE instance_id = ? AND type = ? AND id = ? FOR UPDATE",
 		[]any{a.Instance, a.Type, a.ID}, &h.Owner, &h.sequence, &h.hash, &h.created, &h.changed)
-	if err := tx.db.Read(append([]database.Query{lock}, also...)...); err != nil {
+	if err := tx.db.Read(slices.Concat(ahead, []database.Query{lock}, also)...); err != nil {
 		return false, err
 	}
 	h.fresh = !exists
 	tx.track(key, h)
 	return exists, nil
+}
+
+// Ahead makes queries travel with the next lock, in front of it.
+func (tx *Tx) Ahead(queries ...database.Query) { tx.ahead = append(tx.ahead, queries...) }
+
+// Share makes queries that hold scopes as they are until the transaction ends: who
+// locks one of them waits, and who shares it too does not. Aggregates are held from
+// the instance down, so that nobody waits for each other.
+func Share(scopes ...Scope) []database.Query {
+	queries := make([]database.Query, len(scopes))
+	for i, s := range scopes {
+		a := s.Aggregate()
+		queries[i] = database.One(new(bool), "SELECT sequence FROM aggregates WHERE instance_id = ? AND type = ? AND id = ? FOR SHARE",
+			[]any{a.Instance, a.Type, a.ID}, new(uint64))
+	}
+	return queries
 }
 
 // Create starts the stream of an aggregate whose id is new, without looking for
@@ -339,13 +358,18 @@ func (h *head) advance(e Event) {
 	h.dirty = true
 }
 
+// digestOf is the digest of a payload.
+func digestOf(payload []byte) string {
+	sum := sha256.Sum256(payload)
+	return hex.EncodeToString(sum[:])
+}
+
 // seal computes the payload's digest and the event's hash. The hash covers the
 // digest and not the payload, so that a payload can be erased and the chain
 // still holds.
 func (e *Event) seal(previous string) {
 	if e.digest == "" {
-		sum := sha256.Sum256(e.Payload)
-		e.digest = hex.EncodeToString(sum[:])
+		e.digest = digestOf(e.Payload)
 	}
 	buf := make([]byte, 0, 512)
 	for _, field := range []string{

@@ -19,6 +19,7 @@ type Kind[P any] struct {
 	name   string
 	fold   func(*Fold, P) error
 	secret []string
+	blank  bool // see Blank
 }
 
 // kind is a Kind whose payload type is forgotten, for replay.
@@ -95,6 +96,9 @@ func (k *Kind[P]) secrets() []string { return k.secret }
 
 func (k *Kind[P]) replay(f *Fold) error {
 	var p P
+	if f.Erased() && !k.blank {
+		return nil
+	}
 	if len(f.Payload) > 0 {
 		if err := json.Unmarshal(f.Payload, &p); err != nil {
 			return fmt.Errorf("event %s at position %d: %w", k.name, f.Position, err)

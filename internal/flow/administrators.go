@@ -21,8 +21,8 @@ type Administrator struct {
 // preferredLogin is the login name of the user u, joined with personJoins, that
 // they are shown with.
 var preferredLogin = database.Text{
-	Exact: "CASE WHEN " + domainRequired + " AND o.primary_domain <> '' THEN u.user_name || '@' || o.primary_domain ELSE u.user_name END",
-	Lower: "CASE WHEN " + domainRequired + " AND o.primary_domain <> '' THEN u.user_name_lower || '@' || o.primary_domain ELSE u.user_name_lower END",
+	Exact: "CASE WHEN u.login_scope <> '' AND o.primary_domain <> '' THEN u.user_name || '@' || o.primary_domain ELSE u.user_name END",
+	Lower: "CASE WHEN u.login_scope <> '' AND o.primary_domain <> '' THEN u.user_name_lower || '@' || o.primary_domain ELSE u.user_name_lower END",
 }
 
 // The filters of lists of administrators, besides those of lists of members.

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -17,14 +19,18 @@ import (
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
-// readyFactors is what users have set up and could be asked for: columns
-// instance_id, user_id and kind, whose values methodOf knows.
-const readyFactors = "(SELECT instance_id, user_id, kind FROM user_factors WHERE state = 2)"
+// methodOf gives the method that a factor is checked by.
+var methodOf = map[user.FactorKind]assurance.Method{
+	user.TOTP: assurance.TOTP, user.U2F: assurance.U2F, user.Passkey: assurance.Passkey,
+	user.OTPSMS: assurance.OTPSMS, user.OTPEmail: assurance.OTPEmail, user.Recovery: assurance.RecoveryCode,
+}
 
-// methodOf gives the method that a factor's kind is checked by.
-var methodOf = map[string]assurance.Method{
-	"totp": assurance.TOTP, "u2f": assurance.U2F, "passkey": assurance.Passkey,
-	"otp_sms": assurance.OTPSMS, "otp_email": assurance.OTPEmail, "recovery": assurance.RecoveryCode,
+// methodsOf gives the methods that the factors which somebody has set up are checked by.
+func methodsOf(s user.FactorSet) (out assurance.Set) {
+	for _, k := range s.Kinds() {
+		out |= assurance.SetOf(methodOf[k])
+	}
+	return out
 }
 
 // Assured is a session with the answer to what its checks are worth now.
@@ -35,6 +41,9 @@ type Assured struct {
 	ready   assurance.Set
 	active  bool // there is such a user, who is active in an active organization
 }
+
+// Ready are the factors that the session's user has set up and could be asked for.
+func (a *Assured) Ready() assurance.Set { return a.ready }
 
 // rules are the login policy that holds for somebody, and how it is enforced.
 type rules struct {
@@ -48,7 +57,7 @@ const (
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id WHERE `
 	sessionRulesSQL = `SELECT p.kind, p.document FROM sessions s JOIN policies p ON p.instance_id = s.instance_id AND p.org_id IN (s.user_org, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') WHERE %s ORDER BY p.org_id`
-	sessionReadySQL = "SELECT f.kind FROM sessions s JOIN " + readyFactors + " f ON f.instance_id = s.instance_id AND f.user_id = s.user_id WHERE "
+	sessionReadySQL = "SELECT f.factors FROM sessions s JOIN user_factor_sets f ON f.instance_id = s.instance_id AND f.user_id = s.user_id WHERE "
 	rulesSQL        = `SELECT p.kind, p.document FROM policies p WHERE p.instance_id = ? AND p.org_id IN (?, '')
 		AND p.kind IN ('policy.login', 'policy.enforcement') ORDER BY p.org_id`
 )
@@ -85,11 +94,9 @@ func (a *Assured) queries(condition string, args ...any) []database.Query {
 		}},
 		{SQL: fmt.Sprintf(sessionRulesSQL, condition), Args: args, Row: a.rules.read},
 		{SQL: sessionReadySQL + condition, Args: args, Row: func(scan database.Scan) error {
-			var kind string
-			err := scan(&kind)
-			if m, ok := methodOf[kind]; ok {
-				a.ready |= assurance.SetOf(m)
-			}
+			var set int64
+			err := scan(&set)
+			a.ready = methodsOf(user.FactorSet(set))
 			return err
 		}},
 	}
@@ -122,19 +129,62 @@ func (r *rules) lenient() policy.LoginPolicy {
 	p := r.login
 	p.SecondFactors = []policy.SecondFactor{policy.TOTP, policy.U2F, policy.OTPEmail, policy.OTPSMS, policy.RecoveryCodes}
 	p.MultiFactors = []policy.MultiFactor{policy.U2FWithVerification}
+	p.Retirements = nil
 	return p
+}
+
+// recent is for how long a proof is enough for a user who changes how they log in.
+const recent = 15 * time.Minute
+
+// sure refuses a session in which its user has not just proved all that they can: see
+// authz.RequireSure.
+func (a *Assured) sure(now time.Time) error {
+	login := a.rules.login
+	if !a.rules.enforcement.Strict() {
+		login = a.rules.lenient()
+	}
+	first, second := assurance.Again(&login, assurance.Subject{Ready: a.ready}, checksOf(&a.Session), now.Add(-recent), now)
+	minutes := int(recent.Minutes())
+	switch {
+	case first|second == 0:
+		return nil
+	case first != 0 && second != 0:
+		return fault.Precondition("AUTH-reauth", "Prove again who you are before you do this: check %s, and then %s, in this session. What was checked counts for %d minutes here.",
+			oneOf(first), oneOf(second), minutes)
+	}
+	return fault.Precondition("AUTH-reauth", "Prove again who you are before you do this: check %s in this session. What was checked counts for %d minutes here.",
+		oneOf(first|second), minutes)
+}
+
+// oneOf names the methods of a set.
+func oneOf(s assurance.Set) string {
+	var names []string
+	for _, m := range s.Methods() {
+		names = append(names, m.String())
+	}
+	return strings.Join(names, " | ")
+}
+
+// Caller is the user of the session, who acts on themselves with nothing but it: of
+// those who look at sessions by themselves, as the gate does.
+func (a *Assured) Caller(now time.Time) *authz.Caller {
+	s := &a.Session
+	return &authz.Caller{
+		Instance: s.Instance, UserID: s.UserID, HomeOrg: s.UserOrg, Org: s.UserOrg, SessionID: s.ID,
+		Sure: func() error { return a.sure(now) },
+	}
 }
 
 // errFactor refuses a check with a factor that is not for these users, or no longer.
 var errFactor = fault.Precondition("SESSION-factor", "The login policy does not allow this factor.")
 
 // allow refuses to check what the login policy does not list.
-func (r *rules) allow(methods ...assurance.Method) error {
+func (r *rules) allow(now time.Time, methods ...assurance.Method) error {
 	p := r.login
 	if !r.enforcement.Strict() {
 		p = r.lenient()
 	}
-	if !slices.ContainsFunc(methods, func(m assurance.Method) bool { return assurance.Allowed(&p, assurance.Check{Method: m}) }) {
+	if !slices.ContainsFunc(methods, func(m assurance.Method) bool { return assurance.Allowed(&p, assurance.Check{Method: m}, now) }) {
 		return errFactor
 	}
 	return nil
@@ -165,6 +215,18 @@ func Assurance(ctx context.Context, store *eventstore.Store, instance, sessionID
 	err := store.Read(ctx, a.queries("s.instance_id = ? AND s.session_id = ?", instance, sessionID)...)
 	a.judge(store.Now())
 	return a, err
+}
+
+// SessionAssurance is Assurance for who may read the session or has its token.
+func SessionAssurance(ctx context.Context, store *eventstore.Store, id, token string) (Assured, error) {
+	a, err := Assurance(ctx, store, authz.From(ctx).Instance, id)
+	if err == nil {
+		err = a.Session.Admit(ctx, session.ToRead, hashOf(token), store.Now())
+	}
+	if err != nil {
+		return Assured{}, err
+	}
+	return a, nil
 }
 
 // noteWeakened writes, once in a session, that one factor was enough where the user

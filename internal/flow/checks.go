@@ -3,8 +3,8 @@ package flow
 import (
 	"context"
 
-	"github.com/gatehouse/gatehouse/internal/crypto"
-	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -12,40 +12,44 @@ import (
 // numbers of the wire. Nothing said is like preferred.
 var verification = map[int32]string{1: "required", 2: "preferred", 3: "discouraged"}
 
-// UserChecks look at what users prove, each try counted, and refuse what is proved
-// for nobody like what is wrong.
-func UserChecks(store *eventstore.Store, v *crypto.Vault) Checks {
-	guard := func(s Subject) func(context.Context, func(context.Context) (bool, error)) error {
-		return func(ctx context.Context, check func(context.Context) (bool, error)) error {
-			return user.Guard(ctx, store, s, user.CodeTries, check)
-		}
+// guard runs the check of a code as one of a bounded number of tries of the user's
+// codes.
+func (p *proving) guard(ctx context.Context, check func(context.Context) (bool, error)) error {
+	return user.Guard(ctx, p.store, p.subject, user.CodeTries, check)
+}
+
+// quiet is the context of a check that must not tell who exists: nobody asks, so
+// nobody may know.
+func (p *proving) quiet(ctx context.Context) context.Context {
+	if p.subject.UserID == "" || p.rules.login.IgnoreUnknownUsernames {
+		return authz.WithCaller(ctx, nil)
 	}
-	somebody := func(check func(context.Context, Subject, string) error) func(context.Context, Subject, string) error {
-		return func(ctx context.Context, s Subject, code string) error {
-			if s.UserID == "" {
-				return user.ErrWrongCode
-			}
-			return check(ctx, s, code)
-		}
+	return ctx
+}
+
+// wrong makes who has no such factor look like somebody whose code is another one,
+// where the login policy hides who exists.
+func (p *proving) wrong(err error) error {
+	if p.rules.login.IgnoreUnknownUsernames && fault.KindOf(err) == fault.KindNotFound {
+		return user.ErrWrongCode
 	}
-	return Checks{
-		Password: func(ctx context.Context, s Subject, password string) error {
-			return user.CheckPassword(ctx, store, s, password)
-		},
-		TOTP: somebody(func(ctx context.Context, s Subject, code string) error {
-			return user.CheckTOTP(ctx, store, v, guard(s), s, code)
-		}),
-		RecoveryCode: somebody(func(ctx context.Context, s Subject, code string) error {
-			return user.CheckRecoveryCode(ctx, store, guard(s), s, code)
-		}),
-		BeginAssertion: func(ctx context.Context, s Subject, r AssertionRequest) (options, state []byte, err error) {
-			return user.BeginAssertion(ctx, store, s, r.Domain, verification[r.Verification])
-		},
-		Assertion: func(ctx context.Context, s Subject, state, credential []byte) (bool, error) {
-			return user.CheckAssertion(ctx, store, s, state, credential)
-		},
-		Guard: func(ctx context.Context, s Subject, check func(context.Context) (bool, error)) error {
-			return guard(s)(ctx, check)
-		},
+	return err
+}
+
+func (p *proving) checkPassword(ctx context.Context, password string) error {
+	return user.CheckPassword(p.quiet(ctx), p.store, p.subject, password)
+}
+
+func (p *proving) checkTOTP(ctx context.Context, code string) error {
+	if p.subject.UserID == "" {
+		return user.ErrWrongCode
 	}
+	return p.wrong(user.CheckTOTP(p.quiet(ctx), p.store, p.vault, p.guard, p.subject, code))
+}
+
+func (p *proving) checkRecoveryCode(ctx context.Context, code string) error {
+	if p.subject.UserID == "" {
+		return user.ErrWrongCode
+	}
+	return p.wrong(user.CheckRecoveryCode(p.quiet(ctx), p.store, p.guard, p.subject, code))
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/org"
@@ -39,8 +40,9 @@ func RequestDomainValidation(tx *eventstore.Tx, s eventstore.Scope, domain strin
 }
 
 // VerifyDomain looks at what is published and settles whether the domain is the
-// organization's. It looks before the transaction, not in it.
-func VerifyDomain(ctx context.Context, store *eventstore.Store, outside Outside, s eventstore.Scope, domain string) (eventstore.Details, error) {
+// organization's; then others lose the names that end in it. It looks before the
+// transaction, not in it.
+func VerifyDomain(ctx context.Context, store *eventstore.Store, v *crypto.Vault, outside Outside, s eventstore.Scope, domain string) (eventstore.Details, error) {
 	d, err := org.PendingDomain(ctx, store, s.Instance, s.Org, domain)
 	if err != nil {
 		return eventstore.Details{}, err
@@ -60,7 +62,9 @@ func VerifyDomain(ctx context.Context, store *eventstore.Store, outside Outside,
 	proved := err == nil && slices.ContainsFunc(published, d.ProvedBy)
 	var out eventstore.Details
 	err = store.Write(ctx, func(tx *eventstore.Tx) error {
-		out, err = org.SettleDomain(tx, s.Instance, s.Org, d, proved)
+		if out, err = org.SettleDomain(tx, s.Instance, s.Org, d, proved); err == nil && proved {
+			err = claimNames(tx, v, s)
+		}
 		return err
 	})
 	if err == nil && !proved {

@@ -198,10 +198,13 @@ func (e *entry) judge(now time.Time) error {
 
 // caller is who the token stands for, in the organization that the request names
 // or else in their own.
-func (e *entry) caller(org string, roles *authz.Roles) *authz.Caller {
+func (e *entry) caller(org string, roles *authz.Roles, now time.Time) *authz.Caller {
 	c := &authz.Caller{
 		Instance: e.instance.ID, LogSince: e.instance.logSince, UserID: e.user, SessionID: e.session,
 		HomeOrg: e.home, Org: cmp.Or(org, e.home), Roles: roles,
+	}
+	if e.session != "" {
+		c.Sure = func() error { return e.assured.sure(now) }
 	}
 	if e.isClient { // What it may do is the user's, but the session is not in its hands.
 		c.SessionID = ""
@@ -253,7 +256,7 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 			return e.instance, nil, err
 		}
 	}
-	return e.instance, e.caller(c.Org, g.roles), nil
+	return e.instance, e.caller(c.Org, g.roles, g.store.Now()), nil
 }
 
 // administered is what a membership is of: an object of a kind and the organization

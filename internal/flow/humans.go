@@ -107,6 +107,11 @@ type HumanEdit struct {
 	Metadata     []metadata.Entry
 }
 
+// Empty reports whether nothing is to be changed.
+func (e HumanEdit) Empty() bool {
+	return e.UserName == nil && e.Profile == nil && e.Email == nil && e.Phone == nil && len(e.Metadata) == 0
+}
+
 // NewContact is another address or number and how it is made sure that it is the
 // human's.
 type NewContact struct {
@@ -170,6 +175,9 @@ func SetUpOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n FirstOrg) (
 			return s.Org, "", d, err
 		}
 	}
+	if err = claimNames(tx, v, s); err != nil {
+		return s.Org, "", d, err
+	}
 	if userID, _, _, err = AddHuman(tx, v, s, n.Human); err != nil {
 		return s.Org, userID, d, err
 	}
@@ -183,7 +191,7 @@ func SetUpOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n FirstOrg) (
 // RemoveSelf ends the caller with all memberships.
 func RemoveSelf(tx *eventstore.Tx) (eventstore.Details, error) {
 	c := authz.From(tx.Context())
-	return removeUser(tx, c.Instance, c.UserID, func() (eventstore.Details, error) {
-		return user.RemoveSelf(tx, c.Instance, c.HomeOrg, c.UserID)
+	return removeUser(tx, c.Instance, c.UserID, func(erased bool) (eventstore.Details, error) {
+		return user.RemoveSelf(tx, c.Instance, c.HomeOrg, c.UserID, erased)
 	})
 }

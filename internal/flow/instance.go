@@ -23,7 +23,7 @@ type purge struct {
 	Removed    time.Time `json:"removed"`
 }
 
-// lastCall is how long after its removal an instance can still be written to: by
+// lastCall is how long after a removal there may be writes for what is gone: by
 // calls that were let in before.
 const lastCall = time.Minute
 
@@ -38,8 +38,13 @@ func RemoveInstance(tx *eventstore.Tx, id string) (eventstore.Details, error) {
 }
 
 // Work is the work for each kind of job that the verbs of this package record.
+// The vault seals what people are told.
 func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
-	return map[string]job.Work{jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store)}
+	return map[string]job.Work{
+		jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store),
+		jobClaim: claimRest(store, v), jobNames: settleNames(store),
+		jobSessions: endMoreSessions(store), jobErase: erase(store),
+	}
 }
 
 // purgeInstance is the work of jobPurge.

@@ -7,6 +7,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/member"
+	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -83,22 +84,35 @@ func owned(tx *eventstore.Tx, o member.Object) (found bool, err error) {
 	return found, err
 }
 
-// RemoveUser ends a user with all memberships and grants.
+// RemoveUser ends a user with all memberships, grants and sessions.
 func RemoveUser(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
-	return removeUser(tx, s.Instance, id, func() (eventstore.Details, error) { return user.Remove(tx, s.Instance, s.Org, id) })
+	return removeUser(tx, s.Instance, id, func(erased bool) (eventstore.Details, error) {
+		return user.Remove(tx, s.Instance, s.Org, id, erased)
+	})
 }
 
 // removeUser runs the verb that ends a user, and ends what they were given with them.
-func removeUser(tx *eventstore.Tx, instance, id string, verb func() (eventstore.Details, error)) (eventstore.Details, error) {
+// Where the policy says so, it erases them too.
+func removeUser(tx *eventstore.Tx, instance, id string, verb func(erased bool) (eventstore.Details, error)) (eventstore.Details, error) {
 	return keepInstanceOwner(tx, instance, id, func() (eventstore.Details, error) {
-		d, err := verb()
+		erased, err := erases(tx, instance)
+		if err != nil {
+			return eventstore.Details{}, err
+		}
+		d, err := verb(erased)
+		if err == nil && erased {
+			err = eraseUsers(tx, instance, user.Ended{ID: id, Sequence: d.Sequence})
+		}
 		if err != nil {
 			return d, err
 		}
 		if err := followLost(tx, instance, authorization.Lost{UserID: id}); err != nil {
 			return d, err
 		}
-		return d, member.RemoveEverywhere(tx, instance, id)
+		if err := member.RemoveEverywhere(tx, instance, id); err != nil {
+			return d, err
+		}
+		return d, endSessions(tx, instance, session.Gone{UserID: id})
 	})
 }
 

@@ -135,7 +135,8 @@ const (
 
 // ownTokens are the access tokens with one hash that are for our own API, while their
 // clients are active.
-const ownTokens = `(SELECT lt.instance_id, lt.expires, lf.user_id, lf.session_id FROM oidc_access_tokens lt
+const ownTokens = "" +
+	`(SELECT lt.instance_id, lt.expires, lf.user_id, lf.session_id FROM oidc_access_tokens lt
 	JOIN oidc_sessions lf ON lf.instance_id = lt.instance_id AND lf.family_id = lt.family_id
 	JOIN users lu ON lu.instance_id = lf.instance_id AND lu.user_id = lf.user_id AND lu.org_id = lf.user_org AND lu.created = lf.user_since
 	JOIN applications la ON la.instance_id = lf.instance_id AND la.client_id = lf.client_id AND la.state = 1
@@ -174,7 +175,7 @@ var errOthersToken = fault.Denied("OIDC-revoke-client", "The token was given to 
 
 // given is how Revoke finds out whose a token is: its id, its family and its client, of
 // which the last two are empty for a machine user's.
-var given = map[tokenKind]string{
+var given = map[tokenKind]string{ //nolint:gosec // names of columns
 	loginToken: `SELECT t.token_id, t.family_id, f.client_id FROM oidc_access_tokens t
 		JOIN oidc_sessions f ON f.instance_id = t.instance_id AND f.family_id = t.family_id WHERE t.instance_id = ? AND t.token_hash = ?`,
 	machineToken: "SELECT t.token_id, '', '' FROM access_tokens t WHERE t.instance_id = ? AND t.token_hash = ?",

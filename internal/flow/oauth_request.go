@@ -103,7 +103,7 @@ func KeepRequest(ctx context.Context, store *eventstore.Store, c *Client, r *oau
 		return "", err
 	}
 	login, _, _ := policy.FeatureLoginV2.In(features)
-	base, err := url.Parse(cmp.Or(c.Config.BaseURI, login.BaseURI, installation, r.Issuer+"/ui/v2/login"))
+	base, err := url.Parse(cmp.Or(c.Config.BaseURI, login.BaseURI, installation, r.Issuer+"/ui/login"))
 	if err != nil {
 		return "", err
 	}

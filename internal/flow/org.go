@@ -1,11 +1,6 @@
 package flow
 
 import (
-	"context"
-	"encoding/json"
-	"fmt"
-	"time"
-
 	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
@@ -17,6 +12,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/job"
 	"github.com/gatehouse/gatehouse/internal/member"
 	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -48,10 +44,13 @@ func AddOrg(tx *eventstore.Tx, v *crypto.Vault, instance string, n NewOrg) (id s
 	if id = n.ID; id == "" {
 		id = tx.NewID()
 	}
+	s := eventstore.Scope{Instance: instance, Org: id}
 	if d, err = addOrg(tx, instance, id, n.Name); err != nil {
 		return id, d, err
 	}
-	s := eventstore.Scope{Instance: instance, Org: id}
+	if err = claimNames(tx, v, s); err != nil {
+		return id, d, err
+	}
 	if c := authz.From(tx.Context()); len(n.Admins) == 0 && !c.System && !c.SystemUser {
 		n.Admins = []Admin{{UserID: c.UserID}}
 	}
@@ -103,7 +102,7 @@ type orgUsers struct {
 // removeBatch is the most users that one transaction ends.
 const removeBatch = 200
 
-// RemoveOrg ends an organization, its users, its projects and the grants that it got. The default organization stays,
+// RemoveOrg ends an organization, its users with their sessions, its projects and the grants that it got. The default organization stays,
 // and so does one without whose users nobody would own the instance. Nobody of the
 // organization can call from then on; what is left of them where there are many, a job
 // ends.
@@ -124,6 +123,9 @@ func RemoveOrg(tx *eventstore.Tx, instance, id string) (eventstore.Details, erro
 			return d, fault.Precondition("ORG-default", "This is the default organization. Make another one the default first.")
 		}
 		if err := group.RemoveOf(tx, instance, id); err != nil {
+			return d, err
+		}
+		if err := endSessions(tx, instance, session.Gone{Org: id}); err != nil {
 			return d, err
 		}
 		more, err := removeContents(tx, instance, id)
@@ -170,28 +172,22 @@ func removeUsers(tx *eventstore.Tx, instance, id string) (more bool, err error) 
 			return false, err
 		}
 	}
-	n, err := user.RemoveSomeOf(tx, instance, id, removeBatch)
-	return n == removeBatch, err
+	erased, err := erases(tx, instance)
+	if err != nil {
+		return false, err
+	}
+	ended, err := user.RemoveSomeOf(tx, instance, id, removeBatch, erased)
+	if err == nil && erased && len(ended) > 0 {
+		err = eraseUsers(tx, instance, ended...)
+	}
+	return len(ended) == removeBatch, err
 }
 
 // endUsers is the work of jobUsers.
 func endUsers(store *eventstore.Store) job.Work {
-	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
-		var p orgUsers
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
-		}
-		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: p.Creator})
-		more := false
-		err = store.Write(ctx, func(tx *eventstore.Tx) error {
-			more, err = removeContents(tx, j.Instance, p.OrgID)
-			return err
-		})
-		if more {
-			again = store.Now()
-		}
-		return again, err
-	}
+	return inBatches(store, func(p orgUsers) string { return p.Creator }, func(tx *eventstore.Tx, instance string, p orgUsers) (bool, error) {
+		return removeContents(tx, instance, p.OrgID)
+	})
 }
 
 // DeactivateOrg stops logins of the organization's users, unless nobody would

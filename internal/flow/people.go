@@ -2,7 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/instance"
 	"github.com/gatehouse/gatehouse/internal/member"
-	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -57,48 +55,41 @@ const (
 	stateOf = "CASE WHEN u.state = 1 AND h.password_hash = '' AND h.email_verified = 0 THEN 5 ELSE u.state END"
 
 	personColumns = `u.user_id, u.org_id, u.kind, ` + stateOf + `, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''),
-		COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, ''), COALESCE(o.primary_domain, ''), COALESCE(own.document, dflt.document, '{}'),
+		COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, ''), COALESCE(o.primary_domain, ''), u.login_scope,
 		COALESCE(h.first_name, ''), COALESCE(h.last_name, ''), COALESCE(h.nick_name, ''), COALESCE(h.display_name, ''),
 		COALESCE(h.preferred_language, ''), COALESCE(h.gender, 0), COALESCE(h.email, ''), COALESCE(h.email_verified, 0),
 		COALESCE(h.phone, ''), COALESCE(h.phone_verified, 0), COALESCE(h.password_changed, 0),
 		COALESCE(h.password_change_required, 0), COALESCE(h.mfa_init_skipped, 0), u.created, u.changed, u.sequence`
 	personJoins = ` LEFT JOIN humans h ON h.instance_id = u.instance_id AND h.user_id = u.user_id
 		LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
-		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
-		LEFT JOIN policies own ON own.instance_id = u.instance_id AND own.org_id = u.org_id AND own.kind = 'policy.domain'
-		LEFT JOIN policies dflt ON dflt.instance_id = u.instance_id AND dflt.org_id = '' AND dflt.kind = 'policy.domain'`
+		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id`
 )
 
 // personDest gives the destinations of personColumns and a function to call once
 // they are filled in.
-func personDest(p *Person) (dest []any, done func() (domainRequired bool, err error)) {
-	var secret, domain string
-	var document []byte
+func personDest(p *Person) (dest []any, done func() (completed bool, err error)) {
+	var secret, domain, scope string
 	var tokenType, gender, emailVerified, phoneVerified int
 	var passwordChanged, skipped, created, changed int64
 	var changeRequired int
 	h := &p.Human
 	dest = []any{
-		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &secret, &domain, &document,
+		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &secret, &domain, &scope,
 		&h.FirstName, &h.LastName, &h.NickName, &h.DisplayName, &h.PreferredLanguage, &gender, &h.Email, &emailVerified,
 		&h.Phone, &phoneVerified, &passwordChanged, &changeRequired, &skipped, &created, &changed, &p.Details.Sequence,
 	}
 	return dest, func() (bool, error) {
-		var rules policy.DomainPolicy
-		if err := json.Unmarshal(document, &rules); err != nil {
-			return false, err
-		}
 		p.AccessTokenType, h.Gender = int32(tokenType), int32(gender) //nolint:gosec // small numbers
 		p.HasSecret = secret != ""
 		h.EmailVerified, h.PhoneVerified = emailVerified == 1, phoneVerified == 1
 		h.PasswordChanged, h.MFASkipped = since(passwordChanged), since(skipped)
 		h.PasswordChangeRequired = changeRequired == 1
 		p.LoginName = p.UserName
-		if rules.UserLoginMustBeDomain && domain != "" {
+		if scope != "" && domain != "" {
 			p.LoginName += "@" + domain
 		}
 		p.Details.Owner, p.Details.Created, p.Details.Changed = p.OrgID, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
-		return rules.UserLoginMustBeDomain, nil
+		return scope != "", nil
 	}
 }
 

@@ -3,14 +3,15 @@ package flow
 import (
 	"context"
 	"slices"
-	"strconv"
-	"strings"
+	"time"
 
+	"github.com/gatehouse/gatehouse/internal/assurance"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 // LoginChange is a change of a login policy: what is empty or nil stays.
@@ -18,6 +19,8 @@ type LoginChange struct {
 	AddSecond, RemoveSecond     []policy.SecondFactor
 	AddMulti, RemoveMulti       []policy.MultiFactor
 	ForceMFA, ForceMFALocalOnly *bool
+	// At is a time by which plans have gone on; zero: now.
+	At time.Time
 }
 
 // Impact is what a change would mean for people.
@@ -25,7 +28,9 @@ type Impact struct {
 	Enrolled       uint64 // have set up a factor that would be listed no more
 	Administrators uint64 // of those left without
 	Demanded       bool   // a second factor would be, after a password
+	Sessions       uint64 // are enough now, and would not be any more
 	LeftWithout    database.Listing[Affected]
+	Retirements    []policy.Retirement
 }
 
 // Affected is a user who would keep no factor that the policy lists.
@@ -35,70 +40,65 @@ type Affected struct {
 }
 
 var (
-	errPreviewEmpty = fault.Invalid("PREVIEW-empty", "Name what would change: factors to add or remove, or whether a second factor is demanded.")
+	errPreviewEmpty = fault.Invalid("PREVIEW-empty", "Name what would change: factors to add or remove, whether a second factor is demanded, or a time by which plans have gone on.")
 	errPreviewTwice = fault.Invalid("PREVIEW-twice", "A factor cannot be added and removed in one change.")
+	errPreviewPast  = fault.Invalid("PREVIEW-past", "The time of the preview is in the future.")
 	errOrgMissing   = fault.NotFound("ORG-missing", "There is no such organization.")
 )
 
-// PreviewLogin says what a change of the scope's login policy would mean, in one
-// round trip: for the users of the organization, or for those of all organizations
-// that have no login policy of their own.
-func PreviewLogin(ctx context.Context, r database.Reader, s eventstore.Scope, c LoginChange, p database.Page) (Impact, error) {
-	var out Impact
+// PreviewLogin says what a change of the scope's login policy would mean: for the users
+// of the organization, or for those of all organizations that have no login policy of
+// their own. It reads the policy first, and then asks about people by what the policy
+// says: two round trips.
+func PreviewLogin(ctx context.Context, store *eventstore.Store, s eventstore.Scope, c LoginChange, p database.Page) (Impact, error) {
+	now := store.Now()
 	if err := requirePreview(ctx, s); err != nil {
-		return out, err
+		return Impact{}, err
 	}
-	if err := c.check(); err != nil {
-		return out, err
+	if err := c.check(now); err != nil {
+		return Impact{}, err
 	}
-	now, after := LoginChange{}.lists(), c.lists()
-	taken := has("(" + now + ") AND NOT (" + after + ")")
-	users := func() *database.Select { return previewed(s).Where(taken) }
-	left := func() *database.Select { return users().Where("NOT " + has(after)) }
-	var current rules
+	v := preview{scope: s, now: now}
+	if err := v.read(ctx, store, c); err != nil {
+		return Impact{}, err
+	}
+	return v.impact(ctx, store, p)
+}
+
+// Retirements gives the login policy that holds in a scope to who may read it, for the
+// plans by which its factors go.
+func Retirements(ctx context.Context, r database.Reader, s policy.Scope) (p policy.State[policy.LoginPolicy], err error) {
+	if err := requirePolicyRead(ctx, s); err != nil {
+		return p, err
+	}
 	found := s.IsDefault()
-	var err error
-	out.LeftWithout, err = database.List(ctx, r, left(), p, []string{SortUserName, "u.user_id"}, func(scan database.Scan, a *Affected) error {
-		var administers int
-		dest, done := personDest(&a.Person)
-		if err := scan(append(dest, &administers)...); err != nil {
-			return err
-		}
-		a.Administrator = administers == 1
-		_, err := done()
-		return err
-	},
-		func(*database.Select) database.Query { return users().Count(&out.Enrolled) },
-		func(*database.Select) database.Query { return left().Where(administers).Count(&out.Administrators) },
-		func(*database.Select) database.Query { return rulesOf(s, &current) },
-		func(*database.Select) database.Query {
-			return database.Query{
-				SQL: "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{s.Instance, s.Org},
-				Row: func(database.Scan) error { found = true; return nil },
-			}
-		})
-	if err == nil && !found {
+	if err = r.Read(ctx, policy.Login.Ask(s, &p), orgThere(s, &found)); err == nil && !found {
 		err = errOrgMissing
 	}
-	out.Demanded = c.demands(current.login)
-	return out, err
+	return p, err
+}
+
+func requirePolicyRead(ctx context.Context, s policy.Scope) error {
+	if s.IsDefault() {
+		return authz.RequireInstance(ctx, "iam.policy.read")
+	}
+	return authz.Require(ctx, "policy.read", s.Org)
 }
 
 // requirePreview lets those look who may read the policy and the users.
 func requirePreview(ctx context.Context, s eventstore.Scope) error {
-	permission := "policy.read"
-	if s.IsDefault() {
-		permission = "iam.policy.read"
-	}
-	if err := authz.Require(ctx, permission, s.Org); err != nil {
+	if err := requirePolicyRead(ctx, s); err != nil {
 		return err
 	}
 	return authz.Require(ctx, "user.read", s.Org)
 }
 
-func (c LoginChange) check() error {
-	if len(c.AddSecond)+len(c.RemoveSecond)+len(c.AddMulti)+len(c.RemoveMulti) == 0 && c.ForceMFA == nil && c.ForceMFALocalOnly == nil {
+func (c LoginChange) check(now time.Time) error {
+	if len(c.AddSecond)+len(c.RemoveSecond)+len(c.AddMulti)+len(c.RemoveMulti) == 0 && c.ForceMFA == nil && c.ForceMFALocalOnly == nil && c.At.IsZero() {
 		return errPreviewEmpty
+	}
+	if !c.At.IsZero() && c.At.Before(now) {
+		return errPreviewPast
 	}
 	if slices.ContainsFunc(c.AddSecond, func(f policy.SecondFactor) bool { return slices.Contains(c.RemoveSecond, f) }) ||
 		slices.ContainsFunc(c.AddMulti, func(f policy.MultiFactor) bool { return slices.Contains(c.RemoveMulti, f) }) {
@@ -107,65 +107,117 @@ func (c LoginChange) check() error {
 	return nil
 }
 
-// demands reports whether a second factor would be demanded after a password.
-func (c LoginChange) demands(p policy.LoginPolicy) bool {
+// apply gives the policy after the change, which is as at the change's time.
+func (c LoginChange) apply(p policy.LoginPolicy, now time.Time) policy.LoginPolicy {
+	at := c.At
+	if at.IsZero() {
+		at = now
+	}
+	p = p.At(at)
+	p.Retirements = nil
+	p.SecondFactors = altered(p.SecondFactors, c.AddSecond, c.RemoveSecond)
+	p.MultiFactors = altered(p.MultiFactors, c.AddMulti, c.RemoveMulti)
 	if c.ForceMFA != nil {
 		p.ForceMFA = *c.ForceMFA
 	}
 	if c.ForceMFALocalOnly != nil {
 		p.ForceMFALocalOnly = *c.ForceMFALocalOnly
 	}
-	return p.ForceMFA || p.ForceMFALocalOnly
+	return p
 }
 
-// The users u with their login policy, whose text is loginDocument, and whether
-// they administer anything.
-const (
-	loginDocument = "COALESCE(ol.document, dl.document, '')"
-	loginJoins    = ` LEFT JOIN policies ol ON ol.instance_id = u.instance_id AND ol.org_id = u.org_id AND ol.kind = 'policy.login'
-		LEFT JOIN policies dl ON dl.instance_id = u.instance_id AND dl.org_id = '' AND dl.kind = 'policy.login'`
-	administers = "EXISTS (SELECT 1 FROM members mb WHERE mb.instance_id = u.instance_id AND mb.user_id = u.user_id)"
-)
-
-func previewed(s eventstore.Scope) *database.Select {
-	q := database.From(personColumns+", CASE WHEN "+administers+" THEN 1 ELSE 0 END", "users u"+personJoins+loginJoins).Where("u.instance_id = ?", s.Instance)
-	if s.IsDefault() {
-		return q.Where("ol.document IS NULL")
-	}
-	return q.Where("u.org_id = ?", s.Org)
+func altered[F comparable](list, add, remove []F) []F {
+	return slices.DeleteFunc(slices.Concat(list, add), func(f F) bool { return slices.Contains(remove, f) })
 }
 
-// has is the condition that the user u has set up a factor f that meets another.
-func has(condition string) string {
-	return "EXISTS (SELECT 1 FROM " + readyFactors + " f WHERE f.instance_id = u.instance_id AND f.user_id = u.user_id AND (" + condition + "))"
+// preview is a change on its way.
+type preview struct {
+	scope       eventstore.Scope
+	now         time.Time
+	before      rules
+	after       rules
+	taken, left user.FactorSet // what would be listed no more, and what would
 }
 
-// lists is the condition that the user's login policy lists the factor f after the
-// change. It looks into the document, so that one round trip is enough.
-func (c LoginChange) lists() string {
-	second := func(f policy.SecondFactor) string {
-		return changed("secondFactors", int(f), slices.Contains(c.AddSecond, f), slices.Contains(c.RemoveSecond, f))
+func (v *preview) read(ctx context.Context, store *eventstore.Store, c LoginChange) error {
+	found := v.scope.IsDefault()
+	err := store.Read(ctx, rulesOf(v.scope, &v.before), orgThere(v.scope, &found))
+	if err == nil && !found {
+		err = errOrgMissing
 	}
-	multi := policy.U2FWithVerification
-	passkey := "(" + loginDocument + ` LIKE '%"passwordlessType":1,%' AND ` +
-		changed("multiFactors", int(multi), slices.Contains(c.AddMulti, multi), slices.Contains(c.RemoveMulti, multi)) + ")"
-	return "CASE f.kind WHEN 'totp' THEN " + second(policy.TOTP) + " WHEN 'u2f' THEN " + second(policy.U2F) +
-		" WHEN 'otp_sms' THEN " + second(policy.OTPSMS) + " WHEN 'otp_email' THEN " + second(policy.OTPEmail) +
-		" WHEN 'recovery' THEN " + second(policy.RecoveryCodes) + " WHEN 'passkey' THEN (" + passkey + " OR " + second(policy.U2F) + ") ELSE 1 = 0 END"
+	v.after = v.before
+	v.after.login = c.apply(v.before.login, v.now)
+	v.left = listedFactors(&v.after.login, v.now)
+	v.taken = listedFactors(&v.before.login, v.now) &^ v.left
+	return err
 }
 
-// changed is the condition that a list of a login policy, whose entries have one
-// digit each, has an entry after a change.
-func changed(key string, entry int, added, removed bool) string {
-	switch {
-	case added:
-		return "1 = 1"
-	case removed:
-		return "1 = 0"
+// orgThere asks whether there is such an organization.
+func orgThere(s eventstore.Scope, found *bool) database.Query {
+	return database.Query{
+		SQL: "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ?", Args: []any{s.Instance, s.Org},
+		Row: func(database.Scan) error { *found = true; return nil },
 	}
-	var places []string
-	for before := range int(policy.RecoveryCodes) {
-		places = append(places, loginDocument+` LIKE '%"`+key+`":[`+strings.Repeat("_,", before)+strconv.Itoa(entry)+`%'`)
+}
+
+// listedFactors are the kinds that the policy accepts as second factors.
+func listedFactors(p *policy.LoginPolicy, now time.Time) (s user.FactorSet) {
+	for kind, m := range methodOf {
+		if assurance.Allowed(p, assurance.Check{Method: m}, now) {
+			s |= user.SetOf(kind)
+		}
 	}
-	return "(" + strings.Join(places, " OR ") + ")"
+	return s
+}
+
+// people are the sets f of factors of the users for whom the policy holds.
+func (v *preview) people() *database.Select {
+	return v.within(database.From("f.user_id", "user_factor_sets f"), "f.org_id").Where("f.instance_id = ?", v.scope.Instance)
+}
+
+// within leaves what is of the organizations in which the policy holds.
+func (v *preview) within(s *database.Select, column string) *database.Select {
+	if v.scope.IsDefault() {
+		return s.Where(column+" NOT IN (SELECT p.org_id FROM policies p WHERE p.instance_id = ? AND p.kind = 'policy.login')", v.scope.Instance)
+	}
+	return s.Where(column+" = ?", v.scope.Org)
+}
+
+// without are those who have set up what is taken away, and nothing that is left.
+func (v *preview) without() *database.Select {
+	return v.people().Where("f.factors & ? <> 0 AND f.factors & ? = 0", int64(v.taken), int64(v.left))
+}
+
+// administers is the condition that the user f administers anything.
+const administers = "f.user_id IN (SELECT mb.user_id FROM members mb WHERE mb.instance_id = f.instance_id)"
+
+func (v *preview) impact(ctx context.Context, store *eventstore.Store, p database.Page) (Impact, error) {
+	out := Impact{Demanded: v.after.login.ForceMFA || v.after.login.ForceMFALocalOnly, Retirements: v.before.login.Retirements}
+	persons, administrators := map[string]Person{}, map[string]bool{}
+	tally := v.sessions(&out.Sessions)
+	ids, err := database.List(ctx, store, v.without(), p, []string{"f.user_id"}, func(scan database.Scan, id *string) error { return scan(id) },
+		func(*database.Select) database.Query {
+			return v.people().Where("f.factors & ? <> 0", int64(v.taken)).Count(&out.Enrolled)
+		},
+		func(*database.Select) database.Query {
+			return v.without().Where(administers).Count(&out.Administrators)
+		},
+		func(page *database.Select) database.Query {
+			return usersOf(v.scope.Instance, page.Only("f.user_id"), persons)
+		},
+		func(page *database.Select) database.Query {
+			return database.From("mb.user_id", "members mb").Where("mb.instance_id = ?", v.scope.Instance).InSelect("mb.user_id", page.Only("f.user_id")).
+				Rows(func(scan database.Scan) error {
+					var id string
+					err := scan(&id)
+					administrators[id] = true
+					return err
+				})
+		},
+		func(*database.Select) database.Query { return tally })
+	out.LeftWithout.Total = ids.Total
+	for _, id := range ids.Rows {
+		out.LeftWithout.Rows = append(out.LeftWithout.Rows, Affected{Person: persons[id], Administrator: administrators[id]})
+	}
+	return out, err
 }

@@ -19,21 +19,6 @@ import (
 // then every proof must be refused like one that is wrong, and take as long.
 type Subject = user.Ref
 
-// Checks look at proofs of users, and count those that fail. A nil function is of
-// a factor that is not built.
-type Checks struct {
-	Password     func(ctx context.Context, s Subject, password string) error
-	TOTP         func(ctx context.Context, s Subject, code string) error
-	RecoveryCode func(ctx context.Context, s Subject, code string) error
-	// BeginAssertion gives the options for the browser, in JSON, and the state that
-	// Assertion needs. Assertion reports whether the key verified its user.
-	BeginAssertion func(ctx context.Context, s Subject, r AssertionRequest) (options, state []byte, err error)
-	Assertion      func(ctx context.Context, s Subject, state, credential []byte) (verified bool, err error)
-	// Guard runs the check of a code that was sent as one of a bounded number of
-	// tries of the user's codes; nil: nobody counts beyond the tries of the code.
-	Guard func(ctx context.Context, s Subject, check func(context.Context) (bool, error)) error
-}
-
 // AssertionRequest asks a WebAuthn key to sign.
 type AssertionRequest struct {
 	Domain       string
@@ -42,14 +27,13 @@ type AssertionRequest struct {
 
 // Sessions are the verbs on sessions.
 type Sessions struct {
-	store  *eventstore.Store
-	vault  *crypto.Vault
-	checks Checks
+	store *eventstore.Store
+	vault *crypto.Vault
 }
 
 // NewSessions makes the verbs on the sessions in store.
-func NewSessions(store *eventstore.Store, vault *crypto.Vault, checks Checks) *Sessions {
-	return &Sessions{store: store, vault: vault, checks: checks}
+func NewSessions(store *eventstore.Store, vault *crypto.Vault) *Sessions {
+	return &Sessions{store: store, vault: vault}
 }
 
 // Proof is what somebody proves in a session: what is nil or empty is not proved.

@@ -31,7 +31,6 @@ const assertionLifetime = 10 * time.Minute
 var (
 	errUnnamed    = fault.Precondition("SESSION-no-user", "Name the user first, by id or login name: a factor is checked for somebody.")
 	errUserState  = fault.Precondition("SESSION-user-state", "The user is not active.")
-	errNotBuilt   = fault.Unimplemented("Checks of this factor are not built yet.")
 	errNoPhone    = fault.Precondition("SESSION-phone", "The user has no verified phone number.")
 	errNoEmail    = fault.Precondition("SESSION-email", "The user has no verified email address.")
 	errTwoOfCodes = fault.Invalid("SESSION-user-twice", "Name the user by id or by login name, not both.")
@@ -60,14 +59,14 @@ func (p *proving) identify(ctx context.Context, proof Proof) error {
 	if !named && p.subject.UserID == "" { // Nobody, or a session that has no user yet.
 		return p.store.Read(ctx, rulesOf(eventstore.Scope{Instance: instance}, &p.rules))
 	}
-	filter := UserWithID(cmp.Or(proof.UserID, p.subject.UserID))
+	filter, by := UserWithID(cmp.Or(proof.UserID, p.subject.UserID)), SortUserCreated
 	if proof.LoginName != "" {
-		filter = UserByLogin(database.EqualsFold, proof.LoginName)
+		filter, by = UserByLogin(database.EqualsFold, proof.LoginName), sortLogin
 	}
 	if proof.UserID != "" && proof.LoginName != "" {
 		return errTwoOfCodes
 	}
-	found, err := Users(ctx, p.store, instance, database.Page{Limit: 2}, SortUserCreated, filter)
+	found, err := Users(ctx, p.store, instance, database.Page{Limit: 1}, by, filter)
 	if err != nil {
 		return err
 	}
@@ -113,43 +112,38 @@ func (p *proving) discover(ctx context.Context, instance, loginName string) (org
 	return orgID, err
 }
 
-// may refuses a factor of nobody, one that the login policy does not list, and one
-// that is not built.
-func (p *proving) may(built bool, methods ...assurance.Method) error {
-	switch {
-	case !p.known:
+// may refuses a factor of nobody, and one that the login policy does not list.
+func (p *proving) may(methods ...assurance.Method) error {
+	if !p.known {
 		return errUnnamed
-	case !built:
-		return errNotBuilt
 	}
-	return p.rules.allow(methods...)
+	return p.rules.allow(p.store.Now(), methods...)
 }
 
 // prove looks at each proof that is given, and stops at the first that is wrong.
 func (p *proving) prove(ctx context.Context, proof Proof) error {
-	c := p.checks
 	if err := p.proveAssertion(ctx, proof.Assertion); err != nil {
 		return err
 	}
 	for _, t := range []struct {
 		value  *string
 		method assurance.Method
-		check  func(context.Context, Subject, string) error
+		check  func(context.Context, string) error
 		note   func(*session.Session, *eventstore.Tx) error
 	}{
-		{proof.Password, assurance.Password, c.Password, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.PasswordChecked) }},
-		{proof.TOTP, assurance.TOTP, c.TOTP, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.TOTPChecked) }},
+		{proof.Password, assurance.Password, p.checkPassword, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.PasswordChecked) }},
+		{proof.TOTP, assurance.TOTP, p.checkTOTP, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.TOTPChecked) }},
 		{proof.SMSCode, assurance.OTPSMS, p.useCode(toCheckSMS), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.SMSChecked) }},
 		{proof.EmailCode, assurance.OTPEmail, p.useCode(toCheckEmail), func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.EmailChecked) }},
-		{proof.RecoveryCode, assurance.RecoveryCode, c.RecoveryCode, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.RecoveryChecked) }},
+		{proof.RecoveryCode, assurance.RecoveryCode, p.checkRecoveryCode, func(s *session.Session, tx *eventstore.Tx) error { return s.Check(tx, session.RecoveryChecked) }},
 	} {
 		if t.value == nil {
 			continue
 		}
-		if err := p.may(t.check != nil, t.method); err != nil {
+		if err := p.may(t.method); err != nil {
 			return err
 		}
-		if err := t.check(ctx, p.subject, *t.value); err != nil {
+		if err := t.check(ctx, *t.value); err != nil {
 			return err
 		}
 		if p.subject.UserID == "" { // A check that lets nobody pass has a mistake.
@@ -166,16 +160,10 @@ func (p *proving) key(purpose user.Purpose, sessionID string) user.CodeKey {
 }
 
 // useCode checks a code that was sent, and ends it.
-func (p *proving) useCode(purpose user.Purpose) func(context.Context, Subject, string) error {
-	return func(ctx context.Context, s Subject, code string) error {
-		use := func(ctx context.Context) error {
-			return user.UseCode(ctx, p.store, p.vault, p.key(purpose, p.session.ID), code, func(*eventstore.Tx) error { return nil }, nil)
-		}
-		if p.checks.Guard == nil {
-			return use(ctx)
-		}
-		return p.checks.Guard(ctx, s, func(ctx context.Context) (bool, error) {
-			err := use(ctx)
+func (p *proving) useCode(purpose user.Purpose) func(context.Context, string) error {
+	return func(ctx context.Context, code string) error {
+		return p.guard(ctx, func(ctx context.Context) (bool, error) {
+			err := user.UseCode(ctx, p.store, p.vault, p.key(purpose, p.session.ID), code, func(*eventstore.Tx) error { return nil }, nil)
 			if errors.Is(err, user.ErrCode) {
 				return false, nil
 			}
@@ -188,14 +176,14 @@ func (p *proving) proveAssertion(ctx context.Context, credential []byte) error {
 	if credential == nil {
 		return nil
 	}
-	if err := p.may(p.checks.Assertion != nil, assurance.Passkey, assurance.U2F); err != nil {
+	if err := p.may(assurance.Passkey, assurance.U2F); err != nil {
 		return err
 	}
 	state, err := user.TakeCode(ctx, p.store, p.vault, p.key(toCheckAssertion, p.session.ID))
 	if err != nil {
 		return err
 	}
-	verified, err := p.checks.Assertion(ctx, p.subject, []byte(state), credential)
+	verified, err := user.CheckAssertion(ctx, p.store, p.subject, []byte(state), credential)
 	if err != nil {
 		return err
 	}
@@ -203,7 +191,7 @@ func (p *proving) proveAssertion(ctx context.Context, credential []byte) error {
 	if verified {
 		method = assurance.Passkey
 	}
-	if err := p.rules.allow(method); err != nil {
+	if err := p.rules.allow(p.store.Now(), method); err != nil {
 		return err
 	}
 	p.note(func(tx *eventstore.Tx, s *session.Session) error { return s.CheckAssertion(tx, verified) })
@@ -241,10 +229,10 @@ func (p *proving) challenge(ctx context.Context, c Challenges, out *SessionChang
 }
 
 func (p *proving) challengeAssertion(ctx context.Context, r AssertionRequest, out *SessionChanged) error {
-	if err := p.may(p.checks.BeginAssertion != nil, assurance.Passkey, assurance.U2F); err != nil {
+	if err := p.may(assurance.Passkey, assurance.U2F); err != nil {
 		return err
 	}
-	options, state, err := p.checks.BeginAssertion(ctx, p.subject, r)
+	options, state, err := user.BeginAssertion(ctx, p.store, p.subject, r.Domain, verification[r.Verification])
 	if err != nil {
 		return err
 	}
@@ -262,7 +250,7 @@ func (p *proving) challengeAssertion(ctx context.Context, r AssertionRequest, ou
 func (p *proving) challengeCode(ctx context.Context, r CodeRequest, m assurance.Method, generator policy.SecretGeneratorType, purpose user.Purpose,
 	verified bool, unverified error, to message.Message, note func(*session.Session, *eventstore.Tx, time.Duration) error, returned *string,
 ) error {
-	if err := p.may(true, m); err != nil {
+	if err := p.may(m); err != nil {
 		return err
 	}
 	if !verified {

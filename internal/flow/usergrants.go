@@ -2,9 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -189,20 +186,7 @@ func followLost(tx *eventstore.Tx, instance string, l authorization.Lost) error 
 
 // followGrants is the work of jobFollow.
 func followGrants(store *eventstore.Store) job.Work {
-	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
-		var p follow
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
-		}
-		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: p.Creator})
-		more := false
-		err = store.Write(ctx, func(tx *eventstore.Tx) error {
-			more, err = authorization.Follow(tx, j.Instance, p.Lost, followBatch)
-			return err
-		})
-		if more {
-			again = store.Now()
-		}
-		return again, err
-	}
+	return inBatches(store, func(p follow) string { return p.Creator }, func(tx *eventstore.Tx, instance string, p follow) (bool, error) {
+		return authorization.Follow(tx, instance, p.Lost, followBatch)
+	})
 }

@@ -23,11 +23,8 @@ const (
 	// domainList gives the domains of the user's organization in one column.
 	domainList = `COALESCE((SELECT string_agg(d.domain, ' ' ORDER BY d.is_primary DESC, d.domain) FROM org_domains d
 		WHERE d.instance_id = u.instance_id AND d.org_id = u.org_id AND d.verified = 1), '')`
-	// domainRequired is the one place where SQL looks into a document: which names
-	// somebody can log in with depends on the domain policy.
-	domainRequired = `(replace(COALESCE(own.document, dflt.document, ''), '"userLoginMustBeDomain":true', '') <> COALESCE(own.document, dflt.document, ''))`
 	// domainsApply is where names are completed with a domain.
-	domainsApply = "(" + domainRequired + ` AND EXISTS (SELECT 1 FROM org_domains d
+	domainsApply = `(u.login_scope <> '' AND EXISTS (SELECT 1 FROM org_domains d
 		WHERE d.instance_id = u.instance_id AND d.org_id = u.org_id AND d.verified = 1))`
 )
 
@@ -146,9 +143,22 @@ func Users(ctx context.Context, r database.Reader, instance string, p database.P
 
 var errNoPerson = fault.NotFound("USER-missing", "There is no such user.")
 
+// sortLogin puts those first whom a login name means: a name that a domain
+// completes before a plain one, and that before a name for which there is no domain.
+const sortLogin = "CASE WHEN " + domainsApply + " THEN 2 WHEN u.login_scope = '' THEN 1 ELSE 0 END"
+
+// UserByLoginName gives the user whom a login name means, in any case.
+func UserByLoginName(ctx context.Context, r database.Reader, instance, name string) (User, error) {
+	return oneUser(ctx, r, instance, sortLogin, UserByLogin(database.EqualsFold, name))
+}
+
 // OneUser gives the user that the filters leave.
 func OneUser(ctx context.Context, r database.Reader, instance string, filters ...database.Filter) (User, error) {
-	found, err := Users(ctx, r, instance, database.Page{Limit: 1}, SortUserCreated, filters...)
+	return oneUser(ctx, r, instance, SortUserCreated, filters...)
+}
+
+func oneUser(ctx context.Context, r database.Reader, instance, by string, filters ...database.Filter) (User, error) {
+	found, err := Users(ctx, r, instance, database.Page{Limit: 1}, by, filters...)
 	if err == nil && len(found.Rows) == 0 {
 		err = errNoPerson
 	}

@@ -103,6 +103,7 @@ func Queue(tx *eventstore.Tx, v *crypto.Vault, instance string, m Message) error
 	if err != nil {
 		return err
 	}
+	noteQueued(tx.Context(), m.Channel)
 	return tx.Job(instance, Job, payload{UserID: m.UserID, Sealed: sealed}, tx.Now())
 }
 

@@ -34,13 +34,15 @@ type Worker struct {
 	vault    *crypto.Vault
 	out      *outbound.Client
 	external *url.URL
+	mailbox  *Mailbox // takes what nobody carries; nil: it waits
 	waiting  sync.Map // instances and sorts without a provider, which were logged
 }
 
 // New makes a worker. Links have the scheme and the port of external, and the
-// primary domain of their instance.
-func New(store *eventstore.Store, vault *crypto.Vault, out *outbound.Client, external *url.URL) *Worker {
-	return &Worker{store: store, vault: vault, out: out, external: external}
+// primary domain of their instance. What nobody carries waits or, where there is a
+// mailbox, goes there.
+func New(store *eventstore.Store, vault *crypto.Vault, out *outbound.Client, external *url.URL, mailbox *Mailbox) *Worker {
+	return &Worker{store: store, vault: vault, out: out, external: external, mailbox: mailbox}
 }
 
 // Work is the work of the jobs that queue messages.
@@ -63,7 +65,7 @@ func (w *Worker) send(ctx context.Context, j job.Job) (time.Time, error) {
 		return time.Time{}, err
 	case f.gone:
 		return time.Time{}, nil
-	case !f.carried:
+	case !f.carried && w.mailbox == nil:
 		w.noProvider(ctx, j.Instance, m)
 		return earlier(w.store.Now().Add(waitForProvider), m.Deadline()), nil
 	}
@@ -72,7 +74,9 @@ func (w *Worker) send(ctx context.Context, j job.Job) (time.Time, error) {
 	if err != nil || !until.IsZero() {
 		return earlier(until, m.Deadline()), err
 	}
-	if err := w.deliver(ctx, f, m); err != nil {
+	if !f.carried {
+		w.mailbox.keep(w.store.Now(), j.Instance, m, compose(f, m))
+	} else if err := w.deliver(ctx, f, m); err != nil {
 		return time.Time{}, err
 	}
 	return time.Time{}, w.store.Write(ctx, func(tx *eventstore.Tx) error { return sent(tx, j.Instance, m) })

@@ -127,7 +127,7 @@ func Add(tx *eventstore.Tx, instance, id, name string) (eventstore.Details, erro
 	}
 	switch err := tx.Start(a, query(instance, id, &found, &o),
 		former("user_id", "users", "org_id"), former("project_id", "projects", "org_id"), former("grant_id", "project_grants", "granted_org_id"),
-		former("grant_id", "user_grants", "org_id")); {
+		former("grant_id", "user_grants", "org_id"), former("session_id", "sessions", "user_org")); {
 	case err != nil:
 		return eventstore.Details{}, err
 	case found:

@@ -1,6 +1,11 @@
 package policy
 
-import "github.com/gatehouse/gatehouse/internal/fault"
+import (
+	"encoding/json"
+
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
 
 // DomainPolicy says what domains mean for login names and for mail.
 type DomainPolicy struct {
@@ -19,6 +24,49 @@ var Domain = declareDomain()
 
 func declareDomain() *Kind[DomainPolicy] {
 	k := Declare[DomainPolicy]("policy.domain", fault.Say("domain policy"), IDs{}, nil)
-	k.access = instanceAccess("iam.policy.")
+	k.access, k.around = instanceAccess("iam.policy."), &aroundNames
 	return k
+}
+
+var aroundNames Around
+
+// AroundNames sets what runs around each change that may complete user names or
+// make them plain.
+func AroundNames(a Around) { aroundNames = a }
+
+// NamesCompleted is the query that says whether names of users are login names only
+// together with a domain of their organization.
+func NamesCompleted(s Scope, completed *bool) database.Query {
+	own := false
+	*completed = false
+	return database.Query{
+		SQL:  "SELECT kind, org_id, document FROM policies WHERE instance_id = ? AND org_id IN (?, '') AND kind IN (?, ?) ORDER BY org_id DESC",
+		Args: []any{s.Instance, s.Org, Domain.name, OrgSettings.kind.name},
+		Row: func(scan database.Scan) error {
+			var kind, org string
+			var document []byte
+			if err := scan(&kind, &org, &document); err != nil {
+				return err
+			}
+			var doc struct {
+				DomainPolicy
+				OrgSettingsDoc
+			}
+			if err := json.Unmarshal(document, &doc); err != nil {
+				return err
+			}
+			if kind == Domain.name && !own {
+				own, *completed = true, *completed || doc.UserLoginMustBeDomain
+			}
+			*completed = *completed || doc.ScopedUsernames
+			return nil
+		},
+	}
+}
+
+// NamesOwn is SQL for the organizations of an instance that the domain policy of
+// the instance does not reach: it gives their ids.
+func NamesOwn(instance string) (sql string, args []any) {
+	return "SELECT org_id FROM policies WHERE instance_id = ? AND org_id <> '' AND (kind = ? OR kind = ? AND document = ?)",
+		[]any{instance, Domain.name, OrgSettings.kind.name, scopedUsernames}
 }

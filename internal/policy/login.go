@@ -63,6 +63,8 @@ type LoginPolicy struct {
 	SecondFactors []SecondFactor `json:"secondFactors,omitempty"`
 	MultiFactors  []MultiFactor  `json:"multiFactors,omitempty"`
 	IDPs          []LoginIDP     `json:"idps,omitempty"`
+	// Retirements are the plans of factors that are listed and shall go. See At.
+	Retirements []Retirement `json:"retirements,omitempty"`
 }
 
 // DefaultLogin is the login policy of a new instance.
@@ -128,7 +130,7 @@ var (
 			}
 			return nil
 		},
-		func(p *LoginPolicy, e secondFactorEvent) { p.SecondFactors = without(p.SecondFactors, e.Type) })
+		func(p *LoginPolicy, e secondFactorEvent) { p.remove(Factor{Second: e.Type}) })
 
 	multiFactorAdded = Part(Login, "multifactor.added", noOwn(Login.ids.Missing, Login.title),
 		func(s Scope, p *LoginPolicy, e multiFactorEvent) error {
@@ -146,7 +148,7 @@ var (
 			}
 			return nil
 		},
-		func(p *LoginPolicy, e multiFactorEvent) { p.MultiFactors = without(p.MultiFactors, e.Type) })
+		func(p *LoginPolicy, e multiFactorEvent) { p.remove(Factor{Multi: e.Type}) })
 
 	idpAdded = Part(Login, "idpprovider.added", noOwn("Ffgw2", Login.title),
 		func(s Scope, p *LoginPolicy, e LoginIDP) error {
@@ -236,13 +238,16 @@ func AddSecondFactor(tx *eventstore.Tx, s Scope, f SecondFactor) (Details, error
 	if f < TOTP || f > RecoveryCodes {
 		return Details{}, fault.Invalid(scopedID(s, "SFeea"), "Name a second factor.")
 	}
+	if err := endRetired(tx, s, Factor{Second: f}); err != nil {
+		return Details{}, err
+	}
 	return secondFactorAdded.Apply(tx, s, secondFactorEvent{f})
 }
 
 // RemoveSecondFactor ends the factor: from the commit on nobody in the scope can
 // authenticate with it, and what was proved with it before counts for nothing.
 func RemoveSecondFactor(tx *eventstore.Tx, s Scope, f SecondFactor) (Details, error) {
-	if err := guardLastFactor(tx, s, func(p *LoginPolicy) { p.SecondFactors = without(p.SecondFactors, f) }); err != nil {
+	if err := guardLastFactor(tx, s, func(p *LoginPolicy) { p.remove(Factor{Second: f}) }); err != nil {
 		return Details{}, err
 	}
 	return secondFactorRemoved.Apply(tx, s, secondFactorEvent{f})
@@ -253,12 +258,15 @@ func AddMultiFactor(tx *eventstore.Tx, s Scope, f MultiFactor) (Details, error) 
 	if f != U2FWithVerification {
 		return Details{}, fault.Invalid(scopedID(s, "SFeea"), "Name a multi factor.")
 	}
+	if err := endRetired(tx, s, Factor{Multi: f}); err != nil {
+		return Details{}, err
+	}
 	return multiFactorAdded.Apply(tx, s, multiFactorEvent{f})
 }
 
 // RemoveMultiFactor ends the factor, as RemoveSecondFactor does.
 func RemoveMultiFactor(tx *eventstore.Tx, s Scope, f MultiFactor) (Details, error) {
-	if err := guardLastFactor(tx, s, func(p *LoginPolicy) { p.MultiFactors = without(p.MultiFactors, f) }); err != nil {
+	if err := guardLastFactor(tx, s, func(p *LoginPolicy) { p.remove(Factor{Multi: f}) }); err != nil {
 		return Details{}, err
 	}
 	return multiFactorRemoved.Apply(tx, s, multiFactorEvent{f})

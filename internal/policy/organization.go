@@ -13,10 +13,13 @@ import (
 
 // OrgSettingsDoc is what an organization has of its own apart from policies.
 type OrgSettingsDoc struct {
-	// ScopedUsernames makes user names unique per organization, whatever the domain
-	// policy says.
+	// ScopedUsernames makes user names unique per organization, and completes them with
+	// its domains, whatever the domain policy says.
 	ScopedUsernames bool `json:"organizationScopedUsernames"`
 }
+
+// scopedUsernames is the document where ScopedUsernames is set.
+const scopedUsernames = `{"organizationScopedUsernames":true}`
 
 // orgSettingsStream is the type of the aggregates that hold the events.
 const orgSettingsStream = "organization_settings"
@@ -28,7 +31,7 @@ var OrgSettings = declareOrgSettings()
 
 func declareOrgSettings() *Setting[OrgSettingsDoc] {
 	eventstore.DeclareStream("settings.organization.", orgSettingsStream)
-	k := &Kind[OrgSettingsDoc]{name: "settings.organization", title: fault.Say("set of organization settings"), orgs: true, access: instanceAccess("iam.policy.")}
+	k := &Kind[OrgSettingsDoc]{name: "settings.organization", title: fault.Say("set of organization settings"), orgs: true, access: instanceAccess("iam.policy."), around: &aroundNames}
 	k.stream = func(s Scope) eventstore.Aggregate {
 		return eventstore.Aggregate{Instance: s.Instance, Type: orgSettingsStream, ID: s.Org, Owner: s.Org}
 	}
@@ -59,7 +62,7 @@ func OrgSettingsWithin(orgs []string) database.Filter {
 func OrgSettingsScoped(scoped bool) database.Filter {
 	document := `{"organizationScopedUsernames":false}`
 	if scoped {
-		document = `{"organizationScopedUsernames":true}`
+		document = scopedUsernames
 	}
 	return database.Is("document", document)
 }

@@ -64,11 +64,25 @@ type Kind[D any] struct {
 	keep      string                                              // a key that every changed event holds
 	shadow    *Kind[D]                                            // a second row that goes when the policy is reset
 	also      func(*eventstore.Fold)                              // writes what follows from the policy's row
+	around    *Around                                             // runs around each change
 }
 
 type events[D any] struct {
 	added   *eventstore.Kind[D]
 	changed *eventstore.Kind[changes]
+}
+
+// Change is a verb that is about to change a policy.
+type Change func() (Details, error)
+
+// Around runs a change, for those above who must follow it in its transaction.
+type Around func(tx *eventstore.Tx, s Scope, change Change) (Details, error)
+
+func (k *Kind[D]) within(tx *eventstore.Tx, s Scope, change Change) (Details, error) {
+	if k.around == nil || *k.around == nil {
+		return change()
+	}
+	return (*k.around)(tx, s, change)
 }
 
 // changes is the part of a document that is new, by key.
@@ -218,6 +232,10 @@ func (k *Kind[D]) lockLiving(tx *eventstore.Tx, s Scope, verb string) (*row[D], 
 
 // Add gives the scope a policy of its own.
 func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
+	return k.within(tx, s, func() (Details, error) { return k.add(tx, s, doc) })
+}
+
+func (k *Kind[D]) add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
 	r, err := k.lockLiving(tx, s, "write")
 	if err != nil {
 		return Details{}, err
@@ -233,6 +251,10 @@ func (k *Kind[D]) Add(tx *eventstore.Tx, s Scope, doc D) (Details, error) {
 
 // Change lets edit alter the scope's own policy.
 func (k *Kind[D]) Change(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error) {
+	return k.within(tx, s, func() (Details, error) { return k.change(tx, s, edit) })
+}
+
+func (k *Kind[D]) change(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error) {
 	r, err := k.lock(tx, s, "write")
 	if err != nil {
 		return Details{}, err
@@ -292,6 +314,10 @@ func (k *Kind[D]) unchanged(s Scope) error {
 // Set adds the policy or changes it, whichever applies; doc equal to what is
 // there is fine and changes nothing.
 func (k *Kind[D]) Set(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error) {
+	return k.within(tx, s, func() (Details, error) { return k.set(tx, s, edit) })
+}
+
+func (k *Kind[D]) set(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error) {
 	r, err := k.lock(tx, s, "write")
 	if err != nil {
 		return Details{}, err
@@ -299,9 +325,9 @@ func (k *Kind[D]) Set(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error
 	if !r.exists {
 		var doc D
 		edit(&doc)
-		return k.Add(tx, s, doc)
+		return k.add(tx, s, doc)
 	}
-	d, err := k.Change(tx, s, edit)
+	d, err := k.change(tx, s, edit)
 	if fault.KindOf(err) == fault.KindFailedPrecondition {
 		return k.details(r, s), nil
 	}
@@ -310,6 +336,10 @@ func (k *Kind[D]) Set(tx *eventstore.Tx, s Scope, edit func(*D)) (Details, error
 
 // Reset removes an organization's own policy, so that the default holds again.
 func (k *Kind[D]) Reset(tx *eventstore.Tx, s Scope) (Details, error) {
+	return k.within(tx, s, func() (Details, error) { return k.reset(tx, s) })
+}
+
+func (k *Kind[D]) reset(tx *eventstore.Tx, s Scope) (Details, error) {
 	r, err := k.lock(tx, s, "delete")
 	if err != nil {
 		return Details{}, err

@@ -96,6 +96,14 @@ func (s *Setting[D]) ResolveIn(ctx context.Context, store database.Reader, at Sc
 }
 
 func (s *Setting[D]) apply(tx *eventstore.Tx, at Scope, edit func(*D)) (d Details, altered bool, err error) {
+	d, err = s.kind.within(tx, at, func() (d Details, err error) {
+		d, altered, err = s.alter(tx, at, edit)
+		return d, err
+	})
+	return d, altered, err
+}
+
+func (s *Setting[D]) alter(tx *eventstore.Tx, at Scope, edit func(*D)) (d Details, altered bool, err error) {
 	events, err := s.events(at)
 	if err != nil {
 		return Details{}, false, err
@@ -118,6 +126,10 @@ func (s *Setting[D]) apply(tx *eventstore.Tx, at Scope, edit func(*D)) (d Detail
 
 // ResetIn takes the scope's own setting back; without one there is nothing to do.
 func (s *Setting[D]) ResetIn(tx *eventstore.Tx, at Scope) (Details, error) {
+	return s.kind.within(tx, at, func() (Details, error) { return s.reset(tx, at) })
+}
+
+func (s *Setting[D]) reset(tx *eventstore.Tx, at Scope) (Details, error) {
 	events, err := s.events(at)
 	if err != nil {
 		return Details{}, err

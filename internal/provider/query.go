@@ -103,3 +103,17 @@ func one(instance string, sort Sort, f database.Filter, found *bool, p *Provider
 	return database.From(columns, "providers p").Where("p.instance_id = ? AND p.sort = ?", instance, string(sort)).Filter(f).
 		Rows(func(scan database.Scan) error { *found = true; return scanProvider(scan, p) })
 }
+
+// Without lists the instances in which no provider of a sort is used, for whoever runs
+// the installation.
+func Without(ctx context.Context, r database.Reader, sort Sort) (ids []string, err error) {
+	err = r.Read(ctx, database.From("i.instance_id", "instances i").
+		Where("NOT EXISTS (SELECT 1 FROM providers p WHERE p.instance_id = i.instance_id AND p.sort = ? AND p.active = 1)", string(sort)).
+		Order("i.instance_id").Rows(func(scan database.Scan) error {
+		var id string
+		err := scan(&id)
+		ids = append(ids, id)
+		return err
+	}))
+	return ids, err
+}

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/job"
+	"github.com/gatehouse/gatehouse/internal/login"
 	"github.com/gatehouse/gatehouse/internal/notify"
 	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
@@ -85,9 +87,8 @@ type Options struct {
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
 	Vault *crypto.Vault
-	// Checks, where it is not nil, replaces how what people prove in sessions is
-	// looked at: flow.UserChecks.
-	Checks *flow.Checks
+	// Mailbox takes messages that nobody carries; nil for none. It is for development.
+	Mailbox *notify.Mailbox
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -104,18 +105,15 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{Allow: o.AllowedNetworks}
-	checks := flow.UserChecks(store, o.Vault)
-	if o.Checks != nil {
-		checks = *o.Checks
-	}
-	people := notify.New(store, o.Vault, out, external)
+	people := notify.New(store, o.Vault, out, external, o.Mailbox)
 	work := flow.Work(store, o.Vault)
 	maps.Copy(work, people.Work())
 	outside := flow.Outside{TXT: out.TXT, Text: out.Text, Reach: out.Reach}
-	a, err := api.New(flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers),
+	gate, sessions := flow.NewGate(store, roles, o.ExternalURL, o.SystemUsers), flow.NewSessions(store, o.Vault)
+	a, err := api.New(gate,
 		admin.Service(store, o.Vault, people.TestMail), auth.Service(store, o.Vault, external), feature.Service(store), group.Service(store), instance.Service(store),
 		management.Service(store, o.Vault, outside, external), loginpages.Service(store), org.Service(store, o.Vault, outside), permission.Service(store), policy.Service(store), project.Service(store),
-		session.Service(store, flow.NewSessions(store, o.Vault, checks)), settings.Service(store),
+		session.Service(store, sessions), settings.Service(store),
 		system.Service(store, o.Vault, external.Hostname()), user.Service(store, o.Vault), webkey.Service(store, o.Vault),
 		webkey.Rotation(store), authorization.Service(store), application.Service(store, outside), application.Claims(store))
 	if err != nil {
@@ -125,12 +123,16 @@ func New(db *database.DB, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	pages := login.New(store, o.Vault, gate, sessions, external)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if oidc.Serves(r.URL.Path) {
+		switch {
+		case oidc.Serves(r.URL.Path):
 			provider.ServeHTTP(w, r)
-			return
+		case strings.HasPrefix(r.URL.Path, login.Prefix):
+			pages.ServeHTTP(w, r)
+		default:
+			a.ServeHTTP(w, r)
 		}
-		a.ServeHTTP(w, r)
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
 	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), limits: o.Limits, tls: o.TLS}

@@ -102,7 +102,7 @@ var (
 			VALUES (?, ?, ?, '', ?, ?, '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, ?)`,
 			f.Instance, f.ID, f.Creator, fingerprint, agent, f.Micros(), f.Micros(), f.Sequence)
 		return nil
-	})
+	}).Blank()
 	UserChecked = eventstore.Declare("session.user.checked", func(f *eventstore.Fold, u userChecked) error {
 		set(f, "user_id = ?, user_org = ?, user_since = ?, user_checked = ?", u.ID, u.Org, u.Since.UnixMicro(), u.At.UnixMicro())
 		return nil
@@ -142,7 +142,7 @@ var (
 		}
 		set(f, "")
 		return nil
-	})
+	}).Blank()
 	LifetimeSet = eventstore.Declare("session.lifetime.set", func(f *eventstore.Fold, l lifetimeSet) error {
 		set(f, "expires = ?", f.Created.Add(l.Lifetime).UnixMicro())
 		return nil
@@ -153,10 +153,11 @@ var (
 		set(f, "weakened = 1")
 		return nil
 	})
-	// Terminated is the end: what the session holds of a person goes.
+	// Terminated is the end: what the session holds of a person goes. Whose it was stays,
+	// for who ends it twice; the organization of theirs may be gone.
 	Terminated = eventstore.Declare("session.terminated", func(f *eventstore.Fold, _ eventstore.None) error {
 		f.Exec("DELETE FROM session_metadata WHERE instance_id = ? AND session_id = ?", f.Instance, f.ID)
-		set(f, "ended = 1, fingerprint = '', user_agent = ''")
+		set(f, "ended = 1, fingerprint = '', user_agent = '', user_org = ''")
 		return nil
 	})
 )

@@ -142,12 +142,12 @@ func countKey(ctx context.Context, store *eventstore.Store, r Ref, key factor, p
 	return copied, err
 }
 
-// lockKey holds an active user and gives the key as it is now, if the login policy
-// still lists it. A passkey can be a second factor, too.
+// lockKey holds an active user and gives the key as it is now, if it
+// still counts. A passkey can be a second factor, too.
 func lockKey(tx *eventstore.Tx, r Ref, key factor) (factor, error) {
 	e, err := lockFactors(tx, r, "")
 	if err == nil {
-		err = requireListed(tx.Context(), tx.Reader(), r, key.Kind, U2F)
+		err = requireCounted(tx, r, key.Kind, U2F)
 	}
 	if err != nil {
 		return factor{}, err

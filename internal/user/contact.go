@@ -130,6 +130,9 @@ func (c *Contact) key(s eventstore.Scope, id string) CodeKey {
 // refused with Unchanged otherwise.
 func (c *Contact) Set(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id, value string, how Verification) (code string, d eventstore.Details, err error) {
 	p, err := lockHuman(tx, s, id, how.permission())
+	if err == nil {
+		err = sure(tx.Context(), id)
+	}
 	if err != nil {
 		return "", d, err
 	}
@@ -250,6 +253,9 @@ func (c *Contact) Verify(ctx context.Context, store *eventstore.Store, v *crypto
 // RemovePhone takes a human's number away. Users may do so themselves.
 func RemovePhone(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.Details, error) {
 	p, err := lockHuman(tx, s, id, writeOrSelf)
+	if err == nil {
+		err = sure(tx.Context(), id)
+	}
 	if err != nil {
 		return eventstore.Details{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -83,10 +84,10 @@ func flag(set bool) int {
 
 // foldGone deletes the factors of a kind.
 func foldGone(kind FactorKind) func(*eventstore.Fold, eventstore.None) error {
-	return func(f *eventstore.Fold, _ eventstore.None) error {
+	return andSet(func(f *eventstore.Fold, _ eventstore.None) error {
 		f.Exec("DELETE FROM user_factors WHERE instance_id = ? AND user_id = ? AND kind = ?", f.Instance, f.ID, string(kind))
 		return nil
-	}
+	})
 }
 
 // foldNothing is the fold of events that say what happened and change nothing.
@@ -96,6 +97,7 @@ var (
 	errFactorMissing = fault.NotFound("USER-factor-missing", "The user has no such factor.")
 	errFactorExists  = fault.AlreadyExists("USER-factor-exists", "The user has this factor already. Remove it first.")
 	errAsleep        = fault.Precondition("USER-not-active", "The user is not active.")
+	errClosed        = fault.Precondition("USER-factor-closed", "This factor is about to end and cannot be set up any more. Choose another one.")
 	errNotListed     = fault.Precondition("USER-factor-policy", "The login policy of the user's organization does not list this factor. Add it there first.")
 )
 
@@ -200,8 +202,9 @@ const (
 	toSeeFactors   = "user.read"
 )
 
-// admit refuses who may not act on the user, and users without factors. Where the
-// permission is empty, the caller has shown that they may.
+// admit refuses who may not act on the user, who is not sure enough of themselves, and
+// users without factors. Where the permission is empty, the caller has shown that they
+// may.
 func (e *enrolment) admit(ctx context.Context, r Ref, permission string) error {
 	if permission != "" {
 		if err := mayAct(ctx, r, permission); err != nil {
@@ -213,6 +216,8 @@ func (e *enrolment) admit(ctx context.Context, r Ref, permission string) error {
 		return errMissing
 	case e.kind != KindHuman:
 		return ErrNoHuman
+	case permission != "":
+		return sure(ctx, r.UserID)
 	}
 	return nil
 }
@@ -236,29 +241,43 @@ func readEnrolment(ctx context.Context, store database.Reader, r Ref, permission
 	return e, e.admit(ctx, r, permission)
 }
 
-// requireListed refuses a factor that the login policy of the user's organization
-// does not list.
-func requireListed(ctx context.Context, store database.Reader, r Ref, kinds ...FactorKind) error {
-	p, err := policy.Login.Resolve(ctx, store, policy.Scope{Instance: r.Instance, Org: r.Org})
-	if err != nil {
+// requireEnrols refuses to set up a factor that the login policy of the user's
+// organization does not list, or is about to list no more.
+func requireEnrols(tx *eventstore.Tx, r Ref, kind FactorKind) error {
+	p, err := policy.Login.Resolve(tx.Context(), tx.Reader(), policy.Scope{Instance: r.Instance, Org: r.Org})
+	switch {
+	case err != nil:
 		return err
-	}
-	if !slices.ContainsFunc(kinds, func(k FactorKind) bool { return listed(p.Doc, k) }) {
+	case !lists(p.Doc, kind, tx.Now()):
 		return errNotListed
+	case !p.Doc.Enrols(factorOf[kind], tx.Now()):
+		return errClosed
 	}
 	return nil
 }
 
-// secondFactors are the names that login policies have for the kinds.
-var secondFactors = map[FactorKind]policy.SecondFactor{
-	TOTP: policy.TOTP, U2F: policy.U2F, OTPSMS: policy.OTPSMS, OTPEmail: policy.OTPEmail, Recovery: policy.RecoveryCodes,
+// requireCounted refuses to check a factor that the login policy does not list. Where
+// the instance's enforcement is lenient, what somebody has set up counts all the same.
+func requireCounted(tx *eventstore.Tx, r Ref, kinds ...FactorKind) error {
+	p, err := policy.Login.Resolve(tx.Context(), tx.Reader(), policy.Scope{Instance: r.Instance, Org: r.Org})
+	if err != nil || slices.ContainsFunc(kinds, func(k FactorKind) bool { return lists(p.Doc, k, tx.Now()) }) {
+		return err
+	}
+	e, err := policy.Enforcement.Resolve(tx.Context(), tx.Reader(), r.Instance)
+	if err == nil && e.Doc.Strict() {
+		err = errNotListed
+	}
+	return err
 }
 
-func listed(p policy.LoginPolicy, kind FactorKind) bool {
-	if kind == Passkey {
-		return p.PasswordlessAllowed == 1 && slices.Contains(p.MultiFactors, policy.U2FWithVerification)
-	}
-	return slices.Contains(p.SecondFactors, secondFactors[kind])
+// factorOf gives the names that login policies have for the kinds.
+var factorOf = map[FactorKind]policy.Factor{
+	TOTP: {Second: policy.TOTP}, U2F: {Second: policy.U2F}, OTPSMS: {Second: policy.OTPSMS}, OTPEmail: {Second: policy.OTPEmail},
+	Recovery: {Second: policy.RecoveryCodes}, Passkey: {Multi: policy.U2FWithVerification},
+}
+
+func lists(p policy.LoginPolicy, kind FactorKind, now time.Time) bool {
+	return (kind != Passkey || p.PasswordlessAllowed == 1) && p.Lists(factorOf[kind], now)
 }
 
 // Factors lists the factors of a user, except for recovery codes, in the order of
@@ -315,16 +334,6 @@ func seeFactors(ctx context.Context, store database.Reader, r Ref) (*enrolment, 
 		return nil, errMissing
 	}
 	return e, nil
-}
-
-// ReadyFactors are the kinds of factors that a user has set up and could be asked
-// for, each once. Who may ask is for the caller to know.
-func ReadyFactors(ctx context.Context, store database.Reader, instance, userID string) ([]FactorKind, error) {
-	e := &enrolment{}
-	if err := store.Read(ctx, e.queries(instance, userID)...); err != nil {
-		return nil, err
-	}
-	return e.ready(func(factor) bool { return true }), nil
 }
 
 // ready gives the kinds of the usable factors that pass, each once.

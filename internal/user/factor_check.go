@@ -85,7 +85,7 @@ func settle(ctx context.Context, store *eventstore.Store, r Ref, kind FactorKind
 	err = store.Write(ctx, func(tx *eventstore.Tx) error {
 		e, err := lockFactors(tx, r, "")
 		if err == nil {
-			err = requireListed(ctx, tx.Reader(), r, kind)
+			err = requireCounted(tx, r, kind)
 		}
 		if err == nil {
 			ok, err = accept(tx, e)

@@ -37,6 +37,7 @@ type Password struct {
 type humanAdded struct {
 	Human
 	Password
+	naming
 }
 
 const humanColumns = `first_name, first_name_lower, last_name, last_name_lower, nick_name, nick_name_lower,
@@ -46,7 +47,7 @@ const humanColumns = `first_name, first_name_lower, last_name, last_name_lower, 
 // The events of a human.
 var (
 	HumanAdded = eventstore.Declare("user.human.added", func(f *eventstore.Fold, h humanAdded) error {
-		add(f, KindHuman, h.UserName)
+		add(f, KindHuman, h.UserName, h.naming)
 		changed, required := int64(0), 0
 		if h.Hash != "" {
 			changed = f.Micros()
@@ -142,8 +143,9 @@ func AddHuman(tx *eventstore.Tx, instance, org, id string, h Human, p Password) 
 		return eventstore.Details{}, err
 	}
 	a := aggregate(instance, org, id)
-	if err := start(tx, a); err != nil {
+	n, err := start(tx, a, h.UserName)
+	if err != nil {
 		return eventstore.Details{}, err
 	}
-	return HumanAdded.Emit(tx, a, humanAdded{h, p})
+	return HumanAdded.Emit(tx, a, humanAdded{h, p, n})
 }

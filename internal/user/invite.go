@@ -45,6 +45,8 @@ var (
 	InviteFailed = eventstore.Declare("user.human.invite.check.failed", nothing[eventstore.None])
 
 	InitCodeAdded = eventstore.Declare("user.human.initialization.code.added", nothing[initialized])
+	InitChecked   = eventstore.Declare("user.human.initialization.check.succeeded", nothing[eventstore.None])
+	InitFailed    = eventstore.Declare("user.human.initialization.check.failed", nothing[eventstore.None])
 )
 
 var (
@@ -54,6 +56,49 @@ var (
 
 func inviteKey(s eventstore.Scope, id string) CodeKey {
 	return CodeKey{Instance: s.Instance, UserID: id, Purpose: ToAcceptInvite}
+}
+
+func initKey(s eventstore.Scope, id string) CodeKey {
+	return CodeKey{Instance: s.Instance, UserID: id, Purpose: ToInitialize}
+}
+
+// Begin is how a human begins who was invited, or sent a code to begin with: the code
+// proves the address, and the password is the first way to log in. A password that the
+// policy refuses leaves the code as it is.
+func Begin(ctx context.Context, store *eventstore.Store, v *crypto.Vault, s eventstore.Scope, id string, invited bool, code, password string) (d eventstore.Details, err error) {
+	if err := allow(ctx, writeOrSelf, s.Org, id); err != nil {
+		return d, err
+	}
+	key, succeeded, failed := initKey(s, id), InitChecked, InitFailed
+	if invited {
+		key, succeeded, failed = inviteKey(s, id), InviteAccepted, InviteFailed
+	}
+	hash, err := HashNew(ctx, store, s, password)
+	if err != nil {
+		return d, err
+	}
+	a := aggregate(s.Instance, s.Org, id)
+	err = UseCode(ctx, store, v, key, code, func(tx *eventstore.Tx) error {
+		p, err := lockHuman(tx, s, id, writeOrSelf)
+		if err != nil {
+			return err
+		}
+		if _, err := succeeded.Emit(tx, a, eventstore.None{}); err != nil {
+			return err
+		}
+		if !p.emailVerified {
+			DropCode(tx, Email.key(s, id))
+			if _, err := EmailVerified.Emit(tx, a, eventstore.None{}); err != nil {
+				return err
+			}
+		}
+		d, err = replace(tx, v, a, Password{Hash: hash})
+		return err
+	}, func(tx *eventstore.Tx) error {
+		_, err := failed.Emit(tx, a, eventstore.None{})
+		return err
+	})
+	return d, err
 }
 
 // Invite sends a human who cannot log in yet a code by which to begin, or returns
@@ -155,7 +200,7 @@ func InitializeAt(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id, em
 		p.Email = email
 	}
 	m := message.Message{Kind: message.Init, Channel: message.Email, Org: s.Org, UserID: id, Recipient: p.Email, Language: p.PreferredLanguage}
-	k := CodeKey{Instance: s.Instance, UserID: id, Purpose: ToInitialize}
+	k := initKey(s, id)
 	_, lifetime, err := handOut(tx, v, k, policy.SecretInitCode, m, false)
 	if err != nil {
 		return d, err

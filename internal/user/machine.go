@@ -19,6 +19,11 @@ type Machine struct {
 	AccessTokenType int32  `json:"accessTokenType,omitempty"` // 0 opaque, 1 JWT
 }
 
+type machineAdded struct {
+	Machine
+	naming
+}
+
 // machineChange holds the keys that are new.
 type machineChange struct {
 	Name            *string `json:"name,omitempty"`
@@ -28,8 +33,8 @@ type machineChange struct {
 
 // The events of a machine user.
 var (
-	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m Machine) error {
-		add(f, KindMachine, m.UserName)
+	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m machineAdded) error {
+		add(f, KindMachine, m.UserName, m.naming)
 		f.Exec("INSERT INTO machines (instance_id, user_id, name, name_lower, description, access_token_type) VALUES (?, ?, ?, ?, ?, ?)",
 			f.Instance, f.ID, m.Name, strings.ToLower(m.Name), m.Description, int64(m.AccessTokenType))
 		return nil
@@ -75,10 +80,11 @@ func AddMachine(tx *eventstore.Tx, instance, org, id string, m Machine) (eventst
 		return eventstore.Details{}, err
 	}
 	a := aggregate(instance, org, id)
-	if err := start(tx, a); err != nil {
+	n, err := start(tx, a, m.UserName)
+	if err != nil {
 		return eventstore.Details{}, err
 	}
-	return MachineAdded.Emit(tx, a, m)
+	return MachineAdded.Emit(tx, a, machineAdded{m, n})
 }
 
 // ChangeMachine edits a machine user's name, description and token type.

@@ -18,9 +18,9 @@ var (
 
 // foldReady writes a factor that needs nothing to be kept.
 func foldReady(kind FactorKind) func(*eventstore.Fold, eventstore.None) error {
-	return func(f *eventstore.Fold, _ eventstore.None) error {
+	return andSet(func(f *eventstore.Fold, _ eventstore.None) error {
 		return foldFactor(f, factor{Factor: Factor{ID: string(kind), Kind: kind, State: FactorReady}})
-	}
+	})
 }
 
 var (
@@ -41,7 +41,7 @@ func AddOTPEmail(tx *eventstore.Tx, r Ref) (eventstore.Details, error) {
 func addOTP(tx *eventstore.Tx, r Ref, kind FactorKind, event *eventstore.Kind[eventstore.None], unreachable error) (eventstore.Details, error) {
 	e, err := lockFactors(tx, r, toEnrol)
 	if err == nil {
-		err = requireListed(tx.Context(), tx.Reader(), r, kind)
+		err = requireEnrols(tx, r, kind)
 	}
 	if err != nil {
 		return eventstore.Details{}, err
@@ -75,19 +75,19 @@ type recoveryUsed struct {
 
 // The events of recovery codes. Each code is a row that goes when it is used.
 var (
-	RecoveryAdded = eventstore.Declare("user.human.mfa.recoverycode.added", func(f *eventstore.Fold, e recoveryAdded) error {
+	RecoveryAdded = eventstore.Declare("user.human.mfa.recoverycode.added", andSet(func(f *eventstore.Fold, e recoveryAdded) error {
 		for _, hash := range e.Hashes {
 			if err := foldFactor(f, factor{Factor: Factor{ID: hash, Kind: Recovery, State: FactorReady}}); err != nil {
 				return err
 			}
 		}
 		return nil
-	}, "codes")
+	}), "codes")
 	RecoveryRemoved = eventstore.Declare("user.human.mfa.recoverycode.removed", foldGone(Recovery))
-	RecoveryChecked = eventstore.Declare("user.human.mfa.recoverycode.check.succeeded", func(f *eventstore.Fold, e recoveryUsed) error {
+	RecoveryChecked = eventstore.Declare("user.human.mfa.recoverycode.check.succeeded", andSet(func(f *eventstore.Fold, e recoveryUsed) error {
 		f.Exec("DELETE FROM user_factors WHERE instance_id = ? AND user_id = ? AND factor_id = ? AND kind = ?", f.Instance, f.ID, e.Hash, string(Recovery))
 		return nil
-	}, "codeChecked")
+	}), "codeChecked")
 	RecoveryFailed = eventstore.Declare("user.human.mfa.recoverycode.check.failed", foldNothing[eventstore.None])
 )
 
@@ -110,7 +110,7 @@ func GenerateRecoveryCodes(ctx context.Context, store *eventstore.Store, r Ref, 
 	err = store.Write(ctx, func(tx *eventstore.Tx) error {
 		e, err := lockFactors(tx, r, toEnrol)
 		if err == nil {
-			err = requireListed(ctx, tx.Reader(), r, Recovery)
+			err = requireEnrols(tx, r, Recovery)
 		}
 		if err != nil {
 			return err

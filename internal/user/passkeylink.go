@@ -57,7 +57,7 @@ type PasskeyDelivery struct {
 func AddPasskeyCode(tx *eventstore.Tx, v *crypto.Vault, r Ref, permission string, how PasskeyDelivery) (PasskeyCode, error) {
 	e, err := lockFactors(tx, r, permission)
 	if err == nil {
-		err = requireListed(tx.Context(), tx.Reader(), r, Passkey)
+		err = requireEnrols(tx, r, Passkey)
 	}
 	switch {
 	case err != nil:

@@ -62,6 +62,9 @@ func HashNew(ctx context.Context, r database.Reader, s eventstore.Scope, passwor
 // proof but the permission.
 func SetPassword(tx *eventstore.Tx, v *crypto.Vault, instance, org, id string, p Password) (eventstore.Details, error) {
 	u, err := lock(tx, instance, org, id, "user.write")
+	if err == nil {
+		err = sure(tx.Context(), id)
+	}
 	switch {
 	case err != nil:
 		return eventstore.Details{}, err
@@ -71,17 +74,49 @@ func SetPassword(tx *eventstore.Tx, v *crypto.Vault, instance, org, id string, p
 	return replace(tx, v, aggregate(instance, org, id), p)
 }
 
-// GivePassword is SetPassword for a password in clear.
-func GivePassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault, s eventstore.Scope, id, password string, changeRequired bool) (d eventstore.Details, err error) {
+// NewPassword is another password for a human. Together with it, once it is set and
+// in the same transaction, And runs where it is not nil.
+type NewPassword struct {
+	Plain          string
+	Hash           string // in place of Plain; only who has the permission may give one
+	ChangeRequired bool
+	And            func(*eventstore.Tx) error
+}
+
+// stored is the hash to store. It takes a while.
+func (n NewPassword) stored(ctx context.Context, r database.Reader, s eventstore.Scope) (string, error) {
+	if n.Hash == "" {
+		return HashNew(ctx, r, s, n.Plain)
+	}
+	err := authz.Require(ctx, "user.write", s.Org)
+	if err == nil {
+		err = crypto.CheckHash(n.Hash)
+	}
+	return n.Hash, err
+}
+
+// set replaces the password by the one that is stored as p, and does the rest.
+func (n NewPassword) set(tx *eventstore.Tx, v *crypto.Vault, a eventstore.Aggregate, p Password) (eventstore.Details, error) {
+	d, err := replace(tx, v, a, p)
+	if err == nil && n.And != nil {
+		err = n.And(tx)
+	}
+	return d, err
+}
+
+// GivePassword is SetPassword for a password that is not hashed yet.
+func GivePassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault, s eventstore.Scope, id string, n NewPassword) (d eventstore.Details, err error) {
 	if err := authz.Require(ctx, "user.write", s.Org); err != nil {
 		return d, err
 	}
-	hash, err := HashNew(ctx, store, s, password)
+	hash, err := n.stored(ctx, store, s)
 	if err != nil {
 		return d, err
 	}
 	err = store.Write(ctx, func(tx *eventstore.Tx) error {
-		d, err = SetPassword(tx, v, s.Instance, s.Org, id, Password{Hash: hash, ChangeRequired: changeRequired})
+		if d, err = SetPassword(tx, v, s.Instance, s.Org, id, Password{Hash: hash, ChangeRequired: n.ChangeRequired}); err == nil && n.And != nil {
+			err = n.And(tx)
+		}
 		return err
 	})
 	return d, err
@@ -207,12 +242,12 @@ func checkPassword(ctx context.Context, store *eventstore.Store, ref Ref, passwo
 // ChangePassword gives a human another password for the present one. The caller need
 // not be anybody: the proof is the permission. It is looked at before the new
 // password, so that nobody learns from the rules whose user it is.
-func ChangePassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault, ref Ref, current, password string, changeRequired bool) (d eventstore.Details, err error) {
-	p := Password{ChangeRequired: changeRequired}
+func ChangePassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault, ref Ref, current string, n NewPassword) (d eventstore.Details, err error) {
+	p := Password{ChangeRequired: n.ChangeRequired}
 	var weak error
 	err = checkPassword(ctx, store, ref, current, func(ctx context.Context) error {
-		if weak = errSamePassword; password != current {
-			p.Hash, weak = hashFor(ctx, store, ref, password)
+		if weak = errSamePassword; n.Plain != current {
+			p.Hash, weak = n.storedFor(ctx, store, ref)
 		}
 		if weak != nil && fault.KindOf(weak) != fault.KindInvalid {
 			return weak
@@ -222,7 +257,7 @@ func ChangePassword(ctx context.Context, store *eventstore.Store, v *crypto.Vaul
 		if weak != nil {
 			return weak
 		}
-		d, err = replace(tx, v, a, p)
+		d, err = n.set(tx, v, a, p)
 		return err
 	})
 	return d, err
@@ -230,13 +265,13 @@ func ChangePassword(ctx context.Context, store *eventstore.Store, v *crypto.Vaul
 
 var errSamePassword error = fault.Invalid("PASSWORD-same", "The new password is the present one: choose another one.")
 
-// hashFor is HashNew for a user who may not exist: then the rules are the instance's.
-func hashFor(ctx context.Context, r database.Reader, ref Ref, password string) (string, error) {
+// storedFor is stored for a user who may not exist: then the rules are the instance's.
+func (n NewPassword) storedFor(ctx context.Context, r database.Reader, ref Ref) (string, error) {
 	ref, err := ref.complete(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	return HashNew(ctx, r, eventstore.Scope{Instance: ref.Instance, Org: ref.Org}, password)
+	return n.stored(ctx, r, eventstore.Scope{Instance: ref.Instance, Org: ref.Org})
 }
 
 // complete fills in the organization, if there is such a user.

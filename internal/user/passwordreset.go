@@ -42,6 +42,9 @@ func RequestPasswordReset(tx *eventstore.Tx, v *crypto.Vault, instance, org, id 
 		permission = ""
 	}
 	u, err := lock(tx, instance, org, id, permission)
+	if err == nil && how.Return {
+		err = sure(tx.Context(), id)
+	}
 	switch {
 	case err != nil:
 		return "", d, err
@@ -95,13 +98,13 @@ func sendReset(tx *eventstore.Tx, v *crypto.Vault, a eventstore.Aggregate, how D
 // ResetPassword gives a human another password for a code. As with ChangePassword,
 // the proof is the permission, and is looked at first. Who may not know of the user
 // reads the same of every code that is not right.
-func ResetPassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault, ref Ref, code, password string, changeRequired bool) (d eventstore.Details, err error) {
+func ResetPassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault, ref Ref, code string, n NewPassword) (d eventstore.Details, err error) {
 	if ref, err = ref.complete(ctx, store); err != nil {
 		return d, err
 	}
-	p := Password{ChangeRequired: changeRequired}
+	p := Password{ChangeRequired: n.ChangeRequired}
 	var weak error
-	p.Hash, weak = HashNew(ctx, store, eventstore.Scope{Instance: ref.Instance, Org: ref.Org}, password)
+	p.Hash, weak = n.stored(ctx, store, eventstore.Scope{Instance: ref.Instance, Org: ref.Org})
 	if weak != nil && fault.KindOf(weak) != fault.KindInvalid {
 		return d, weak
 	}
@@ -116,7 +119,7 @@ func ResetPassword(ctx context.Context, store *eventstore.Store, v *crypto.Vault
 			err = weak
 		}
 		if err == nil {
-			d, err = replace(tx, v, t.ref.aggregate(), p)
+			d, err = n.set(tx, v, t.ref.aggregate(), p)
 		}
 		return err
 	}, nil)

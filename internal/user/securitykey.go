@@ -91,18 +91,18 @@ func declareKeys(prefix string, kind FactorKind) keyEvents {
 			f.Exec("DELETE FROM user_factors WHERE instance_id = ? AND user_id = ? AND kind = ? AND state = ?", f.Instance, f.ID, string(kind), FactorNotReady)
 			return foldFactor(f, factor{Factor: Factor{ID: e.ID, Kind: kind, State: FactorNotReady, Key: Key{RPID: e.RPID}}})
 		}),
-		Verified: eventstore.Declare(prefix+"verified", func(f *eventstore.Fold, e keyVerified) error {
+		Verified: eventstore.Declare(prefix+"verified", andSet(func(f *eventstore.Fold, e keyVerified) error {
 			f.Claim(claimKey, keyClaim(e.CredentialID), errKeyTaken)
 			return foldFactor(f, factor{
 				Factor:  Factor{ID: e.ID, Kind: kind, State: FactorReady, Name: e.Name, Key: e.Key},
 				counter: e.SignCount, backedUp: e.BackupState,
 			})
-		}),
-		Removed: eventstore.Declare(prefix+"removed", func(f *eventstore.Fold, e keyEnded) error {
+		})),
+		Removed: eventstore.Declare(prefix+"removed", andSet(func(f *eventstore.Fold, e keyEnded) error {
 			f.Exec("DELETE FROM user_factors WHERE instance_id = ? AND user_id = ? AND factor_id = ?", f.Instance, f.ID, e.ID)
 			f.Release(claimKey, keyClaim(e.CredentialID))
 			return nil
-		}),
+		})),
 		Counted: eventstore.Declare(prefix+"signcount.changed", func(f *eventstore.Fold, e keyCounted) error {
 			f.Exec("UPDATE user_factors SET counter = ?, backed_up = ? WHERE instance_id = ? AND user_id = ? AND factor_id = ?",
 				e.SignCount, flag(e.BackupState), f.Instance, f.ID, e.ID)
@@ -142,7 +142,7 @@ func RegisterKey(tx *eventstore.Tx, r Ref, q KeyRequest, byCode bool) (Registrat
 	}
 	e, err := lockFactors(tx, r, permission)
 	if err == nil {
-		err = requireListed(tx.Context(), tx.Reader(), r, q.Kind)
+		err = requireEnrols(tx, r, q.Kind)
 	}
 	if err != nil {
 		return Registration{}, err
@@ -254,7 +254,7 @@ func finish(tx *eventstore.Tx, r Ref, kind FactorKind, verified keyVerified) (ev
 	if _, err := lockFactors(tx, r, kind.enrolPermission()); err != nil {
 		return eventstore.Details{}, err
 	}
-	if err := requireListed(tx.Context(), tx.Reader(), r, kind); err != nil {
+	if err := requireEnrols(tx, r, kind); err != nil {
 		return eventstore.Details{}, err
 	}
 	var still challenge

@@ -31,3 +31,13 @@ func allow(ctx context.Context, permission, org, id string) error {
 func MayEdit(ctx context.Context, org, id string) error {
 	return allow(ctx, writeOrSelf, org, id)
 }
+
+// sure refuses users who change how they prove themselves, or where they are reached,
+// and have not just proved who they are. What others do to them is not held against
+// it.
+func sure(ctx context.Context, id string) error {
+	if !IsSelf(ctx, id) {
+		return nil
+	}
+	return authz.RequireSure(ctx)
+}

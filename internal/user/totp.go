@@ -20,14 +20,14 @@ type totpStep struct {
 
 // The events of an authenticator app.
 var (
-	TOTPAdded = eventstore.Declare("user.human.mfa.otp.added", func(f *eventstore.Fold, e totpAdded) error {
+	TOTPAdded = eventstore.Declare("user.human.mfa.otp.added", andSet(func(f *eventstore.Fold, e totpAdded) error {
 		return foldFactor(f, factor{Factor: Factor{ID: string(TOTP), Kind: TOTP, State: FactorNotReady}, secret: e.Secret})
-	}, "otpSecret")
-	TOTPVerified = eventstore.Declare("user.human.mfa.otp.verified", func(f *eventstore.Fold, e totpStep) error {
+	}), "otpSecret")
+	TOTPVerified = eventstore.Declare("user.human.mfa.otp.verified", andSet(func(f *eventstore.Fold, e totpStep) error {
 		f.Exec("UPDATE user_factors SET state = ?, counter = ?, changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ? AND factor_id = ?",
 			FactorReady, e.Step, f.Micros(), f.Sequence, f.Instance, f.ID, string(TOTP))
 		return nil
-	})
+	}))
 	TOTPRemoved = eventstore.Declare("user.human.mfa.otp.removed", foldGone(TOTP))
 	TOTPChecked = eventstore.Declare("user.human.mfa.otp.check.succeeded", func(f *eventstore.Fold, e totpStep) error {
 		f.Exec("UPDATE user_factors SET counter = ? WHERE instance_id = ? AND user_id = ? AND factor_id = ?", e.Step, f.Instance, f.ID, string(TOTP))
@@ -56,7 +56,7 @@ func NewTOTP(v *crypto.Vault, r Ref) (secret, sealed string, err error) {
 func AddTOTP(tx *eventstore.Tx, r Ref, sealed string) (eventstore.Details, error) {
 	e, err := lockFactors(tx, r, toEnrol)
 	if err == nil {
-		err = requireListed(tx.Context(), tx.Reader(), r, TOTP)
+		err = requireEnrols(tx, r, TOTP)
 	}
 	if err != nil {
 		return eventstore.Details{}, err
@@ -94,7 +94,7 @@ func VerifyTOTP(ctx context.Context, store *eventstore.Store, v *crypto.Vault, r
 	err = store.Write(ctx, func(tx *eventstore.Tx) error {
 		e, err := lockFactors(tx, r, toEnrol)
 		if err == nil {
-			err = requireListed(ctx, tx.Reader(), r, TOTP)
+			err = requireEnrols(tx, r, TOTP)
 		}
 		if err != nil {
 			return err

@@ -5,21 +5,21 @@
 package user
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 func init() {
 	eventstore.DeclareTable("users", "instance_id, user_id",
-		"org_id, kind, state, user_name, user_name_lower, created, changed, sequence")
+		"org_id, kind, state, user_name, user_name_lower, login_scope, login_domain, created, changed, sequence")
+	eventstore.DeclareGuard("users_login")
 	eventstore.DeclareTable("machines", "instance_id, user_id", "name, name_lower, description, access_token_type, secret_hash")
 	eventstore.DeclareTable("humans", "instance_id, user_id", humanColumns)
 	eventstore.DeclareTable("access_tokens", "instance_id, token_hash", "token_id, user_id, source, expires, scopes, created, sequence")
@@ -37,9 +37,14 @@ const (
 	Initial = 5
 )
 
-// named is the payload of events that end a name or begin one.
-type named struct {
+// Named is the payload of events that end a name or begin one.
+type Named struct {
 	UserName string `json:"userName"`
+}
+
+// removed is the payload of the end of a user. Where users are erased it has no name.
+type removed struct {
+	UserName string `json:"userName,omitempty"`
 }
 
 // The events that every user can have.
@@ -48,16 +53,10 @@ var (
 	Reactivated = eventstore.Declare("user.reactivated", setState(Active))
 	WasLocked   = eventstore.Declare("user.locked", setState(Locked))
 	Unlocked    = eventstore.Declare("user.unlocked", setState(Active))
-	Renamed     = eventstore.Declare("user.username.changed", func(f *eventstore.Fold, n named) error {
-		f.ReleaseKind(claimName)
-		f.Claim(claimName, nameClaim(n.UserName, f.Owner), errTaken)
-		f.Exec("UPDATE users SET user_name = ?, user_name_lower = ?, changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?",
-			n.UserName, strings.ToLower(n.UserName), f.Micros(), f.Sequence, f.Instance, f.ID)
-		return nil
-	})
+	Renamed     = eventstore.Declare("user.username.changed", foldRenamed)
 	// Removed is the end of a user: nothing that could authenticate them is left.
-	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ named) error {
-		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "group_users"} {
+	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
+		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "group_users"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
 		f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)
@@ -72,22 +71,23 @@ const (
 	KindHuman   = "human"
 )
 
-// add writes the row that every user has, whose name is the claim of one user in
-// an organization.
-func add(f *eventstore.Fold, kind, userName string) {
-	f.Claim(claimName, nameClaim(userName, f.Owner), errTaken)
-	f.Exec(`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, kind, Active,
-		userName, strings.ToLower(userName), f.Micros(), f.Micros(), f.Sequence)
+// add writes the row that every user has.
+func add(f *eventstore.Fold, kind, userName string, n naming) {
+	f.ExecUnique(errTaken, `INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, login_scope, login_domain, created, changed, sequence)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, kind, Active,
+		userName, strings.ToLower(userName), n.scope(f.Owner), domainOf(userName), f.Micros(), f.Micros(), f.Sequence)
 }
 
-// start begins the stream of a new user, whose id may be somebody's wish.
-func start(tx *eventstore.Tx, a eventstore.Aggregate) error {
+// start begins the stream of a new user, whose id may be somebody's wish. What
+// names mean in the organization stays so until the user is there.
+func start(tx *eventstore.Tx, a eventstore.Aggregate, userName string) (n naming, err error) {
 	if err := eventstore.CheckID(a.ID); err != nil {
-		return err
+		return n, err
 	}
-	taken, there, haunted := false, false, false
-	err := tx.Start(a, database.Query{
+	taken, there, haunted, completed, foreign := false, false, false, false, false
+	s := eventstore.Scope{Instance: a.Instance, Org: a.Owner}
+	tx.Ahead(eventstore.Share(s.Default(), s)...)
+	err = tx.Start(a, policy.NamesCompleted(s, &completed), foreignDomain(s, userName, &foreign), database.Query{
 		SQL: "SELECT user_id FROM users WHERE instance_id = ? AND user_id = ?", Args: []any{a.Instance, a.ID},
 		Row: func(database.Scan) error { taken = true; return nil },
 	}, database.Query{
@@ -97,15 +97,17 @@ func start(tx *eventstore.Tx, a eventstore.Aggregate) error {
 		Rows(func(database.Scan) error { haunted = true; return nil }))
 	switch {
 	case err != nil:
-		return err
+		return n, err
 	case !there:
-		return errNoOrg
+		return n, errNoOrg
 	case taken:
-		return errIDTaken
+		return n, errIDTaken
 	case haunted: // What a former bearer of the id was granted would become the new one's.
-		return errIDBusy
+		return n, errIDBusy
+	case foreign && !completed:
+		return n, errForeign
 	}
-	return nil
+	return naming{&completed}, nil
 }
 
 func setState(state int) func(*eventstore.Fold, eventstore.None) error {
@@ -137,13 +139,6 @@ var (
 // Unchanged reports whether err says that the user is as wanted already.
 func Unchanged(err error) bool { return errors.Is(err, errSame) }
 
-// claimName is the kind of claims on user names.
-const claimName = "user.name"
-
-// nameClaim is what a user name takes: a user of the same organization cannot
-// have it in any case.
-func nameClaim(name, org string) string { return strings.ToLower(name) + "@" + org }
-
 func aggregate(instance, org, id string) eventstore.Aggregate {
 	return eventstore.Aggregate{Instance: instance, Type: "user", ID: id, Owner: org}
 }
@@ -151,9 +146,10 @@ func aggregate(instance, org, id string) eventstore.Aggregate {
 // stored is what a verb knows of the user that it changes.
 type stored struct {
 	Machine
-	state  int
-	kind   string
-	secret bool
+	state     int
+	kind      string
+	secret    bool
+	completed bool // the name, by a domain of the organization
 }
 
 // lock holds a user of the organization and checks the caller's permission, where
@@ -162,16 +158,16 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 	var s stored
 	var found bool
 	var tokenType int
-	var secret string
+	var secret, scope string
 	_, err := tx.Lock(aggregate(instance, org, id), database.One(&found,
-		`SELECT u.state, u.kind, u.user_name, COALESCE(m.name, ''), COALESCE(m.description, ''), COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, '')
+		`SELECT u.state, u.kind, u.user_name, u.login_scope, COALESCE(m.name, ''), COALESCE(m.description, ''), COALESCE(m.access_token_type, 0), COALESCE(m.secret_hash, '')
 		FROM users u LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
 		WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?`,
-		[]any{instance, id, org}, &s.state, &s.kind, &s.UserName, &s.Name, &s.Description, &tokenType, &secret))
+		[]any{instance, id, org}, &s.state, &s.kind, &s.UserName, &scope, &s.Name, &s.Description, &tokenType, &secret))
 	if err != nil {
 		return s, err
 	}
-	s.AccessTokenType, s.secret = int32(tokenType), secret != "" //nolint:gosec // a small number
+	s.AccessTokenType, s.secret, s.completed = int32(tokenType), secret != "", scope != "" //nolint:gosec // a small number
 	if err := allow(tx.Context(), permission, org, id); err != nil {
 		return s, err
 	}
@@ -216,65 +212,60 @@ func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.
 	return event.Emit(tx, aggregate(instance, org, id), eventstore.None{})
 }
 
-// Rename gives the user another name to log in with. Users may do so themselves.
-func Rename(tx *eventstore.Tx, instance, org, id, name string) (eventstore.Details, error) {
-	u, err := lock(tx, instance, org, id, writeOrSelf)
-	if err != nil {
-		return eventstore.Details{}, err
-	}
-	switch name = strings.TrimSpace(name); {
-	case name == "" || utf8.RuneCountInString(name) > maxName:
-		return eventstore.Details{}, errName
-	case name == u.UserName:
-		return eventstore.Details{}, errSame
-	}
-	return Renamed.Emit(tx, aggregate(instance, org, id), named{name})
-}
-
-// Unique reports whether a new user of the organization can have the name.
-func Unique(ctx context.Context, r database.Reader, instance, org, name string) (bool, error) {
-	free := true
-	err := r.Read(ctx, database.Query{
-		SQL:  "SELECT value FROM claims WHERE instance_id = ? AND kind = ? AND value = ?",
-		Args: []any{instance, claimName, nameClaim(strings.TrimSpace(name), org)}, Row: func(database.Scan) error { free = false; return nil },
-	})
-	return free, err
-}
-
 // Remove ends the user. The memberships are flow's to remove, in the same transaction.
-func Remove(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return remove(tx, instance, org, id, "user.delete")
+// Where the user is erased too, the event does not name them.
+func Remove(tx *eventstore.Tx, instance, org, id string, erased bool) (eventstore.Details, error) {
+	return remove(tx, instance, org, id, "user.delete", erased)
 }
 
 // RemoveSelf is Remove for callers who end themselves.
-func RemoveSelf(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
+func RemoveSelf(tx *eventstore.Tx, instance, org, id string, erased bool) (eventstore.Details, error) {
 	if !IsSelf(tx.Context(), id) {
 		return eventstore.Details{}, errMissing
 	}
-	return remove(tx, instance, org, id, "user.self.delete")
+	return remove(tx, instance, org, id, "user.self.delete", erased)
 }
 
-func remove(tx *eventstore.Tx, instance, org, id, permission string) (eventstore.Details, error) {
+func remove(tx *eventstore.Tx, instance, org, id, permission string, erased bool) (eventstore.Details, error) {
 	u, err := lock(tx, instance, org, id, permission)
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	forget(tx, instance, id)
-	return Removed.Emit(tx, aggregate(instance, org, id), named{u.UserName})
+	return end(tx, instance, org, id, u.UserName, erased)
 }
 
-// forget deletes what is kept of a user besides the log: somebody else may get the
-// id one day.
-func forget(tx *eventstore.Tx, instance, id string) {
+// end emits the end of a user. What is kept of them besides the log goes: somebody
+// else may get the id one day.
+func end(tx *eventstore.Tx, instance, org, id, name string, erased bool) (eventstore.Details, error) {
 	resetAll(tx, instance, id)
 	codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = ?", instance, id)
+	if erased {
+		name = ""
+	}
+	return Removed.Emit(tx, aggregate(instance, org, id), removed{name})
+}
+
+// Ended is a user who is gone, and the last event of theirs.
+type Ended struct {
+	ID       string `json:"id"`
+	Sequence uint64 `json:"sequence"`
+}
+
+// EraseSome takes the payload of at most so many events of users away who have ended,
+// and reports whether there may be more.
+func EraseSome(tx *eventstore.Tx, instance string, ended []Ended, most uint64) (more bool, err error) {
+	ids, of := make([]string, len(ended)), make([]database.Filter, len(ended))
+	for i, e := range ended {
+		ids[i], of[i] = e.ID, func(s *database.Select) { s.Where("e.aggregate_id = ? AND e.sequence < ?", e.ID, e.Sequence) }
+	}
+	return tx.Erase(eventstore.Log(instance).Where("e.aggregate_type = 'user'").In("e.aggregate_id", ids).Filter(database.AnyOf(of...)), most)
 }
 
 // RemoveSomeOf ends at most so many users of an organization that is gone, and
-// reports how many it ended.
-func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint64, err error) {
+// gives those that it ended.
+func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64, erased bool) (ended []Ended, err error) {
 	if err := authz.Require(tx.Context(), "org.delete", org); err != nil {
-		return 0, err
+		return nil, err
 	}
 	var ids, names []string
 	if err := tx.Read(database.From("user_id, user_name", "users").Where("instance_id = ? AND org_id = ?", instance, org).
@@ -284,13 +275,14 @@ func RemoveSomeOf(tx *eventstore.Tx, instance, org string, most uint64) (n uint6
 		ids, names = append(ids, id), append(names, name)
 		return err
 	})); err != nil {
-		return 0, err
+		return nil, err
 	}
 	for i, id := range ids {
-		forget(tx, instance, id)
-		if _, err := Removed.Emit(tx, aggregate(instance, org, id), named{names[i]}); err != nil {
-			return 0, err
+		d, err := end(tx, instance, org, id, names[i], erased)
+		if err != nil {
+			return nil, err
 		}
+		ended = append(ended, Ended{id, d.Sequence})
 	}
-	return uint64(len(ids)), nil
+	return ended, nil
 }

@@ -27,7 +27,7 @@ func (h *Handlers) loginPolicy() []api.RPC {
 }
 
 func (h *Handlers) getLoginPolicy(ctx context.Context, _ *pb.GetLoginPolicyRequest) (*pb.GetLoginPolicyResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.GetLoginPolicyResponse{Policy: api.LoginPolicy(s)}, err
 }
 
@@ -39,7 +39,7 @@ func (h *Handlers) updateLoginPolicy(ctx context.Context, r *pb.UpdateLoginPolic
 }
 
 func (h *Handlers) listIDPs(ctx context.Context, _ *pb.ListLoginPolicyIDPsRequest) (*pb.ListLoginPolicyIDPsResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.ListLoginPolicyIDPsResponse{Details: api.Listed(len(s.Doc.IDPs), h.store.Now()), Result: api.LoginIDPs(s.Doc)}, err
 }
 
@@ -58,7 +58,7 @@ func (h *Handlers) removeIDP(ctx context.Context, r *pb.RemoveIDPFromLoginPolicy
 }
 
 func (h *Handlers) listSecondFactors(ctx context.Context, _ *pb.ListLoginPolicySecondFactorsRequest) (*pb.ListLoginPolicySecondFactorsResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.ListLoginPolicySecondFactorsResponse{Details: api.Listed(len(s.Doc.SecondFactors), h.store.Now()), Result: api.SecondFactors(s.Doc)}, err
 }
 
@@ -77,7 +77,7 @@ func (h *Handlers) removeSecondFactor(ctx context.Context, r *pb.RemoveSecondFac
 }
 
 func (h *Handlers) listMultiFactors(ctx context.Context, _ *pb.ListLoginPolicyMultiFactorsRequest) (*pb.ListLoginPolicyMultiFactorsResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.ListLoginPolicyMultiFactorsResponse{Details: api.Listed(len(s.Doc.MultiFactors), h.store.Now()), Result: api.MultiFactors(s.Doc)}, err
 }
 

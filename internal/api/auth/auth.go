@@ -63,7 +63,7 @@ func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.G
 
 func (h *Handlers) updateMyPassword(ctx context.Context, r *pb.UpdateMyPasswordRequest) (*pb.UpdateMyPasswordResponse, error) {
 	c := authz.From(ctx)
-	d, err := user.ChangePassword(ctx, h.store, h.vault, user.Ref{Instance: c.Instance, UserID: c.UserID}, r.GetOldPassword(), r.GetNewPassword(), false)
+	d, err := user.ChangePassword(ctx, h.store, h.vault, user.Ref{Instance: c.Instance, UserID: c.UserID}, r.GetOldPassword(), user.NewPassword{Plain: r.GetNewPassword()})
 	return &pb.UpdateMyPasswordResponse{Details: api.Changed(d)}, err
 }
 

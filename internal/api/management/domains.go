@@ -23,7 +23,7 @@ func (h *Handlers) domains() []api.RPC {
 
 func (h *Handlers) addOrgDomain(ctx context.Context, r *pb.AddOrgDomainRequest) (*pb.AddOrgDomainResponse, error) {
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		return org.AddDomain(tx, s.Instance, s.Org, r.GetDomain())
+		return flow.AddDomain(tx, h.vault, s, r.GetDomain())
 	})
 	return &pb.AddOrgDomainResponse{Details: api.Added(d)}, err
 }
@@ -59,7 +59,7 @@ func (h *Handlers) generateOrgDomainValidation(ctx context.Context, r *pb.Genera
 }
 
 func (h *Handlers) validateOrgDomain(ctx context.Context, r *pb.ValidateOrgDomainRequest) (*pb.ValidateOrgDomainResponse, error) {
-	d, err := flow.VerifyDomain(ctx, h.store, h.outside, scope(ctx), r.GetDomain())
+	d, err := flow.VerifyDomain(ctx, h.store, h.vault, h.outside, scope(ctx), r.GetDomain())
 	return &pb.ValidateOrgDomainResponse{Details: api.Changed(d)}, err
 }
 

@@ -18,12 +18,12 @@ func (h *Handlers) passwords() []api.RPC {
 }
 
 func (h *Handlers) setHumanInitialPassword(ctx context.Context, r *pb.SetHumanInitialPasswordRequest) (*pb.SetHumanInitialPasswordResponse, error) {
-	d, err := user.GivePassword(ctx, h.store, h.vault, scope(ctx), r.GetUserId(), r.GetPassword(), true)
+	d, err := user.GivePassword(ctx, h.store, h.vault, scope(ctx), r.GetUserId(), user.NewPassword{Plain: r.GetPassword(), ChangeRequired: true})
 	return &pb.SetHumanInitialPasswordResponse{Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) setHumanPassword(ctx context.Context, r *pb.SetHumanPasswordRequest) (*pb.SetHumanPasswordResponse, error) {
-	d, err := user.GivePassword(ctx, h.store, h.vault, scope(ctx), r.GetUserId(), r.GetPassword(), !r.GetNoChangeRequired())
+	d, err := user.GivePassword(ctx, h.store, h.vault, scope(ctx), r.GetUserId(), user.NewPassword{Plain: r.GetPassword(), ChangeRequired: !r.GetNoChangeRequired()})
 	return &pb.SetHumanPasswordResponse{Details: api.Changed(d)}, err
 }
 

@@ -29,12 +29,12 @@ func (h *Handlers) loginPolicy() []api.RPC {
 }
 
 func (h *Handlers) getLoginPolicy(ctx context.Context, _ *pb.GetLoginPolicyRequest) (*pb.GetLoginPolicyResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.GetLoginPolicyResponse{Policy: api.LoginPolicy(s), IsDefault: s.IsDefault}, err
 }
 
 func (h *Handlers) getDefaultLoginPolicy(ctx context.Context, _ *pb.GetDefaultLoginPolicyRequest) (*pb.GetDefaultLoginPolicyResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx).Default())
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx).Default())
 	return &pb.GetDefaultLoginPolicyResponse{Policy: api.LoginPolicy(s)}, err
 }
 
@@ -69,7 +69,7 @@ func (h *Handlers) resetLoginPolicy(ctx context.Context, _ *pb.ResetLoginPolicyT
 }
 
 func (h *Handlers) listIDPs(ctx context.Context, _ *pb.ListLoginPolicyIDPsRequest) (*pb.ListLoginPolicyIDPsResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.ListLoginPolicyIDPsResponse{Details: api.Listed(len(s.Doc.IDPs), h.store.Now()), Result: api.LoginIDPs(s.Doc)}, err
 }
 
@@ -88,7 +88,7 @@ func (h *Handlers) removeIDP(ctx context.Context, r *pb.RemoveIDPFromLoginPolicy
 }
 
 func (h *Handlers) listSecondFactors(ctx context.Context, _ *pb.ListLoginPolicySecondFactorsRequest) (*pb.ListLoginPolicySecondFactorsResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.ListLoginPolicySecondFactorsResponse{Details: api.Listed(len(s.Doc.SecondFactors), h.store.Now()), Result: api.SecondFactors(s.Doc)}, err
 }
 
@@ -107,7 +107,7 @@ func (h *Handlers) removeSecondFactor(ctx context.Context, r *pb.RemoveSecondFac
 }
 
 func (h *Handlers) listMultiFactors(ctx context.Context, _ *pb.ListLoginPolicyMultiFactorsRequest) (*pb.ListLoginPolicyMultiFactorsResponse, error) {
-	s, err := policy.Login.Resolve(ctx, h.store, scope(ctx))
+	s, err := policy.ResolveLogin(ctx, h.store, scope(ctx))
 	return &pb.ListLoginPolicyMultiFactorsResponse{Details: api.Listed(len(s.Doc.MultiFactors), h.store.Now()), Result: api.MultiFactors(s.Doc)}, err
 }
 

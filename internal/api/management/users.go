@@ -5,7 +5,6 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -44,7 +43,7 @@ func (h *Handlers) getUserByID(ctx context.Context, r *pb.GetUserByIDRequest) (*
 }
 
 func (h *Handlers) getUserByLoginNameGlobal(ctx context.Context, r *pb.GetUserByLoginNameGlobalRequest) (*pb.GetUserByLoginNameGlobalResponse, error) {
-	u, err := flow.OneUser(ctx, h.store, scope(ctx).Instance, flow.UserByLogin(database.EqualsFold, r.GetLoginName()))
+	u, err := flow.UserByLoginName(ctx, h.store, scope(ctx).Instance, r.GetLoginName())
 	return &pb.GetUserByLoginNameGlobalResponse{User: api.User(u)}, err
 }
 
@@ -68,10 +67,8 @@ func (h *Handlers) listUsers(ctx context.Context, r *pb.ListUsersRequest) (*pb.L
 	}, err
 }
 
-// isUserUnique looks for the name only: no user has an address yet.
 func (h *Handlers) isUserUnique(ctx context.Context, r *pb.IsUserUniqueRequest) (*pb.IsUserUniqueResponse, error) {
-	s := scope(ctx)
-	free, err := user.Unique(ctx, h.store, s.Instance, s.Org, r.GetUserName())
+	free, err := user.Unique(ctx, h.store, scope(ctx), r.GetUserName(), r.GetEmail())
 	return &pb.IsUserUniqueResponse{IsUnique: free}, err
 }
 

@@ -25,7 +25,7 @@ func (h *Handlers) domains() []api.RPC {
 func (h *Handlers) addDomain(ctx context.Context, r *pb.AddOrganizationDomainRequest) (*pb.AddOrganizationDomainResponse, error) {
 	s := scope(ctx, r)
 	at, err := h.write(ctx, s, func(tx *eventstore.Tx) (eventstore.Details, error) {
-		return org.AddDomain(tx, s.Instance, s.Org, r.GetDomain())
+		return flow.AddDomain(tx, h.vault, s, r.GetDomain())
 	})
 	return &pb.AddOrganizationDomainResponse{CreationDate: at}, err
 }
@@ -48,7 +48,7 @@ func (h *Handlers) generateValidation(ctx context.Context, r *pb.GenerateOrganiz
 }
 
 func (h *Handlers) verifyDomain(ctx context.Context, r *pb.VerifyOrganizationDomainRequest) (*pb.VerifyOrganizationDomainResponse, error) {
-	d, err := flow.VerifyDomain(ctx, h.store, h.outside, scope(ctx, r), r.GetDomain())
+	d, err := flow.VerifyDomain(ctx, h.store, h.vault, h.outside, scope(ctx, r), r.GetDomain())
 	return &pb.VerifyOrganizationDomainResponse{ChangeDate: timestamppb.New(d.Changed)}, err
 }
 

@@ -23,8 +23,14 @@ func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store}
 	return api.Service{Name: "gatehouse.policy.v1.PolicyService", RPCs: []api.RPC{
 		api.Unary("PreviewLoginPolicyChange", h.previewLoginPolicyChange),
+		api.Unary("PlanFactorRetirement", h.planRetirement),
+		api.Unary("CancelFactorRetirement", h.cancelRetirement),
+		api.Unary("ListFactorRetirements", h.listRetirements),
+		api.Unary("GetSessionAssurance", h.getSessionAssurance),
 		api.Unary("GetEnforcement", h.getEnforcement),
 		api.Unary("SetEnforcement", h.setEnforcement),
+		api.Unary("GetErasure", h.getErasure),
+		api.Unary("SetErasure", h.setErasure),
 	}}
 }
 
@@ -35,10 +41,12 @@ func (h *Handlers) previewLoginPolicyChange(ctx context.Context, r *pb.PreviewLo
 	}
 	p.Cursor = &database.Cursor{After: r.GetPageToken()}
 	s := eventstore.Scope{Instance: authz.From(ctx).Instance, Org: r.GetOrganizationId()}
-	i, err := flow.PreviewLogin(ctx, h.store, s, change(r.GetChange()), p)
+	c := change(r.GetChange())
+	c.At = timeOf(r.GetAt())
+	i, err := flow.PreviewLogin(ctx, h.store, s, c, p)
 	return &pb.PreviewLoginPolicyChangeResponse{
 		Enrolled: i.Enrolled, LeftWithout: i.LeftWithout.Total, Administrators: i.Administrators, Demanded: i.Demanded,
-		Users: api.Each(i.LeftWithout.Rows, affected), NextPageToken: p.Cursor.Next,
+		Users: api.Each(i.LeftWithout.Rows, affected), NextPageToken: p.Cursor.Next, Sessions: i.Sessions, Retirements: h.retirements(i.Retirements),
 	}, err
 }
 
@@ -87,4 +95,27 @@ func (h *Handlers) setEnforcement(ctx context.Context, r *pb.SetEnforcementReque
 		return err
 	})
 	return &pb.SetEnforcementResponse{ChangeDate: api.Timestamp(d.Changed)}, err
+}
+
+// erasures are the modes of erasure, by their names in the contract.
+var erasures = map[pb.ErasureMode]string{
+	pb.ErasureMode_ERASURE_MODE_OFF: policy.KeepPayloads, pb.ErasureMode_ERASURE_MODE_ON_REMOVAL: policy.EraseOnRemoval,
+}
+
+func (h *Handlers) getErasure(ctx context.Context, _ *pb.GetErasureRequest) (*pb.GetErasureResponse, error) {
+	s, err := policy.Erasure.Resolve(ctx, h.store, authz.From(ctx).Instance)
+	mode := pb.ErasureMode_ERASURE_MODE_OFF
+	if s.Doc.OnRemoval() {
+		mode = pb.ErasureMode_ERASURE_MODE_ON_REMOVAL
+	}
+	return &pb.GetErasureResponse{Mode: mode, ChangeDate: api.Timestamp(s.Details.Changed)}, err
+}
+
+func (h *Handlers) setErasure(ctx context.Context, r *pb.SetErasureRequest) (*pb.SetErasureResponse, error) {
+	var d eventstore.Details
+	err := h.store.Write(ctx, func(tx *eventstore.Tx) (err error) {
+		d, err = policy.Erasure.Set(tx, authz.From(ctx).Instance, func(p *policy.ErasurePolicy) { p.Mode = erasures[r.GetMode()] })
+		return err
+	})
+	return &pb.SetErasureResponse{ChangeDate: api.Timestamp(d.Changed)}, err
 }

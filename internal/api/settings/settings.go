@@ -24,7 +24,7 @@ type Handlers struct{ store *eventstore.Store }
 func Service(store *eventstore.Store) api.Service {
 	h := &Handlers{store: store}
 	return api.Service{Name: "zitadel.settings.v2.SettingsService", RPCs: []api.RPC{
-		read(store, "GetLoginSettings", policy.Login.Resolve, login),
+		read(store, "GetLoginSettings", h.resolveLogin, login),
 		read(store, "GetPasswordComplexitySettings", policy.PasswordComplexity.Resolve, passwordComplexity),
 		read(store, "GetPasswordExpirySettings", policy.PasswordAge.Resolve, passwordExpiry),
 		read(store, "GetBrandingSettings", policy.ResolveActiveLabel, branding),
@@ -45,6 +45,10 @@ func Service(store *eventstore.Store) api.Service {
 		api.Unary("SetHostedLoginTranslation", h.setTranslation),
 		api.Unary("GetActiveIdentityProviders", h.activeProviders),
 	}}
+}
+
+func (h *Handlers) resolveLogin(ctx context.Context, _ database.Reader, s policy.Scope) (policy.State[policy.LoginPolicy], error) {
+	return policy.ResolveLogin(ctx, h.store, s)
 }
 
 // read makes an RPC that shows the policy that holds where the request says.

@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -22,8 +21,6 @@ func (h *Handlers) humans() []api.RPC {
 		api.Unary("HumanMFAInitSkipped", h.humanMFAInitSkipped),
 	}
 }
-
-var errPassword = fault.Unimplemented("The password cannot be changed together with a user yet. Leave it out.")
 
 // given is a text of a reply that may be absent.
 func given(text string) *string {
@@ -81,36 +78,50 @@ func (h *Handlers) scope(ctx context.Context, r *pb.AddHumanUserRequest) (s even
 	return s, err
 }
 
-func (h *Handlers) editHuman(ctx context.Context, r interface{ GetUserId() string }, e flow.HumanEdit) (codes flow.Codes, d eventstore.Details, err error) {
-	d, err = h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
+// editHuman changes a human, with a password or without, at once or not at all.
+func (h *Handlers) editHuman(ctx context.Context, r interface{ GetUserId() string }, e flow.HumanEdit, p *pb.SetPassword) (codes flow.Codes, d eventstore.Details, err error) {
+	edit := func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
 		codes, d, err = flow.EditHuman(tx, h.vault, s, r.GetUserId(), e)
 		return d, err
-	})
+	}
+	if p == nil {
+		d, err = h.write(ctx, r, edit)
+		return codes, d, err
+	}
+	n, current, code := newPassword(p)
+	n.And = func(tx *eventstore.Tx) error {
+		if e.Empty() {
+			return nil
+		}
+		s, err := flow.ScopeOf(ctx, tx.Reader(), r.GetUserId())
+		if err == nil {
+			_, err = edit(tx, s)
+		}
+		return err
+	}
+	set, err := h.changePassword(ctx, r.GetUserId(), n, current, code)
+	if d.Changed.IsZero() {
+		d = set
+	}
 	return codes, d, err
 }
 
 func (h *Handlers) updateHumanUser(ctx context.Context, r *pb.UpdateHumanUserRequest) (*pb.UpdateHumanUserResponse, error) {
-	if r.GetPassword() != nil {
-		return nil, errPassword
-	}
 	e := flow.HumanEdit{UserName: r.Username, Email: email(r.GetEmail()), Phone: phone(r.GetPhone())}
 	if p := r.GetProfile(); p != nil {
 		e.Profile = func(h *user.Human) { api.SetProfileV2(h, p) }
 	}
-	codes, d, err := h.editHuman(ctx, r, e)
+	codes, d, err := h.editHuman(ctx, r, e, r.GetPassword())
 	return &pb.UpdateHumanUserResponse{Details: api.ChangedV2(d), EmailCode: given(codes.Email), PhoneCode: given(codes.Phone)}, err
 }
 
 func (h *Handlers) updateHuman(ctx context.Context, r *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error) {
 	in := r.GetHuman()
-	if in.GetPassword() != nil {
-		return nil, errPassword
-	}
 	e := flow.HumanEdit{UserName: r.Username, Email: email(in.GetEmail()), Phone: phone(in.GetPhone()), Metadata: api.Entries(r.GetMetadata())}
 	if p := in.GetProfile(); p != nil {
 		e.Profile = editProfile(p)
 	}
-	codes, d, err := h.editHuman(ctx, r, e)
+	codes, d, err := h.editHuman(ctx, r, e, in.GetPassword())
 	return &pb.UpdateUserResponse{ChangeDate: timestamppb.New(d.Changed), EmailCode: given(codes.Email), PhoneCode: given(codes.Phone)}, err
 }
 

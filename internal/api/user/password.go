@@ -19,22 +19,47 @@ func (h *Handlers) passwords() []api.RPC {
 }
 
 func (h *Handlers) setPassword(ctx context.Context, r *pb.SetPasswordRequest) (*pb.SetPasswordResponse, error) {
-	ref := user.Ref{Instance: authz.From(ctx).Instance, UserID: r.GetUserId()}
-	password, change := r.GetNewPassword().GetPassword(), r.GetNewPassword().GetChangeRequired()
-	var d eventstore.Details
-	var err error
+	n := user.NewPassword{Plain: r.GetNewPassword().GetPassword(), ChangeRequired: r.GetNewPassword().GetChangeRequired()}
+	var current, code *string
 	switch proof := r.GetVerification().(type) {
 	case *pb.SetPasswordRequest_CurrentPassword:
-		d, err = user.ChangePassword(ctx, h.store, h.vault, ref, proof.CurrentPassword, password, change)
+		current = &proof.CurrentPassword
 	case *pb.SetPasswordRequest_VerificationCode:
-		d, err = user.ResetPassword(ctx, h.store, h.vault, ref, proof.VerificationCode, password, change)
-	default:
-		var s eventstore.Scope
-		if s, err = flow.ScopeOf(ctx, h.store, ref.UserID); err == nil {
-			d, err = user.GivePassword(ctx, h.store, h.vault, s, ref.UserID, password, change)
-		}
+		code = &proof.VerificationCode
 	}
+	d, err := h.changePassword(ctx, r.GetUserId(), n, current, code)
 	return &pb.SetPasswordResponse{Details: api.ChangedV2(d)}, err
+}
+
+// changePassword sets a password for a proof, or else for the caller's permission.
+func (h *Handlers) changePassword(ctx context.Context, id string, n user.NewPassword, current, code *string) (eventstore.Details, error) {
+	ref := user.Ref{Instance: authz.From(ctx).Instance, UserID: id}
+	switch {
+	case current != nil:
+		return user.ChangePassword(ctx, h.store, h.vault, ref, *current, n)
+	case code != nil:
+		return user.ResetPassword(ctx, h.store, h.vault, ref, *code, n)
+	}
+	s, err := flow.ScopeOf(ctx, h.store, id)
+	if err != nil {
+		return eventstore.Details{}, err
+	}
+	return user.GivePassword(ctx, h.store, h.vault, s, id, n)
+}
+
+// newPassword takes a password and its proof from a request that changes a user.
+func newPassword(r *pb.SetPassword) (n user.NewPassword, current, code *string) {
+	n = user.NewPassword{
+		Plain: r.GetPassword().GetPassword(), Hash: r.GetHashedPassword().GetHash(),
+		ChangeRequired: r.GetPassword().GetChangeRequired() || r.GetHashedPassword().GetChangeRequired(),
+	}
+	switch proof := r.GetVerification().(type) {
+	case *pb.SetPassword_CurrentPassword:
+		current = &proof.CurrentPassword
+	case *pb.SetPassword_VerificationCode:
+		code = &proof.VerificationCode
+	}
+	return n, current, code
 }
 
 func (h *Handlers) passwordReset(ctx context.Context, r *pb.PasswordResetRequest) (*pb.PasswordResetResponse, error) {

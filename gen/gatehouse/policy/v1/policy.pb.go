@@ -26,6 +26,61 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What the log of events keeps of users who are removed.
+type ErasureMode int32
+
+const (
+	// In a request: refused.
+	ErasureMode_ERASURE_MODE_UNSPECIFIED ErasureMode = 0
+	// Everything. The default.
+	ErasureMode_ERASURE_MODE_OFF ErasureMode = 1
+	// That there were events, when and by whom, without what they tell: the payloads of all events of
+	// the user, and those about the user agents and the metadata of their sessions, are erased within
+	// minutes after the removal.
+	ErasureMode_ERASURE_MODE_ON_REMOVAL ErasureMode = 2
+)
+
+// Enum value maps for ErasureMode.
+var (
+	ErasureMode_name = map[int32]string{
+		0: "ERASURE_MODE_UNSPECIFIED",
+		1: "ERASURE_MODE_OFF",
+		2: "ERASURE_MODE_ON_REMOVAL",
+	}
+	ErasureMode_value = map[string]int32{
+		"ERASURE_MODE_UNSPECIFIED": 0,
+		"ERASURE_MODE_OFF":         1,
+		"ERASURE_MODE_ON_REMOVAL":  2,
+	}
+)
+
+func (x ErasureMode) Enum() *ErasureMode {
+	p := new(ErasureMode)
+	*p = x
+	return p
+}
+
+func (x ErasureMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ErasureMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_gatehouse_policy_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (ErasureMode) Type() protoreflect.EnumType {
+	return &file_gatehouse_policy_v1_policy_proto_enumTypes[0]
+}
+
+func (x ErasureMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ErasureMode.Descriptor instead.
+func (ErasureMode) EnumDescriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
 // How strictly login policies are enforced.
 type EnforcementMode int32
 
@@ -65,11 +120,11 @@ func (x EnforcementMode) String() string {
 }
 
 func (EnforcementMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_gatehouse_policy_v1_policy_proto_enumTypes[0].Descriptor()
+	return file_gatehouse_policy_v1_policy_proto_enumTypes[1].Descriptor()
 }
 
 func (EnforcementMode) Type() protoreflect.EnumType {
-	return &file_gatehouse_policy_v1_policy_proto_enumTypes[0]
+	return &file_gatehouse_policy_v1_policy_proto_enumTypes[1]
 }
 
 func (x EnforcementMode) Number() protoreflect.EnumNumber {
@@ -78,7 +133,129 @@ func (x EnforcementMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EnforcementMode.Descriptor instead.
 func (EnforcementMode) EnumDescriptor() ([]byte, []int) {
-	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{1}
+}
+
+// How far a plan has come.
+type FactorRetirementStage int32
+
+const (
+	// Not used.
+	FactorRetirementStage_FACTOR_RETIREMENT_STAGE_UNSPECIFIED FactorRetirementStage = 0
+	// Nothing is different yet.
+	FactorRetirementStage_FACTOR_RETIREMENT_STAGE_PLANNED FactorRetirementStage = 1
+	// Nobody can set up the factor any more.
+	FactorRetirementStage_FACTOR_RETIREMENT_STAGE_CLOSED FactorRetirementStage = 2
+	// Those are told at their logins who would have no other factor.
+	FactorRetirementStage_FACTOR_RETIREMENT_STAGE_ANNOUNCED FactorRetirementStage = 3
+	// The factor counts as not listed.
+	FactorRetirementStage_FACTOR_RETIREMENT_STAGE_OFF FactorRetirementStage = 4
+)
+
+// Enum value maps for FactorRetirementStage.
+var (
+	FactorRetirementStage_name = map[int32]string{
+		0: "FACTOR_RETIREMENT_STAGE_UNSPECIFIED",
+		1: "FACTOR_RETIREMENT_STAGE_PLANNED",
+		2: "FACTOR_RETIREMENT_STAGE_CLOSED",
+		3: "FACTOR_RETIREMENT_STAGE_ANNOUNCED",
+		4: "FACTOR_RETIREMENT_STAGE_OFF",
+	}
+	FactorRetirementStage_value = map[string]int32{
+		"FACTOR_RETIREMENT_STAGE_UNSPECIFIED": 0,
+		"FACTOR_RETIREMENT_STAGE_PLANNED":     1,
+		"FACTOR_RETIREMENT_STAGE_CLOSED":      2,
+		"FACTOR_RETIREMENT_STAGE_ANNOUNCED":   3,
+		"FACTOR_RETIREMENT_STAGE_OFF":         4,
+	}
+)
+
+func (x FactorRetirementStage) Enum() *FactorRetirementStage {
+	p := new(FactorRetirementStage)
+	*p = x
+	return p
+}
+
+func (x FactorRetirementStage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FactorRetirementStage) Descriptor() protoreflect.EnumDescriptor {
+	return file_gatehouse_policy_v1_policy_proto_enumTypes[2].Descriptor()
+}
+
+func (FactorRetirementStage) Type() protoreflect.EnumType {
+	return &file_gatehouse_policy_v1_policy_proto_enumTypes[2]
+}
+
+func (x FactorRetirementStage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FactorRetirementStage.Descriptor instead.
+func (FactorRetirementStage) EnumDescriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{2}
+}
+
+// What is missing before a session is enough.
+type AssuranceNeed int32
+
+const (
+	// Nothing: the session is enough. Or its user is not active, or it is over.
+	AssuranceNeed_ASSURANCE_NEED_UNSPECIFIED AssuranceNeed = 0
+	// One of the methods has to be checked as a first factor.
+	AssuranceNeed_ASSURANCE_NEED_FIRST_FACTOR AssuranceNeed = 1
+	// One of the methods has to be checked as a second factor.
+	AssuranceNeed_ASSURANCE_NEED_SECOND_FACTOR AssuranceNeed = 2
+	// One of the methods has to be set up: the user has none that the policy lists.
+	AssuranceNeed_ASSURANCE_NEED_ENROLMENT AssuranceNeed = 3
+	// A second factor is demanded and none can be set up. An administrator has to change the policy.
+	AssuranceNeed_ASSURANCE_NEED_IMPOSSIBLE AssuranceNeed = 4
+)
+
+// Enum value maps for AssuranceNeed.
+var (
+	AssuranceNeed_name = map[int32]string{
+		0: "ASSURANCE_NEED_UNSPECIFIED",
+		1: "ASSURANCE_NEED_FIRST_FACTOR",
+		2: "ASSURANCE_NEED_SECOND_FACTOR",
+		3: "ASSURANCE_NEED_ENROLMENT",
+		4: "ASSURANCE_NEED_IMPOSSIBLE",
+	}
+	AssuranceNeed_value = map[string]int32{
+		"ASSURANCE_NEED_UNSPECIFIED":   0,
+		"ASSURANCE_NEED_FIRST_FACTOR":  1,
+		"ASSURANCE_NEED_SECOND_FACTOR": 2,
+		"ASSURANCE_NEED_ENROLMENT":     3,
+		"ASSURANCE_NEED_IMPOSSIBLE":    4,
+	}
+)
+
+func (x AssuranceNeed) Enum() *AssuranceNeed {
+	p := new(AssuranceNeed)
+	*p = x
+	return p
+}
+
+func (x AssuranceNeed) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AssuranceNeed) Descriptor() protoreflect.EnumDescriptor {
+	return file_gatehouse_policy_v1_policy_proto_enumTypes[3].Descriptor()
+}
+
+func (AssuranceNeed) Type() protoreflect.EnumType {
+	return &file_gatehouse_policy_v1_policy_proto_enumTypes[3]
+}
+
+func (x AssuranceNeed) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AssuranceNeed.Descriptor instead.
+func (AssuranceNeed) EnumDescriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 // A change of a login policy: what is not named stays.
@@ -182,7 +359,10 @@ type PreviewLoginPolicyChangeRequest struct {
 	// How many users to name: 100 if it is 0, 1000 at most.
 	Limit uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
 	// The page_token of the page before; empty for the first page.
-	PageToken     string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// The time for which to look, with the factors off whose plans have come to their end by then. Now,
+	// if it is absent.
+	At            *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=at,proto3" json:"at,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -243,6 +423,13 @@ func (x *PreviewLoginPolicyChangeRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *PreviewLoginPolicyChangeRequest) GetAt() *timestamppb.Timestamp {
+	if x != nil {
+		return x.At
+	}
+	return nil
 }
 
 // A user who would keep no factor that the login policy allows.
@@ -339,10 +526,14 @@ type PreviewLoginPolicyChangeResponse struct {
 	Administrators uint64 `protobuf:"varint,3,opt,name=administrators,proto3" json:"administrators,omitempty"`
 	// A second factor would be demanded after logins with a password.
 	Demanded bool `protobuf:"varint,4,opt,name=demanded,proto3" json:"demanded,omitempty"`
-	// Those who would keep none, by user name.
+	// Those who would keep none, by id.
 	Users []*AffectedUser `protobuf:"bytes,5,rep,name=users,proto3" json:"users,omitempty"`
 	// The token of the next page; empty where there is none.
 	NextPageToken string `protobuf:"bytes,6,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// How many sessions are enough to be let in now, and would not be any more.
+	Sessions uint64 `protobuf:"varint,7,opt,name=sessions,proto3" json:"sessions,omitempty"`
+	// The plans of the policy by which factors go.
+	Retirements   []*FactorRetirement `protobuf:"bytes,8,rep,name=retirements,proto3" json:"retirements,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -417,6 +608,20 @@ func (x *PreviewLoginPolicyChangeResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *PreviewLoginPolicyChangeResponse) GetSessions() uint64 {
+	if x != nil {
+		return x.Sessions
+	}
+	return 0
+}
+
+func (x *PreviewLoginPolicyChangeResponse) GetRetirements() []*FactorRetirement {
+	if x != nil {
+		return x.Retirements
+	}
+	return nil
 }
 
 // Nothing has to be said.
@@ -603,6 +808,893 @@ func (x *SetEnforcementResponse) GetChangeDate() *timestamppb.Timestamp {
 	return nil
 }
 
+// Nothing has to be said.
+type GetErasureRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetErasureRequest) Reset() {
+	*x = GetErasureRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetErasureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetErasureRequest) ProtoMessage() {}
+
+func (x *GetErasureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetErasureRequest.ProtoReflect.Descriptor instead.
+func (*GetErasureRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{8}
+}
+
+// What the log keeps of users who are removed.
+type GetErasureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is kept.
+	Mode ErasureMode `protobuf:"varint,1,opt,name=mode,proto3,enum=gatehouse.policy.v1.ErasureMode" json:"mode,omitempty"`
+	// When that was set; empty where nobody has set it.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetErasureResponse) Reset() {
+	*x = GetErasureResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetErasureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetErasureResponse) ProtoMessage() {}
+
+func (x *GetErasureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetErasureResponse.ProtoReflect.Descriptor instead.
+func (*GetErasureResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *GetErasureResponse) GetMode() ErasureMode {
+	if x != nil {
+		return x.Mode
+	}
+	return ErasureMode_ERASURE_MODE_UNSPECIFIED
+}
+
+func (x *GetErasureResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
+// What the log shall keep of users who are removed.
+type SetErasureRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is kept.
+	Mode          ErasureMode `protobuf:"varint,1,opt,name=mode,proto3,enum=gatehouse.policy.v1.ErasureMode" json:"mode,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetErasureRequest) Reset() {
+	*x = SetErasureRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetErasureRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetErasureRequest) ProtoMessage() {}
+
+func (x *SetErasureRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetErasureRequest.ProtoReflect.Descriptor instead.
+func (*SetErasureRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *SetErasureRequest) GetMode() ErasureMode {
+	if x != nil {
+		return x.Mode
+	}
+	return ErasureMode_ERASURE_MODE_UNSPECIFIED
+}
+
+// The change is made.
+type SetErasureResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made, or had been made before.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetErasureResponse) Reset() {
+	*x = SetErasureResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetErasureResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetErasureResponse) ProtoMessage() {}
+
+func (x *SetErasureResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetErasureResponse.ProtoReflect.Descriptor instead.
+func (*SetErasureResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SetErasureResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
+// The plan by which a factor goes.
+type FactorRetirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The factor.
+	//
+	// Types that are valid to be assigned to Factor:
+	//
+	//	*FactorRetirement_SecondFactor
+	//	*FactorRetirement_MultiFactor
+	Factor isFactorRetirement_Factor `protobuf_oneof:"factor"`
+	// From when on nobody can set up the factor.
+	Closed *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=closed,proto3" json:"closed,omitempty"`
+	// From when on those are told at their logins who would have no other.
+	Announced *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=announced,proto3" json:"announced,omitempty"`
+	// From when on the factor counts as not listed.
+	Off *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=off,proto3" json:"off,omitempty"`
+	// How far the plan has come.
+	Stage         FactorRetirementStage `protobuf:"varint,6,opt,name=stage,proto3,enum=gatehouse.policy.v1.FactorRetirementStage" json:"stage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FactorRetirement) Reset() {
+	*x = FactorRetirement{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FactorRetirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FactorRetirement) ProtoMessage() {}
+
+func (x *FactorRetirement) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FactorRetirement.ProtoReflect.Descriptor instead.
+func (*FactorRetirement) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *FactorRetirement) GetFactor() isFactorRetirement_Factor {
+	if x != nil {
+		return x.Factor
+	}
+	return nil
+}
+
+func (x *FactorRetirement) GetSecondFactor() v1.SecondFactorType {
+	if x != nil {
+		if x, ok := x.Factor.(*FactorRetirement_SecondFactor); ok {
+			return x.SecondFactor
+		}
+	}
+	return v1.SecondFactorType(0)
+}
+
+func (x *FactorRetirement) GetMultiFactor() v1.MultiFactorType {
+	if x != nil {
+		if x, ok := x.Factor.(*FactorRetirement_MultiFactor); ok {
+			return x.MultiFactor
+		}
+	}
+	return v1.MultiFactorType(0)
+}
+
+func (x *FactorRetirement) GetClosed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Closed
+	}
+	return nil
+}
+
+func (x *FactorRetirement) GetAnnounced() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Announced
+	}
+	return nil
+}
+
+func (x *FactorRetirement) GetOff() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Off
+	}
+	return nil
+}
+
+func (x *FactorRetirement) GetStage() FactorRetirementStage {
+	if x != nil {
+		return x.Stage
+	}
+	return FactorRetirementStage_FACTOR_RETIREMENT_STAGE_UNSPECIFIED
+}
+
+type isFactorRetirement_Factor interface {
+	isFactorRetirement_Factor()
+}
+
+type FactorRetirement_SecondFactor struct {
+	// A second factor.
+	SecondFactor v1.SecondFactorType `protobuf:"varint,1,opt,name=second_factor,json=secondFactor,proto3,enum=zitadel.policy.v1.SecondFactorType,oneof"`
+}
+
+type FactorRetirement_MultiFactor struct {
+	// A multi factor.
+	MultiFactor v1.MultiFactorType `protobuf:"varint,2,opt,name=multi_factor,json=multiFactor,proto3,enum=zitadel.policy.v1.MultiFactorType,oneof"`
+}
+
+func (*FactorRetirement_SecondFactor) isFactorRetirement_Factor() {}
+
+func (*FactorRetirement_MultiFactor) isFactorRetirement_Factor() {}
+
+// A plan to make.
+type PlanFactorRetirementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization whose policy it is; empty: the instance.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The factor that goes.
+	//
+	// Types that are valid to be assigned to Factor:
+	//
+	//	*PlanFactorRetirementRequest_SecondFactor
+	//	*PlanFactorRetirementRequest_MultiFactor
+	Factor isPlanFactorRetirementRequest_Factor `protobuf_oneof:"factor"`
+	// From when on nobody can set up the factor. At once, if it is absent.
+	Closed *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=closed,proto3" json:"closed,omitempty"`
+	// From when on those are told who would have no other; not before it is closed. With that, if it is
+	// absent.
+	Announced *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=announced,proto3" json:"announced,omitempty"`
+	// From when on the factor counts as not listed: in the future, within ten years, and not before it
+	// is announced.
+	Off           *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanFactorRetirementRequest) Reset() {
+	*x = PlanFactorRetirementRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanFactorRetirementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanFactorRetirementRequest) ProtoMessage() {}
+
+func (x *PlanFactorRetirementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanFactorRetirementRequest.ProtoReflect.Descriptor instead.
+func (*PlanFactorRetirementRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *PlanFactorRetirementRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *PlanFactorRetirementRequest) GetFactor() isPlanFactorRetirementRequest_Factor {
+	if x != nil {
+		return x.Factor
+	}
+	return nil
+}
+
+func (x *PlanFactorRetirementRequest) GetSecondFactor() v1.SecondFactorType {
+	if x != nil {
+		if x, ok := x.Factor.(*PlanFactorRetirementRequest_SecondFactor); ok {
+			return x.SecondFactor
+		}
+	}
+	return v1.SecondFactorType(0)
+}
+
+func (x *PlanFactorRetirementRequest) GetMultiFactor() v1.MultiFactorType {
+	if x != nil {
+		if x, ok := x.Factor.(*PlanFactorRetirementRequest_MultiFactor); ok {
+			return x.MultiFactor
+		}
+	}
+	return v1.MultiFactorType(0)
+}
+
+func (x *PlanFactorRetirementRequest) GetClosed() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Closed
+	}
+	return nil
+}
+
+func (x *PlanFactorRetirementRequest) GetAnnounced() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Announced
+	}
+	return nil
+}
+
+func (x *PlanFactorRetirementRequest) GetOff() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Off
+	}
+	return nil
+}
+
+type isPlanFactorRetirementRequest_Factor interface {
+	isPlanFactorRetirementRequest_Factor()
+}
+
+type PlanFactorRetirementRequest_SecondFactor struct {
+	// A second factor.
+	SecondFactor v1.SecondFactorType `protobuf:"varint,2,opt,name=second_factor,json=secondFactor,proto3,enum=zitadel.policy.v1.SecondFactorType,oneof"`
+}
+
+type PlanFactorRetirementRequest_MultiFactor struct {
+	// A multi factor.
+	MultiFactor v1.MultiFactorType `protobuf:"varint,3,opt,name=multi_factor,json=multiFactor,proto3,enum=zitadel.policy.v1.MultiFactorType,oneof"`
+}
+
+func (*PlanFactorRetirementRequest_SecondFactor) isPlanFactorRetirementRequest_Factor() {}
+
+func (*PlanFactorRetirementRequest_MultiFactor) isPlanFactorRetirementRequest_Factor() {}
+
+// The plan is made.
+type PlanFactorRetirementResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PlanFactorRetirementResponse) Reset() {
+	*x = PlanFactorRetirementResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PlanFactorRetirementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PlanFactorRetirementResponse) ProtoMessage() {}
+
+func (x *PlanFactorRetirementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PlanFactorRetirementResponse.ProtoReflect.Descriptor instead.
+func (*PlanFactorRetirementResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *PlanFactorRetirementResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
+// A plan to end.
+type CancelFactorRetirementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization whose policy it is; empty: the instance.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	// The factor that stays.
+	//
+	// Types that are valid to be assigned to Factor:
+	//
+	//	*CancelFactorRetirementRequest_SecondFactor
+	//	*CancelFactorRetirementRequest_MultiFactor
+	Factor        isCancelFactorRetirementRequest_Factor `protobuf_oneof:"factor"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelFactorRetirementRequest) Reset() {
+	*x = CancelFactorRetirementRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelFactorRetirementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelFactorRetirementRequest) ProtoMessage() {}
+
+func (x *CancelFactorRetirementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelFactorRetirementRequest.ProtoReflect.Descriptor instead.
+func (*CancelFactorRetirementRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *CancelFactorRetirementRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+func (x *CancelFactorRetirementRequest) GetFactor() isCancelFactorRetirementRequest_Factor {
+	if x != nil {
+		return x.Factor
+	}
+	return nil
+}
+
+func (x *CancelFactorRetirementRequest) GetSecondFactor() v1.SecondFactorType {
+	if x != nil {
+		if x, ok := x.Factor.(*CancelFactorRetirementRequest_SecondFactor); ok {
+			return x.SecondFactor
+		}
+	}
+	return v1.SecondFactorType(0)
+}
+
+func (x *CancelFactorRetirementRequest) GetMultiFactor() v1.MultiFactorType {
+	if x != nil {
+		if x, ok := x.Factor.(*CancelFactorRetirementRequest_MultiFactor); ok {
+			return x.MultiFactor
+		}
+	}
+	return v1.MultiFactorType(0)
+}
+
+type isCancelFactorRetirementRequest_Factor interface {
+	isCancelFactorRetirementRequest_Factor()
+}
+
+type CancelFactorRetirementRequest_SecondFactor struct {
+	// A second factor.
+	SecondFactor v1.SecondFactorType `protobuf:"varint,2,opt,name=second_factor,json=secondFactor,proto3,enum=zitadel.policy.v1.SecondFactorType,oneof"`
+}
+
+type CancelFactorRetirementRequest_MultiFactor struct {
+	// A multi factor.
+	MultiFactor v1.MultiFactorType `protobuf:"varint,3,opt,name=multi_factor,json=multiFactor,proto3,enum=zitadel.policy.v1.MultiFactorType,oneof"`
+}
+
+func (*CancelFactorRetirementRequest_SecondFactor) isCancelFactorRetirementRequest_Factor() {}
+
+func (*CancelFactorRetirementRequest_MultiFactor) isCancelFactorRetirementRequest_Factor() {}
+
+// The plan is ended.
+type CancelFactorRetirementResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When.
+	ChangeDate    *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CancelFactorRetirementResponse) Reset() {
+	*x = CancelFactorRetirementResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CancelFactorRetirementResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CancelFactorRetirementResponse) ProtoMessage() {}
+
+func (x *CancelFactorRetirementResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CancelFactorRetirementResponse.ProtoReflect.Descriptor instead.
+func (*CancelFactorRetirementResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CancelFactorRetirementResponse) GetChangeDate() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ChangeDate
+	}
+	return nil
+}
+
+// Whose plans to list.
+type ListFactorRetirementsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organization in which the policy holds; empty: the instance.
+	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ListFactorRetirementsRequest) Reset() {
+	*x = ListFactorRetirementsRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFactorRetirementsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFactorRetirementsRequest) ProtoMessage() {}
+
+func (x *ListFactorRetirementsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFactorRetirementsRequest.ProtoReflect.Descriptor instead.
+func (*ListFactorRetirementsRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListFactorRetirementsRequest) GetOrganizationId() string {
+	if x != nil {
+		return x.OrganizationId
+	}
+	return ""
+}
+
+// The plans of a policy.
+type ListFactorRetirementsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The plans, in the order in which they were made.
+	Retirements []*FactorRetirement `protobuf:"bytes,1,rep,name=retirements,proto3" json:"retirements,omitempty"`
+	// The organization has no policy of its own: the plans are the instance's.
+	IsDefault     bool `protobuf:"varint,2,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListFactorRetirementsResponse) Reset() {
+	*x = ListFactorRetirementsResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListFactorRetirementsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListFactorRetirementsResponse) ProtoMessage() {}
+
+func (x *ListFactorRetirementsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListFactorRetirementsResponse.ProtoReflect.Descriptor instead.
+func (*ListFactorRetirementsResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ListFactorRetirementsResponse) GetRetirements() []*FactorRetirement {
+	if x != nil {
+		return x.Retirements
+	}
+	return nil
+}
+
+func (x *ListFactorRetirementsResponse) GetIsDefault() bool {
+	if x != nil {
+		return x.IsDefault
+	}
+	return false
+}
+
+// A session to look at.
+type GetSessionAssuranceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the session.
+	SessionId string `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
+	// The token of the session, where the caller may not read it otherwise.
+	SessionToken  string `protobuf:"bytes,2,opt,name=session_token,json=sessionToken,proto3" json:"session_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetSessionAssuranceRequest) Reset() {
+	*x = GetSessionAssuranceRequest{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSessionAssuranceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSessionAssuranceRequest) ProtoMessage() {}
+
+func (x *GetSessionAssuranceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSessionAssuranceRequest.ProtoReflect.Descriptor instead.
+func (*GetSessionAssuranceRequest) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetSessionAssuranceRequest) GetSessionId() string {
+	if x != nil {
+		return x.SessionId
+	}
+	return ""
+}
+
+func (x *GetSessionAssuranceRequest) GetSessionToken() string {
+	if x != nil {
+		return x.SessionToken
+	}
+	return ""
+}
+
+// What a session is worth now.
+type GetSessionAssuranceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The session's token is let in.
+	Enough bool `protobuf:"varint,1,opt,name=enough,proto3" json:"enough,omitempty"`
+	// What is missing otherwise.
+	Need AssuranceNeed `protobuf:"varint,2,opt,name=need,proto3,enum=gatehouse.policy.v1.AssuranceNeed" json:"need,omitempty"`
+	// The methods that would help: password, external, passkey, u2f, totp, otp-email, otp-sms or
+	// recovery-code.
+	Options []string `protobuf:"bytes,3,rep,name=options,proto3" json:"options,omitempty"`
+	// The methods of the checks that count.
+	Counted []string `protobuf:"bytes,4,rep,name=counted,proto3" json:"counted,omitempty"`
+	// How many kinds of factors these prove: 0, 1 or 2.
+	Factors uint32 `protobuf:"varint,5,opt,name=factors,proto3" json:"factors,omitempty"`
+	// When the first check that it rests on runs out; absent where there is none.
+	Until *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=until,proto3" json:"until,omitempty"`
+	// The user has set up second factors, and the policy lists none of them any more.
+	Weakened bool `protobuf:"varint,7,opt,name=weakened,proto3" json:"weakened,omitempty"`
+	// When the last second factor of the user that counts is off, by plans that are announced: another
+	// one should be set up before. Absent where it is not so.
+	LosesLastFactor *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=loses_last_factor,json=losesLastFactor,proto3" json:"loses_last_factor,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *GetSessionAssuranceResponse) Reset() {
+	*x = GetSessionAssuranceResponse{}
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetSessionAssuranceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetSessionAssuranceResponse) ProtoMessage() {}
+
+func (x *GetSessionAssuranceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gatehouse_policy_v1_policy_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetSessionAssuranceResponse.ProtoReflect.Descriptor instead.
+func (*GetSessionAssuranceResponse) Descriptor() ([]byte, []int) {
+	return file_gatehouse_policy_v1_policy_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetSessionAssuranceResponse) GetEnough() bool {
+	if x != nil {
+		return x.Enough
+	}
+	return false
+}
+
+func (x *GetSessionAssuranceResponse) GetNeed() AssuranceNeed {
+	if x != nil {
+		return x.Need
+	}
+	return AssuranceNeed_ASSURANCE_NEED_UNSPECIFIED
+}
+
+func (x *GetSessionAssuranceResponse) GetOptions() []string {
+	if x != nil {
+		return x.Options
+	}
+	return nil
+}
+
+func (x *GetSessionAssuranceResponse) GetCounted() []string {
+	if x != nil {
+		return x.Counted
+	}
+	return nil
+}
+
+func (x *GetSessionAssuranceResponse) GetFactors() uint32 {
+	if x != nil {
+		return x.Factors
+	}
+	return 0
+}
+
+func (x *GetSessionAssuranceResponse) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *GetSessionAssuranceResponse) GetWeakened() bool {
+	if x != nil {
+		return x.Weakened
+	}
+	return false
+}
+
+func (x *GetSessionAssuranceResponse) GetLosesLastFactor() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LosesLastFactor
+	}
+	return nil
+}
+
 var File_gatehouse_policy_v1_policy_proto protoreflect.FileDescriptor
 
 const file_gatehouse_policy_v1_policy_proto_rawDesc = "" +
@@ -621,27 +1713,30 @@ const file_gatehouse_policy_v1_policy_proto_rawDesc = "" +
 	"\x14force_mfa_local_only\x18\x06 \x01(\bH\x01R\x11forceMfaLocalOnly\x88\x01\x01B\f\n" +
 	"\n" +
 	"_force_mfaB\x17\n" +
-	"\x15_force_mfa_local_only\"\xd3\x01\n" +
+	"\x15_force_mfa_local_only\"\xff\x01\n" +
 	"\x1fPreviewLoginPolicyChangeRequest\x121\n" +
 	"\x0forganization_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eorganizationId\x12>\n" +
 	"\x06change\x18\x02 \x01(\v2&.gatehouse.policy.v1.LoginPolicyChangeR\x06change\x12\x14\n" +
 	"\x05limit\x18\x03 \x01(\rR\x05limit\x12'\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"\xb8\x01\n" +
+	"page_token\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12*\n" +
+	"\x02at\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x02at\"\xb8\x01\n" +
 	"\fAffectedUser\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12'\n" +
 	"\x0forganization_id\x18\x02 \x01(\tR\x0eorganizationId\x12\x1d\n" +
 	"\n" +
 	"login_name\x18\x03 \x01(\tR\tloginName\x12!\n" +
 	"\fdisplay_name\x18\x04 \x01(\tR\vdisplayName\x12$\n" +
-	"\radministrator\x18\x05 \x01(\bR\radministrator\"\x86\x02\n" +
+	"\radministrator\x18\x05 \x01(\bR\radministrator\"\xeb\x02\n" +
 	" PreviewLoginPolicyChangeResponse\x12\x1a\n" +
 	"\benrolled\x18\x01 \x01(\x04R\benrolled\x12!\n" +
 	"\fleft_without\x18\x02 \x01(\x04R\vleftWithout\x12&\n" +
 	"\x0eadministrators\x18\x03 \x01(\x04R\x0eadministrators\x12\x1a\n" +
 	"\bdemanded\x18\x04 \x01(\bR\bdemanded\x127\n" +
 	"\x05users\x18\x05 \x03(\v2!.gatehouse.policy.v1.AffectedUserR\x05users\x12&\n" +
-	"\x0fnext_page_token\x18\x06 \x01(\tR\rnextPageToken\"\x17\n" +
+	"\x0fnext_page_token\x18\x06 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\bsessions\x18\a \x01(\x04R\bsessions\x12G\n" +
+	"\vretirements\x18\b \x03(\v2%.gatehouse.policy.v1.FactorRetirementR\vretirements\"\x17\n" +
 	"\x15GetEnforcementRequest\"\x8f\x01\n" +
 	"\x16GetEnforcementResponse\x128\n" +
 	"\x04mode\x18\x01 \x01(\x0e2$.gatehouse.policy.v1.EnforcementModeR\x04mode\x12;\n" +
@@ -652,15 +1747,101 @@ const file_gatehouse_policy_v1_policy_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04mode\"U\n" +
 	"\x16SetEnforcementResponse\x12;\n" +
 	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"changeDate*p\n" +
+	"changeDate\"\x13\n" +
+	"\x11GetErasureRequest\"\x87\x01\n" +
+	"\x12GetErasureResponse\x124\n" +
+	"\x04mode\x18\x01 \x01(\x0e2 .gatehouse.policy.v1.ErasureModeR\x04mode\x12;\n" +
+	"\vchange_date\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate\"U\n" +
+	"\x11SetErasureRequest\x12@\n" +
+	"\x04mode\x18\x01 \x01(\x0e2 .gatehouse.policy.v1.ErasureModeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04mode\"Q\n" +
+	"\x12SetErasureResponse\x12;\n" +
+	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate\"\x8f\x03\n" +
+	"\x10FactorRetirement\x12J\n" +
+	"\rsecond_factor\x18\x01 \x01(\x0e2#.zitadel.policy.v1.SecondFactorTypeH\x00R\fsecondFactor\x12G\n" +
+	"\fmulti_factor\x18\x02 \x01(\x0e2\".zitadel.policy.v1.MultiFactorTypeH\x00R\vmultiFactor\x122\n" +
+	"\x06closed\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x06closed\x128\n" +
+	"\tannounced\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tannounced\x12,\n" +
+	"\x03off\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x03off\x12@\n" +
+	"\x05stage\x18\x06 \x01(\x0e2*.gatehouse.policy.v1.FactorRetirementStageR\x05stageB\b\n" +
+	"\x06factor\"\xab\x03\n" +
+	"\x1bPlanFactorRetirementRequest\x121\n" +
+	"\x0forganization_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eorganizationId\x12V\n" +
+	"\rsecond_factor\x18\x02 \x01(\x0e2#.zitadel.policy.v1.SecondFactorTypeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00H\x00R\fsecondFactor\x12S\n" +
+	"\fmulti_factor\x18\x03 \x01(\x0e2\".zitadel.policy.v1.MultiFactorTypeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00H\x00R\vmultiFactor\x122\n" +
+	"\x06closed\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06closed\x128\n" +
+	"\tannounced\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tannounced\x124\n" +
+	"\x03off\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01R\x03offB\b\n" +
+	"\x06factor\"[\n" +
+	"\x1cPlanFactorRetirementResponse\x12;\n" +
+	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate\"\x89\x02\n" +
+	"\x1dCancelFactorRetirementRequest\x121\n" +
+	"\x0forganization_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eorganizationId\x12V\n" +
+	"\rsecond_factor\x18\x02 \x01(\x0e2#.zitadel.policy.v1.SecondFactorTypeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00H\x00R\fsecondFactor\x12S\n" +
+	"\fmulti_factor\x18\x03 \x01(\x0e2\".zitadel.policy.v1.MultiFactorTypeB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00H\x00R\vmultiFactorB\b\n" +
+	"\x06factor\"]\n" +
+	"\x1eCancelFactorRetirementResponse\x12;\n" +
+	"\vchange_date\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"changeDate\"Q\n" +
+	"\x1cListFactorRetirementsRequest\x121\n" +
+	"\x0forganization_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x0eorganizationId\"\x87\x01\n" +
+	"\x1dListFactorRetirementsResponse\x12G\n" +
+	"\vretirements\x18\x01 \x03(\v2%.gatehouse.policy.v1.FactorRetirementR\vretirements\x12\x1d\n" +
+	"\n" +
+	"is_default\x18\x02 \x01(\bR\tisDefault\"v\n" +
+	"\x1aGetSessionAssuranceRequest\x12)\n" +
+	"\n" +
+	"session_id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\tsessionId\x12-\n" +
+	"\rsession_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\fsessionToken\"\xd1\x02\n" +
+	"\x1bGetSessionAssuranceResponse\x12\x16\n" +
+	"\x06enough\x18\x01 \x01(\bR\x06enough\x126\n" +
+	"\x04need\x18\x02 \x01(\x0e2\".gatehouse.policy.v1.AssuranceNeedR\x04need\x12\x18\n" +
+	"\aoptions\x18\x03 \x03(\tR\aoptions\x12\x18\n" +
+	"\acounted\x18\x04 \x03(\tR\acounted\x12\x18\n" +
+	"\afactors\x18\x05 \x01(\rR\afactors\x120\n" +
+	"\x05until\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x1a\n" +
+	"\bweakened\x18\a \x01(\bR\bweakened\x12F\n" +
+	"\x11loses_last_factor\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x0flosesLastFactor*^\n" +
+	"\vErasureMode\x12\x1c\n" +
+	"\x18ERASURE_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10ERASURE_MODE_OFF\x10\x01\x12\x1b\n" +
+	"\x17ERASURE_MODE_ON_REMOVAL\x10\x02*p\n" +
 	"\x0fEnforcementMode\x12 \n" +
 	"\x1cENFORCEMENT_MODE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17ENFORCEMENT_MODE_STRICT\x10\x01\x12\x1e\n" +
-	"\x1aENFORCEMENT_MODE_REFERENCE\x10\x022\xb6\x04\n" +
+	"\x1aENFORCEMENT_MODE_REFERENCE\x10\x02*\xd1\x01\n" +
+	"\x15FactorRetirementStage\x12'\n" +
+	"#FACTOR_RETIREMENT_STAGE_UNSPECIFIED\x10\x00\x12#\n" +
+	"\x1fFACTOR_RETIREMENT_STAGE_PLANNED\x10\x01\x12\"\n" +
+	"\x1eFACTOR_RETIREMENT_STAGE_CLOSED\x10\x02\x12%\n" +
+	"!FACTOR_RETIREMENT_STAGE_ANNOUNCED\x10\x03\x12\x1f\n" +
+	"\x1bFACTOR_RETIREMENT_STAGE_OFF\x10\x04*\xaf\x01\n" +
+	"\rAssuranceNeed\x12\x1e\n" +
+	"\x1aASSURANCE_NEED_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bASSURANCE_NEED_FIRST_FACTOR\x10\x01\x12 \n" +
+	"\x1cASSURANCE_NEED_SECOND_FACTOR\x10\x02\x12\x1c\n" +
+	"\x18ASSURANCE_NEED_ENROLMENT\x10\x03\x12\x1d\n" +
+	"\x19ASSURANCE_NEED_IMPOSSIBLE\x10\x042\x8d\r\n" +
 	"\rPolicyService\x12\xca\x01\n" +
-	"\x18PreviewLoginPolicyChange\x124.gatehouse.policy.v1.PreviewLoginPolicyChangeRequest\x1a5.gatehouse.policy.v1.PreviewLoginPolicyChangeResponse\"A\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02*:\x01*\"%/gatehouse/v1/policies/login/_preview\x12\xa8\x01\n" +
+	"\x18PreviewLoginPolicyChange\x124.gatehouse.policy.v1.PreviewLoginPolicyChangeRequest\x1a5.gatehouse.policy.v1.PreviewLoginPolicyChangeResponse\"A\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02*:\x01*\"%/gatehouse/v1/policies/login/_preview\x12\xc1\x01\n" +
+	"\x14PlanFactorRetirement\x120.gatehouse.policy.v1.PlanFactorRetirementRequest\x1a1.gatehouse.policy.v1.PlanFactorRetirementResponse\"D\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02-:\x01*\"(/gatehouse/v1/policies/login/retirements\x12\xcf\x01\n" +
+	"\x16CancelFactorRetirement\x122.gatehouse.policy.v1.CancelFactorRetirementRequest\x1a3.gatehouse.policy.v1.CancelFactorRetirementResponse\"L\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x025:\x01*\"0/gatehouse/v1/policies/login/retirements/_cancel\x12\xc1\x01\n" +
+	"\x15ListFactorRetirements\x121.gatehouse.policy.v1.ListFactorRetirementsRequest\x1a2.gatehouse.policy.v1.ListFactorRetirementsResponse\"A\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02*\x12(/gatehouse/v1/policies/login/retirements\x12\xc0\x01\n" +
+	"\x13GetSessionAssurance\x12/.gatehouse.policy.v1.GetSessionAssuranceRequest\x1a0.gatehouse.policy.v1.GetSessionAssuranceResponse\"F\xa2\xbb\x18\rauthenticated\x82\xd3\xe4\x93\x02/\x12-/gatehouse/v1/sessions/{session_id}/assurance\x12\xa8\x01\n" +
 	"\x0eGetEnforcement\x12*.gatehouse.policy.v1.GetEnforcementRequest\x1a+.gatehouse.policy.v1.GetEnforcementResponse\"=\xa2\xbb\x18\x0fiam.policy.read\x82\xd3\xe4\x93\x02$\x12\"/gatehouse/v1/policies/enforcement\x12\xac\x01\n" +
-	"\x0eSetEnforcement\x12*.gatehouse.policy.v1.SetEnforcementRequest\x1a+.gatehouse.policy.v1.SetEnforcementResponse\"A\xa2\xbb\x18\x10iam.policy.write\x82\xd3\xe4\x93\x02':\x01*\x1a\"/gatehouse/v1/policies/enforcementB\xd5\x01\n" +
+	"\x0eSetEnforcement\x12*.gatehouse.policy.v1.SetEnforcementRequest\x1a+.gatehouse.policy.v1.SetEnforcementResponse\"A\xa2\xbb\x18\x10iam.policy.write\x82\xd3\xe4\x93\x02':\x01*\x1a\"/gatehouse/v1/policies/enforcement\x12\x98\x01\n" +
+	"\n" +
+	"GetErasure\x12&.gatehouse.policy.v1.GetErasureRequest\x1a'.gatehouse.policy.v1.GetErasureResponse\"9\xa2\xbb\x18\x0fiam.policy.read\x82\xd3\xe4\x93\x02 \x12\x1e/gatehouse/v1/policies/erasure\x12\x9c\x01\n" +
+	"\n" +
+	"SetErasure\x12&.gatehouse.policy.v1.SetErasureRequest\x1a'.gatehouse.policy.v1.SetErasureResponse\"=\xa2\xbb\x18\x10iam.policy.write\x82\xd3\xe4\x93\x02#:\x01*\x1a\x1e/gatehouse/v1/policies/erasureB\xd5\x01\n" +
 	"\x17com.gatehouse.policy.v1B\vPolicyProtoP\x01Z?github.com/gatehouse/gatehouse/gen/gatehouse/policy/v1;policyv1\xa2\x02\x03GPX\xaa\x02\x13Gatehouse.Policy.V1\xca\x02\x13Gatehouse\\Policy\\V1\xe2\x02\x1fGatehouse\\Policy\\V1\\GPBMetadata\xea\x02\x15Gatehouse::Policy::V1b\x06proto3"
 
 var (
@@ -675,44 +1856,97 @@ func file_gatehouse_policy_v1_policy_proto_rawDescGZIP() []byte {
 	return file_gatehouse_policy_v1_policy_proto_rawDescData
 }
 
-var file_gatehouse_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gatehouse_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_gatehouse_policy_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_gatehouse_policy_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_gatehouse_policy_v1_policy_proto_goTypes = []any{
-	(EnforcementMode)(0),                     // 0: gatehouse.policy.v1.EnforcementMode
-	(*LoginPolicyChange)(nil),                // 1: gatehouse.policy.v1.LoginPolicyChange
-	(*PreviewLoginPolicyChangeRequest)(nil),  // 2: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
-	(*AffectedUser)(nil),                     // 3: gatehouse.policy.v1.AffectedUser
-	(*PreviewLoginPolicyChangeResponse)(nil), // 4: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
-	(*GetEnforcementRequest)(nil),            // 5: gatehouse.policy.v1.GetEnforcementRequest
-	(*GetEnforcementResponse)(nil),           // 6: gatehouse.policy.v1.GetEnforcementResponse
-	(*SetEnforcementRequest)(nil),            // 7: gatehouse.policy.v1.SetEnforcementRequest
-	(*SetEnforcementResponse)(nil),           // 8: gatehouse.policy.v1.SetEnforcementResponse
-	(v1.SecondFactorType)(0),                 // 9: zitadel.policy.v1.SecondFactorType
-	(v1.MultiFactorType)(0),                  // 10: zitadel.policy.v1.MultiFactorType
-	(*timestamppb.Timestamp)(nil),            // 11: google.protobuf.Timestamp
+	(ErasureMode)(0),                         // 0: gatehouse.policy.v1.ErasureMode
+	(EnforcementMode)(0),                     // 1: gatehouse.policy.v1.EnforcementMode
+	(FactorRetirementStage)(0),               // 2: gatehouse.policy.v1.FactorRetirementStage
+	(AssuranceNeed)(0),                       // 3: gatehouse.policy.v1.AssuranceNeed
+	(*LoginPolicyChange)(nil),                // 4: gatehouse.policy.v1.LoginPolicyChange
+	(*PreviewLoginPolicyChangeRequest)(nil),  // 5: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
+	(*AffectedUser)(nil),                     // 6: gatehouse.policy.v1.AffectedUser
+	(*PreviewLoginPolicyChangeResponse)(nil), // 7: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
+	(*GetEnforcementRequest)(nil),            // 8: gatehouse.policy.v1.GetEnforcementRequest
+	(*GetEnforcementResponse)(nil),           // 9: gatehouse.policy.v1.GetEnforcementResponse
+	(*SetEnforcementRequest)(nil),            // 10: gatehouse.policy.v1.SetEnforcementRequest
+	(*SetEnforcementResponse)(nil),           // 11: gatehouse.policy.v1.SetEnforcementResponse
+	(*GetErasureRequest)(nil),                // 12: gatehouse.policy.v1.GetErasureRequest
+	(*GetErasureResponse)(nil),               // 13: gatehouse.policy.v1.GetErasureResponse
+	(*SetErasureRequest)(nil),                // 14: gatehouse.policy.v1.SetErasureRequest
+	(*SetErasureResponse)(nil),               // 15: gatehouse.policy.v1.SetErasureResponse
+	(*FactorRetirement)(nil),                 // 16: gatehouse.policy.v1.FactorRetirement
+	(*PlanFactorRetirementRequest)(nil),      // 17: gatehouse.policy.v1.PlanFactorRetirementRequest
+	(*PlanFactorRetirementResponse)(nil),     // 18: gatehouse.policy.v1.PlanFactorRetirementResponse
+	(*CancelFactorRetirementRequest)(nil),    // 19: gatehouse.policy.v1.CancelFactorRetirementRequest
+	(*CancelFactorRetirementResponse)(nil),   // 20: gatehouse.policy.v1.CancelFactorRetirementResponse
+	(*ListFactorRetirementsRequest)(nil),     // 21: gatehouse.policy.v1.ListFactorRetirementsRequest
+	(*ListFactorRetirementsResponse)(nil),    // 22: gatehouse.policy.v1.ListFactorRetirementsResponse
+	(*GetSessionAssuranceRequest)(nil),       // 23: gatehouse.policy.v1.GetSessionAssuranceRequest
+	(*GetSessionAssuranceResponse)(nil),      // 24: gatehouse.policy.v1.GetSessionAssuranceResponse
+	(v1.SecondFactorType)(0),                 // 25: zitadel.policy.v1.SecondFactorType
+	(v1.MultiFactorType)(0),                  // 26: zitadel.policy.v1.MultiFactorType
+	(*timestamppb.Timestamp)(nil),            // 27: google.protobuf.Timestamp
 }
 var file_gatehouse_policy_v1_policy_proto_depIdxs = []int32{
-	9,  // 0: gatehouse.policy.v1.LoginPolicyChange.add_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
-	9,  // 1: gatehouse.policy.v1.LoginPolicyChange.remove_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
-	10, // 2: gatehouse.policy.v1.LoginPolicyChange.add_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
-	10, // 3: gatehouse.policy.v1.LoginPolicyChange.remove_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
-	1,  // 4: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest.change:type_name -> gatehouse.policy.v1.LoginPolicyChange
-	3,  // 5: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse.users:type_name -> gatehouse.policy.v1.AffectedUser
-	0,  // 6: gatehouse.policy.v1.GetEnforcementResponse.mode:type_name -> gatehouse.policy.v1.EnforcementMode
-	11, // 7: gatehouse.policy.v1.GetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
-	0,  // 8: gatehouse.policy.v1.SetEnforcementRequest.mode:type_name -> gatehouse.policy.v1.EnforcementMode
-	11, // 9: gatehouse.policy.v1.SetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
-	2,  // 10: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:input_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
-	5,  // 11: gatehouse.policy.v1.PolicyService.GetEnforcement:input_type -> gatehouse.policy.v1.GetEnforcementRequest
-	7,  // 12: gatehouse.policy.v1.PolicyService.SetEnforcement:input_type -> gatehouse.policy.v1.SetEnforcementRequest
-	4,  // 13: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:output_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
-	6,  // 14: gatehouse.policy.v1.PolicyService.GetEnforcement:output_type -> gatehouse.policy.v1.GetEnforcementResponse
-	8,  // 15: gatehouse.policy.v1.PolicyService.SetEnforcement:output_type -> gatehouse.policy.v1.SetEnforcementResponse
-	13, // [13:16] is the sub-list for method output_type
-	10, // [10:13] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	25, // 0: gatehouse.policy.v1.LoginPolicyChange.add_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
+	25, // 1: gatehouse.policy.v1.LoginPolicyChange.remove_second_factors:type_name -> zitadel.policy.v1.SecondFactorType
+	26, // 2: gatehouse.policy.v1.LoginPolicyChange.add_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
+	26, // 3: gatehouse.policy.v1.LoginPolicyChange.remove_multi_factors:type_name -> zitadel.policy.v1.MultiFactorType
+	4,  // 4: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest.change:type_name -> gatehouse.policy.v1.LoginPolicyChange
+	27, // 5: gatehouse.policy.v1.PreviewLoginPolicyChangeRequest.at:type_name -> google.protobuf.Timestamp
+	6,  // 6: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse.users:type_name -> gatehouse.policy.v1.AffectedUser
+	16, // 7: gatehouse.policy.v1.PreviewLoginPolicyChangeResponse.retirements:type_name -> gatehouse.policy.v1.FactorRetirement
+	1,  // 8: gatehouse.policy.v1.GetEnforcementResponse.mode:type_name -> gatehouse.policy.v1.EnforcementMode
+	27, // 9: gatehouse.policy.v1.GetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
+	1,  // 10: gatehouse.policy.v1.SetEnforcementRequest.mode:type_name -> gatehouse.policy.v1.EnforcementMode
+	27, // 11: gatehouse.policy.v1.SetEnforcementResponse.change_date:type_name -> google.protobuf.Timestamp
+	0,  // 12: gatehouse.policy.v1.GetErasureResponse.mode:type_name -> gatehouse.policy.v1.ErasureMode
+	27, // 13: gatehouse.policy.v1.GetErasureResponse.change_date:type_name -> google.protobuf.Timestamp
+	0,  // 14: gatehouse.policy.v1.SetErasureRequest.mode:type_name -> gatehouse.policy.v1.ErasureMode
+	27, // 15: gatehouse.policy.v1.SetErasureResponse.change_date:type_name -> google.protobuf.Timestamp
+	25, // 16: gatehouse.policy.v1.FactorRetirement.second_factor:type_name -> zitadel.policy.v1.SecondFactorType
+	26, // 17: gatehouse.policy.v1.FactorRetirement.multi_factor:type_name -> zitadel.policy.v1.MultiFactorType
+	27, // 18: gatehouse.policy.v1.FactorRetirement.closed:type_name -> google.protobuf.Timestamp
+	27, // 19: gatehouse.policy.v1.FactorRetirement.announced:type_name -> google.protobuf.Timestamp
+	27, // 20: gatehouse.policy.v1.FactorRetirement.off:type_name -> google.protobuf.Timestamp
+	2,  // 21: gatehouse.policy.v1.FactorRetirement.stage:type_name -> gatehouse.policy.v1.FactorRetirementStage
+	25, // 22: gatehouse.policy.v1.PlanFactorRetirementRequest.second_factor:type_name -> zitadel.policy.v1.SecondFactorType
+	26, // 23: gatehouse.policy.v1.PlanFactorRetirementRequest.multi_factor:type_name -> zitadel.policy.v1.MultiFactorType
+	27, // 24: gatehouse.policy.v1.PlanFactorRetirementRequest.closed:type_name -> google.protobuf.Timestamp
+	27, // 25: gatehouse.policy.v1.PlanFactorRetirementRequest.announced:type_name -> google.protobuf.Timestamp
+	27, // 26: gatehouse.policy.v1.PlanFactorRetirementRequest.off:type_name -> google.protobuf.Timestamp
+	27, // 27: gatehouse.policy.v1.PlanFactorRetirementResponse.change_date:type_name -> google.protobuf.Timestamp
+	25, // 28: gatehouse.policy.v1.CancelFactorRetirementRequest.second_factor:type_name -> zitadel.policy.v1.SecondFactorType
+	26, // 29: gatehouse.policy.v1.CancelFactorRetirementRequest.multi_factor:type_name -> zitadel.policy.v1.MultiFactorType
+	27, // 30: gatehouse.policy.v1.CancelFactorRetirementResponse.change_date:type_name -> google.protobuf.Timestamp
+	16, // 31: gatehouse.policy.v1.ListFactorRetirementsResponse.retirements:type_name -> gatehouse.policy.v1.FactorRetirement
+	3,  // 32: gatehouse.policy.v1.GetSessionAssuranceResponse.need:type_name -> gatehouse.policy.v1.AssuranceNeed
+	27, // 33: gatehouse.policy.v1.GetSessionAssuranceResponse.until:type_name -> google.protobuf.Timestamp
+	27, // 34: gatehouse.policy.v1.GetSessionAssuranceResponse.loses_last_factor:type_name -> google.protobuf.Timestamp
+	5,  // 35: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:input_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeRequest
+	17, // 36: gatehouse.policy.v1.PolicyService.PlanFactorRetirement:input_type -> gatehouse.policy.v1.PlanFactorRetirementRequest
+	19, // 37: gatehouse.policy.v1.PolicyService.CancelFactorRetirement:input_type -> gatehouse.policy.v1.CancelFactorRetirementRequest
+	21, // 38: gatehouse.policy.v1.PolicyService.ListFactorRetirements:input_type -> gatehouse.policy.v1.ListFactorRetirementsRequest
+	23, // 39: gatehouse.policy.v1.PolicyService.GetSessionAssurance:input_type -> gatehouse.policy.v1.GetSessionAssuranceRequest
+	8,  // 40: gatehouse.policy.v1.PolicyService.GetEnforcement:input_type -> gatehouse.policy.v1.GetEnforcementRequest
+	10, // 41: gatehouse.policy.v1.PolicyService.SetEnforcement:input_type -> gatehouse.policy.v1.SetEnforcementRequest
+	12, // 42: gatehouse.policy.v1.PolicyService.GetErasure:input_type -> gatehouse.policy.v1.GetErasureRequest
+	14, // 43: gatehouse.policy.v1.PolicyService.SetErasure:input_type -> gatehouse.policy.v1.SetErasureRequest
+	7,  // 44: gatehouse.policy.v1.PolicyService.PreviewLoginPolicyChange:output_type -> gatehouse.policy.v1.PreviewLoginPolicyChangeResponse
+	18, // 45: gatehouse.policy.v1.PolicyService.PlanFactorRetirement:output_type -> gatehouse.policy.v1.PlanFactorRetirementResponse
+	20, // 46: gatehouse.policy.v1.PolicyService.CancelFactorRetirement:output_type -> gatehouse.policy.v1.CancelFactorRetirementResponse
+	22, // 47: gatehouse.policy.v1.PolicyService.ListFactorRetirements:output_type -> gatehouse.policy.v1.ListFactorRetirementsResponse
+	24, // 48: gatehouse.policy.v1.PolicyService.GetSessionAssurance:output_type -> gatehouse.policy.v1.GetSessionAssuranceResponse
+	9,  // 49: gatehouse.policy.v1.PolicyService.GetEnforcement:output_type -> gatehouse.policy.v1.GetEnforcementResponse
+	11, // 50: gatehouse.policy.v1.PolicyService.SetEnforcement:output_type -> gatehouse.policy.v1.SetEnforcementResponse
+	13, // 51: gatehouse.policy.v1.PolicyService.GetErasure:output_type -> gatehouse.policy.v1.GetErasureResponse
+	15, // 52: gatehouse.policy.v1.PolicyService.SetErasure:output_type -> gatehouse.policy.v1.SetErasureResponse
+	44, // [44:53] is the sub-list for method output_type
+	35, // [35:44] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_gatehouse_policy_v1_policy_proto_init() }
@@ -721,13 +1955,25 @@ func file_gatehouse_policy_v1_policy_proto_init() {
 		return
 	}
 	file_gatehouse_policy_v1_policy_proto_msgTypes[0].OneofWrappers = []any{}
+	file_gatehouse_policy_v1_policy_proto_msgTypes[12].OneofWrappers = []any{
+		(*FactorRetirement_SecondFactor)(nil),
+		(*FactorRetirement_MultiFactor)(nil),
+	}
+	file_gatehouse_policy_v1_policy_proto_msgTypes[13].OneofWrappers = []any{
+		(*PlanFactorRetirementRequest_SecondFactor)(nil),
+		(*PlanFactorRetirementRequest_MultiFactor)(nil),
+	}
+	file_gatehouse_policy_v1_policy_proto_msgTypes[15].OneofWrappers = []any{
+		(*CancelFactorRetirementRequest_SecondFactor)(nil),
+		(*CancelFactorRetirementRequest_MultiFactor)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gatehouse_policy_v1_policy_proto_rawDesc), len(file_gatehouse_policy_v1_policy_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   8,
+			NumEnums:      4,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -90,8 +90,8 @@ type OrganizationSettings struct {
 	CreationDate *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=creation_date,json=creationDate,proto3" json:"creation_date,omitempty"`
 	// When they were last set.
 	ChangeDate *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=change_date,json=changeDate,proto3" json:"change_date,omitempty"`
-	// True makes user names unique per organization, false per instance as far as the domain
-	// policy says so.
+	// True makes user names unique per organization, and login names end in a domain of it; false
+	// leaves both to the domain policy.
 	OrganizationScopedUsernames bool `protobuf:"varint,4,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3" json:"organization_scoped_usernames,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache

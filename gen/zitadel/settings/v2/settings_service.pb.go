@@ -1189,7 +1189,8 @@ type SetOrganizationSettingsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id of the organization.
 	OrganizationId string `protobuf:"bytes,1,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
-	// True makes user names unique per organization.
+	// True makes user names unique per organization, and login names end in a domain of it. False is
+	// refused where names would then be those of several users.
 	OrganizationScopedUsernames *bool `protobuf:"varint,2,opt,name=organization_scoped_usernames,json=organizationScopedUsernames,proto3,oneof" json:"organization_scoped_usernames,omitempty"`
 	unknownFields               protoimpl.UnknownFields
 	sizeCache                   protoimpl.SizeCache

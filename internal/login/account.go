@@ -1,0 +1,112 @@
+package login
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+// account is a session of the browser, as it is offered.
+type account struct{ ID, LoginName, DisplayName string }
+
+// accounts are the sessions of the browser that are somebody's and not over.
+func (v *visit) accounts() (out []account, err error) {
+	now := v.store.Now()
+	for _, e := range v.jar {
+		s, err := v.sessions.SessionByID(v.asNobody(), e.ID, e.Token)
+		switch {
+		case fault.KindOf(err) == fault.KindNotFound:
+			continue
+		case err != nil:
+			return nil, err
+		case s.User.LoginName == "" || s.Ended || s.Expired(now):
+			continue
+		}
+		out = append(out, account{ID: e.ID, LoginName: s.User.LoginName, DisplayName: s.User.DisplayName})
+	}
+	return out, nil
+}
+
+// showAccounts offers the sessions of the browser.
+func showAccounts(v *visit) error {
+	known, err := v.accounts()
+	if err != nil {
+		return err
+	}
+	if len(known) == 0 {
+		return v.goTo("login", "new", "true")
+	}
+	v.current = nil
+	v.show(http.StatusOK, "account", data{More: known})
+	return nil
+}
+
+// takeAccount goes on with a session of the browser, for as far as it still counts.
+func takeAccount(v *visit) error {
+	if v.r.PostForm.Get("session") == "" {
+		return errNoSession
+	}
+	return v.next()
+}
+
+// logOut ends the page's session.
+func logOut(v *visit) error {
+	if v.current == nil {
+		return v.goTo("login")
+	}
+	id := v.current.ID
+	if _, err := v.sessions.End(v.asNobody(), id, v.current.Token); err != nil && fault.KindOf(err) != fault.KindNotFound {
+		return err
+	}
+	v.keep(v.jar.without(id))
+	v.current = nil
+	return v.goTo("login")
+}
+
+// showDone says that the login succeeded, where nobody asked for it.
+func showDone(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	if !p.Enough {
+		return v.next()
+	}
+	v.show(http.StatusOK, "done", data{LoginName: p.named()})
+	return nil
+}
+
+// leave sends the browser to an address outside: one that a policy or an application
+// has been given.
+func (v *visit) leave(to string) error {
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+	return nil
+}
+
+// leadTo lets the forms of the page lead to the place of an address.
+func (v *visit) leadTo(address string) {
+	if u, err := url.Parse(address); err == nil && u.Scheme != "" && place.MatchString(u.Host) {
+		v.leadsTo = u.Scheme + ":"
+		if u.Host != "" {
+			v.leadsTo += "//" + u.Host
+		}
+	}
+}
+
+// place is a host that can stand in a header: with a port, or of IPv6.
+var place = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]*$`)
+
+// showColors is the stylesheet of an organization's colors.
+func showColors(v *visit) error {
+	label, err := policy.ResolveActiveLabel(v.ctx, v.store, v.scope(v.r.Form.Get("org")))
+	if err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	v.w.Header().Set("Cache-Control", "private, max-age=60")
+	_, _ = v.w.Write([]byte(stylesheet(label.Doc)))
+	return nil
+}

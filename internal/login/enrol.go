@@ -1,0 +1,218 @@
+package login
+
+import (
+	"encoding/base64"
+	"html/template"
+	"net/http"
+	"slices"
+
+	"rsc.io/qr"
+
+	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/crypto"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// choice is a factor that can be set up.
+type choice struct {
+	Path, Text string
+	Post       bool // its first step changes something
+}
+
+// choices are the factors that the policy lists and that the user could set up here:
+// a code goes to an address that is proved.
+func choices(p policy.LoginPolicy, who flow.User) (out []choice) {
+	lists := func(f policy.SecondFactor) bool { return slices.Contains(p.SecondFactors, f) }
+	if p.PasswordlessAllowed == 1 && slices.Contains(p.MultiFactors, policy.U2FWithVerification) {
+		out = append(out, choice{"passkey", "enrol-passkey", false})
+	}
+	if lists(policy.TOTP) {
+		out = append(out, choice{"totp/begin", "enrol-totp", true})
+	}
+	if lists(policy.U2F) {
+		out = append(out, choice{"u2f", "enrol-u2f", false})
+	}
+	if lists(policy.OTPEmail) && who.Human.EmailVerified {
+		out = append(out, choice{atMail, "enrol-otp-email", true})
+	}
+	if lists(policy.OTPSMS) && who.Human.PhoneVerified {
+		out = append(out, choice{atSMS, "enrol-otp-sms", true})
+	}
+	return out
+}
+
+// enrolPage is what the page of choices shows.
+type enrolPage struct {
+	Must    bool // the policy demands a second factor
+	Choices []choice
+}
+
+var errNoChoice = fault.Precondition("LOGIN-no-choice", "The login policy demands a second factor, and none that it lists can be set up here. Ask an administrator.")
+
+// enrolling is progress for who may set up a factor: the first factor is proved, and a
+// second one where there is any that counts.
+func (v *visit) enrolling() (p progress, err error) {
+	if p, err = v.progress(); err == nil && !p.Enough && p.Need != assurance.Enrolment {
+		err = errNoSession
+	}
+	return p, err
+}
+
+// showEnrol offers what can be set up.
+func showEnrol(v *visit) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	list := choices(p.policy, p.person)
+	if must := p.Need == assurance.Enrolment; len(list) == 0 && must {
+		return errNoChoice
+	}
+	v.show(http.StatusOK, "enrol", data{LoginName: p.named(), More: enrolPage{Must: p.Need == assurance.Enrolment, Choices: list}})
+	return nil
+}
+
+// skipEnrol puts the offer off, for as long as the policy says.
+func skipEnrol(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	if !p.Enough {
+		return v.next()
+	}
+	if err := v.store.Write(v.asUser(&p), func(tx *eventstore.Tx) error {
+		_, err := user.SkipMFA(tx, eventstore.Scope{Instance: v.instance, Org: v.org}, p.Session.UserID)
+		return err
+	}); err != nil {
+		return err
+	}
+	return v.next()
+}
+
+// totpPage is what the page of a new authenticator app shows.
+type totpPage struct {
+	QR, URI template.URL // of schemes that templates do not know
+	Secret  string
+}
+
+// beginTOTP begins the registration of an authenticator app.
+func beginTOTP(v *visit) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	begun, err := flow.RegisterTOTP(v.asUser(&p), v.store, v.vault, p.ref(), hostname.Canonical(v.call.Host))
+	if err != nil {
+		return err
+	}
+	return v.showTOTP(&p, begun.Secret, "")
+}
+
+// showTOTP shows the secret of an app that is not proved yet, once more where its
+// code was wrong.
+func (v *visit) showTOTP(p *progress, secret, problem string) error {
+	uri := crypto.TOTPURI(hostname.Canonical(v.call.Host), p.named(), secret)
+	code, err := qr.Encode(uri, qr.M)
+	if err != nil {
+		return err
+	}
+	status := http.StatusOK
+	if problem != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	v.show(status, "newtotp", data{
+		LoginName: p.named(), Problem: problem, Hidden: map[string]string{"secret": secret},
+		More: totpPage{
+			QR:  template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())), //nolint:gosec // base64
+			URI: template.URL(uri), Secret: secret,                                                      //nolint:gosec // our own, with escaped values
+		},
+	})
+	return nil
+}
+
+// takeTOTP finishes the registration of an authenticator app with its first code, and
+// counts that as proved.
+func takeTOTP(v *visit) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	if _, err := user.VerifyTOTP(v.asUser(&p), v.store, v.vault, p.ref(), v.r.PostForm.Get("code")); err != nil {
+		return v.totpAgain(&p, err)
+	}
+	return v.next()
+}
+
+// enrolMail sets up codes by mail.
+func enrolMail(v *visit) error { return v.enrolOTP(user.AddOTPEmail) }
+
+// enrolSMS sets up codes by SMS.
+func enrolSMS(v *visit) error { return v.enrolOTP(user.AddOTPSMS) }
+
+func (v *visit) enrolOTP(verb func(*eventstore.Tx, user.Ref) (eventstore.Details, error)) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	if err := v.store.Write(v.asUser(&p), func(tx *eventstore.Tx) error {
+		_, err := verb(tx, p.ref())
+		return err
+	}); err != nil {
+		return err
+	}
+	return v.next()
+}
+
+// kindAt gives the kind of key that a page is about.
+var kindAt = map[string]user.FactorKind{"u2f": user.U2F, "passkey": user.Passkey}
+
+// showNewKey asks for a key to register.
+func showNewKey(v *visit) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	kind := v.path()[len("enrol/"):]
+	v.show(http.StatusOK, "newkey", data{LoginName: p.named(), More: kind})
+	return nil
+}
+
+// newKeyOptions gives the script what the browser asks a new key.
+func newKeyOptions(v *visit) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	kind, ok := kindAt[v.r.PostForm.Get("kind")]
+	if !ok {
+		return errNoPage
+	}
+	begun, err := flow.RegisterKey(v.asUser(&p), v.store, p.ref(), user.KeyRequest{Kind: kind, Domain: hostname.Canonical(v.call.Host)})
+	if err != nil {
+		return err
+	}
+	return v.json(begun.Options)
+}
+
+// takeNewKey finishes the registration of a key.
+func takeNewKey(v *visit) error {
+	p, err := v.enrolling()
+	if err != nil {
+		return err
+	}
+	form := v.r.PostForm
+	kind, ok := kindAt[form.Get("kind")]
+	if !ok {
+		return errNoPage
+	}
+	if _, err := user.VerifyKey(v.asUser(&p), v.store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
+		return v.again(err, "newkey", data{LoginName: p.named(), More: form.Get("kind")})
+	}
+	return v.next()
+}

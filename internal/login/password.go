@@ -1,0 +1,205 @@
+package login
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+var errRepeat = fault.Invalid("LOGIN-repeat", "The two passwords are not the same.")
+
+// rules says what a new password must be like.
+func (v *visit) rules() (string, error) {
+	p, err := policy.PasswordComplexity.Resolve(v.ctx, v.store, v.scope(v.org))
+	if err != nil {
+		return "", err
+	}
+	out := []string{v.texts.T("rule-length", p.Doc.MinLength)}
+	for key, wanted := range map[string]bool{"rule-lower": p.Doc.HasLowercase, "rule-upper": p.Doc.HasUppercase, "rule-number": p.Doc.HasNumber, "rule-symbol": p.Doc.HasSymbol} {
+		if wanted {
+			out = append(out, v.texts.T(key))
+		}
+	}
+	return strings.Join(out, ", ") + ".", nil
+}
+
+// showChange asks for another password, which the policy or somebody demands.
+func showChange(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	rules, err := v.rules()
+	if err != nil {
+		return err
+	}
+	v.show(http.StatusOK, "change", data{LoginName: p.named(), More: rules})
+	return nil
+}
+
+// takeChange replaces the password.
+func takeChange(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	form := v.r.PostForm
+	if form.Get(atPassword) != form.Get("repeat") {
+		err = errRepeat
+	} else {
+		_, err = user.ChangePassword(v.asUser(&p), v.store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get(atPassword)})
+	}
+	if err == nil {
+		return v.next()
+	}
+	rules, more := v.rules()
+	if more != nil {
+		return more
+	}
+	return v.again(err, "change", data{LoginName: p.named(), More: rules})
+}
+
+// showForgotten asks whose password is forgotten.
+func showForgotten(v *visit) error {
+	name := ""
+	if p, err := v.progress(); err == nil {
+		name = p.named()
+	}
+	v.show(http.StatusOK, "forgotten", data{More: name})
+	return nil
+}
+
+// takeForgotten sends a code to set another password with. Whether there is such a
+// user is not told.
+func takeForgotten(v *visit) error {
+	proof, err := v.whoIs(strings.TrimSpace(v.r.PostForm.Get("loginName")))
+	if err != nil {
+		return err
+	}
+	found, err := flow.Users(v.asSystem(), v.store, v.instance, database.Page{Limit: 1}, flow.SortUserCreated, flow.UserWithID(proof.UserID))
+	if err != nil {
+		return err
+	}
+	for _, u := range found.Rows {
+		err := v.store.Write(v.asSystem(), func(tx *eventstore.Tx) error {
+			_, _, err := user.RequestPasswordReset(tx, v.vault, v.instance, u.OrgID, u.ID, user.Delivery{})
+			return err
+		})
+		if k := fault.KindOf(err); err != nil && k != fault.KindFailedPrecondition && k != fault.KindNotFound {
+			return err
+		}
+	}
+	v.show(http.StatusOK, "forgotten", data{Note: v.texts.T("forgotten-sent")})
+	return nil
+}
+
+// newPasswordPage is what the page shows that a link with a code leads to.
+type newPasswordPage struct{ Code, Rules string }
+
+// The parameters of links and forms that name somebody.
+const (
+	fieldOrg  = "orgID"
+	fieldUser = "userID"
+)
+
+// linked is the user that a link names.
+func (v *visit) linked() user.Ref {
+	v.org = v.r.Form.Get(fieldOrg)
+	return user.Ref{Instance: v.instance, Org: v.org, UserID: v.r.Form.Get(fieldUser)}
+}
+
+// newPassword is the page on which a code of a mail leads to a password.
+func (v *visit) newPassword(code string) (data, error) {
+	r := v.linked()
+	rules, err := v.rules()
+	return data{
+		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org},
+		More:   newPasswordPage{Code: code, Rules: rules},
+	}, err
+}
+
+// showNewPassword asks for the password that a code allows to set: after an
+// invitation, at the beginning, or where the former one is forgotten.
+func showNewPassword(v *visit) error {
+	v.current = nil
+	d, err := v.newPassword(v.r.Form.Get("code"))
+	if err != nil {
+		return err
+	}
+	v.show(http.StatusOK, "newpassword", d)
+	return nil
+}
+
+// takeNewPassword sets the password.
+func takeNewPassword(v *visit) error {
+	form, r := v.r.PostForm, v.linked()
+	v.current = nil
+	code, password := strings.TrimSpace(form.Get("code")), form.Get(atPassword)
+	scope := eventstore.Scope{Instance: v.instance, Org: r.Org}
+	var err error
+	switch path := v.path(); {
+	case password != form.Get("repeat"):
+		err = errRepeat
+	case path == "password/init":
+		_, err = user.ResetPassword(v.asNobody(), v.store, v.vault, r, code, user.NewPassword{Plain: password})
+	default:
+		_, err = user.Begin(v.asSystem(), v.store, v.vault, scope, r.UserID, path == "user/invite", code, password)
+	}
+	if err != nil {
+		d, more := v.newPassword(code)
+		if more != nil {
+			return more
+		}
+		return v.again(err, "newpassword", d)
+	}
+	v.show(http.StatusOK, "verify", data{Note: v.texts.T("password-set")})
+	return nil
+}
+
+// showVerify asks to confirm an address: a link alone does nothing, since programs
+// that look at mails follow links.
+func showVerify(v *visit) error {
+	r := v.linked()
+	v.current = nil
+	v.show(http.StatusOK, "verify", data{More: v.r.Form.Get("code"), Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
+	return nil
+}
+
+// takeVerify marks an address as proved.
+func takeVerify(v *visit) error {
+	r, code := v.linked(), strings.TrimSpace(v.r.PostForm.Get("code"))
+	v.current = nil
+	_, err := user.Email.Verify(v.asSystem(), v.store, v.vault, eventstore.Scope{Instance: v.instance, Org: r.Org}, r.UserID, code)
+	if err != nil {
+		return v.again(err, "verify", data{More: code, Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
+	}
+	v.show(http.StatusOK, "verify", data{Note: v.texts.T("verified")})
+	return nil
+}
+
+// showCode shows the code of a mail to who opened its link: they type it where they
+// log in, which may be another device.
+func showCode(v *visit) error {
+	v.current = nil
+	v.show(http.StatusOK, "showcode", data{More: v.r.Form.Get("code")})
+	return nil
+}
+
+// totpAgain asks once more for the first code of an authenticator app.
+func (v *visit) totpAgain(p *progress, err error) error {
+	if k := fault.KindOf(err); k != fault.KindInvalid && k != fault.KindFailedPrecondition {
+		return err
+	}
+	secret := v.r.PostForm.Get("secret")
+	if secret == "" {
+		return err
+	}
+	return v.showTOTP(p, secret, api.Sentence(v.call.Languages, err))
+}

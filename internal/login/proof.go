@@ -1,0 +1,275 @@
+package login
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/session"
+)
+
+func toLogin(v *visit) error { return v.goTo("login") }
+
+// showLogin asks who is there. A browser that holds sessions is offered them first; an
+// application that asks for nothing else gets the only one there is.
+func showLogin(v *visit) error {
+	form := v.r.Form
+	if form.Get("new") == "" && len(v.jar) > 0 && !v.prompts("login") {
+		known, err := v.accounts()
+		switch {
+		case err != nil:
+			return err
+		case len(known) == 1 && v.request != nil && !v.prompts("select_account"):
+			v.current = v.jar.find(known[0].ID)
+			return v.next()
+		case len(known) > 0:
+			return v.goTo("account")
+		}
+	}
+	v.current = nil
+	name := form.Get("loginName")
+	if name == "" && v.request != nil {
+		name = v.request.LoginHint
+	}
+	v.show(http.StatusOK, "login", data{More: name})
+	return nil
+}
+
+// prompts reports whether the application asks for this prompt (OpenID Connect Core,
+// section 3.1.2.1).
+func (v *visit) prompts(prompt string) bool {
+	return v.request != nil && slices.Contains(v.request.Prompt, prompt)
+}
+
+// takeLogin begins a session for who says to be there: always a new one, so that none
+// that somebody else put into the browser ever gets a user.
+func takeLogin(v *visit) error {
+	name := strings.TrimSpace(v.r.PostForm.Get("loginName"))
+	proof, err := v.whoIs(name)
+	var out flow.SessionChanged
+	if err == nil {
+		out, err = v.sessions.Create(v.asSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
+	}
+	if err != nil {
+		v.current = nil
+		return v.again(err, "login", data{More: name})
+	}
+	v.hold(out)
+	return v.next()
+}
+
+// whoIs finds somebody by login name or, where the policy lets them, by the address or
+// the number that only they have.
+func (v *visit) whoIs(name string) (flow.Proof, error) {
+	login, err := policy.Login.Resolve(v.ctx, v.store, v.scope(""))
+	if err != nil {
+		return flow.Proof{}, err
+	}
+	filters := []database.Filter{flow.UserByLogin(database.EqualsFold, name)}
+	if !login.Doc.DisableLoginWithEmail && strings.Contains(name, "@") {
+		filters = append(filters, flow.UserWithEmail(name))
+	}
+	if !login.Doc.DisableLoginWithPhone && strings.HasPrefix(name, "+") {
+		filters = append(filters, flow.UserByPhone(database.Equals, strings.ReplaceAll(name, " ", "")))
+	}
+	for _, f := range filters {
+		found, err := flow.Users(v.asSystem(), v.store, v.instance, database.Page{Limit: 2}, flow.SortUserCreated, f)
+		if err != nil {
+			return flow.Proof{}, err
+		}
+		if len(found.Rows) == 1 {
+			return flow.Proof{UserID: found.Rows[0].ID}, nil
+		}
+	}
+	return flow.Proof{LoginName: name}, nil
+}
+
+// agent is what the browser says about itself.
+func (v *visit) agent() *session.UserAgent {
+	return &session.UserAgent{IP: v.call.RemoteIP, Description: v.r.UserAgent()}
+}
+
+// hold keeps a session's newest token in the browser.
+func (v *visit) hold(out flow.SessionChanged) {
+	v.keep(v.jar.with(entry{ID: out.ID, Token: out.Token}))
+	v.current = v.jar.find(out.ID)
+}
+
+// again shows a form once more, with what was wrong with it. What is not the fault of
+// who filled it in is no form's to show.
+func (v *visit) again(err error, page string, d data) error {
+	switch fault.KindOf(err) {
+	case fault.KindInternal, fault.KindUnavailable, fault.KindDeadline:
+		return err
+	default:
+		if errors.Is(err, errNoSession) || errors.Is(err, errNobody) {
+			return err
+		}
+	}
+	d.Problem = api.Sentence(v.call.Languages, err)
+	status := http.StatusUnprocessableEntity
+	if fault.KindOf(err) == fault.KindExhausted {
+		status = http.StatusTooManyRequests
+	}
+	v.show(status, page, d)
+	return nil
+}
+
+// path is the path of the page, below Prefix.
+func (v *visit) path() string { return strings.TrimPrefix(v.r.URL.Path, Prefix) }
+
+// codePage is what the page of a code shows.
+type codePage struct {
+	Sends  bool // the code is sent first
+	Sent   bool
+	Digits bool
+}
+
+// proofPage gives the page on which a method is proved.
+func (v *visit) proofPage(p *progress, path string) (page string, d data) {
+	d = data{LoginName: v.nameOf(p), Others: p.others(path)}
+	if path == atPassword {
+		return atPassword, d
+	}
+	sends := path == atMail || path == atSMS
+	d.More = codePage{Sends: sends, Sent: v.r.Form.Get("sent") != "", Digits: path != "recovery-code"}
+	return "code", d
+}
+
+// nameOf is the name that the page greets with: of nobody, the one that was typed is
+// not known any more.
+func (v *visit) nameOf(p *progress) string {
+	if p.named() == "" {
+		return v.texts.T("unnamed")
+	}
+	return p.named()
+}
+
+// showProof asks for a proof.
+func showProof(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	page, d := v.proofPage(&p, v.path())
+	v.show(http.StatusOK, page, d)
+	return nil
+}
+
+// takeProof looks at a password or a code.
+func takeProof(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	given := v.r.PostForm.Get("proof")
+	if v.path() != atPassword {
+		given = strings.Join(strings.Fields(given), "")
+	}
+	var proof flow.Proof
+	switch m, _ := methodAt(v.path()); m {
+	case assurance.Password:
+		proof.Password = &given
+	case assurance.TOTP:
+		proof.TOTP = &given
+	case assurance.OTPEmail:
+		proof.EmailCode = &given
+	case assurance.OTPSMS:
+		proof.SMSCode = &given
+	case assurance.RecoveryCode:
+		proof.RecoveryCode = &given
+	default:
+		return errNoPage
+	}
+	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof})
+	if err != nil {
+		v.r.Form.Set("sent", "true") // The code that was sent may still be right.
+		page, d := v.proofPage(&p, v.path())
+		return v.again(err, page, d)
+	}
+	v.hold(out)
+	return v.next()
+}
+
+// sendCode sends a one-time code.
+func sendCode(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	path := strings.TrimSuffix(v.path(), "/send")
+	c := flow.Challenges{}
+	if path == atMail {
+		c.Email = &flow.CodeRequest{}
+	} else {
+		c.SMS = &flow.CodeRequest{}
+	}
+	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: c})
+	if err != nil {
+		v.r.URL.Path = Prefix + path
+		page, d := v.proofPage(&p, path)
+		return v.again(err, page, d)
+	}
+	v.hold(out)
+	return v.goTo(path, "sent", "true")
+}
+
+// showKey asks for a security key or passkey.
+func showKey(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	v.show(http.StatusOK, "key", data{LoginName: v.nameOf(&p), Others: p.others("key")})
+	return nil
+}
+
+// keyOptions gives the script what the browser asks the key.
+func keyOptions(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	request := &flow.AssertionRequest{Domain: hostname.Canonical(v.call.Host), Verification: 3}
+	if p.options().Has(assurance.Passkey) {
+		request.Verification = 1
+	}
+	if p.options().Has(assurance.U2F) && p.options().Has(assurance.Passkey) {
+		request.Verification = 2
+	}
+	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: flow.Challenges{Assertion: request}})
+	if err != nil {
+		return err
+	}
+	v.hold(out)
+	return v.json(out.AssertionOptions)
+}
+
+// json answers the script.
+func (v *visit) json(message []byte) error {
+	v.w.Header().Set("Content-Type", "application/json")
+	_, _ = v.w.Write(message)
+	return nil
+}
+
+// takeKey looks at what a key answered.
+func takeKey(v *visit) error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.r.PostForm.Get("credential"))}})
+	if err != nil {
+		return v.again(err, "key", data{LoginName: v.nameOf(&p), Others: p.others("key")})
+	}
+	v.hold(out)
+	return v.next()
+}

@@ -1,0 +1,207 @@
+package login
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/assurance"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// progress is how far somebody has come: the session as it is now, and who it is of.
+type progress struct {
+	flow.Assured
+	person flow.User // empty where nobody has the name that was given
+	policy policy.LoginPolicy
+	token  string
+}
+
+var (
+	errNoSession = fault.Precondition("LOGIN-session", "This login is over. Begin anew.")
+	errNobody    = fault.Precondition("LOGIN-user", "Say first who you are.")
+)
+
+// progress looks at the page's session, which the browser must hold the token of.
+func (v *visit) progress() (p progress, err error) {
+	if v.current == nil {
+		return p, errNoSession
+	}
+	p.token = v.current.Token
+	if p.Assured, err = flow.Assurance(v.ctx, v.store, v.instance, v.current.ID); err != nil {
+		return p, err
+	}
+	s := &p.Session
+	switch {
+	case s.ID == "" || s.Ended || s.Expired(v.store.Now()) || s.TokenHash != user.HashToken(p.token):
+		return p, errNoSession
+	case s.UserChecked.IsZero():
+		return p, errNobody
+	}
+	v.org = s.UserOrg
+	if s.UserID != "" {
+		if p.person, err = flow.UserByID(v.asSystem(), v.store, eventstore.Scope{Instance: v.instance, Org: s.UserOrg}, s.UserID); err != nil {
+			return p, err
+		}
+	}
+	login, err := policy.Login.Resolve(v.ctx, v.store, v.scope(v.org))
+	if p.policy = login.Doc; v.request == nil {
+		v.leadTo(p.policy.DefaultRedirectURI)
+	}
+	return p, err
+}
+
+// named is the name that the page greets with.
+func (p *progress) named() string { return p.person.LoginName }
+
+// ref is the user of the session.
+func (p *progress) ref() user.Ref {
+	return user.Ref{Instance: p.Session.Instance, Org: p.Session.UserOrg, UserID: p.Session.UserID}
+}
+
+// asUser is the context of what the user of the session does to themselves.
+func (v *visit) asUser(p *progress) context.Context {
+	ctx := authz.WithCaller(v.ctx, p.Caller(v.store.Now()))
+	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: p.Session.UserID})
+}
+
+// The pages of methods that are named more than once.
+const (
+	atPassword = "password"
+	atMail     = "otp-email"
+	atSMS      = "otp-sms"
+)
+
+// paths are where a method is proved.
+var paths = map[assurance.Method]string{
+	assurance.Password: atPassword, assurance.Passkey: "key", assurance.U2F: "key", assurance.TOTP: "totp",
+	assurance.OTPEmail: atMail, assurance.OTPSMS: atSMS, assurance.RecoveryCode: "recovery-code",
+}
+
+// methodAt is the way back. Both kinds of keys share a page.
+func methodAt(path string) (assurance.Method, bool) {
+	for m, p := range paths {
+		if p == path && m != assurance.U2F {
+			return m, true
+		}
+	}
+	return 0, false
+}
+
+// offered are the pages of methods that would help now, the one to go to first.
+// External logins have none yet.
+func (p *progress) offered() (out []string) {
+	for _, m := range p.options().Methods() {
+		if path, ok := paths[m]; ok && !slices.Contains(out, path) {
+			out = append(out, path)
+		}
+	}
+	return out
+}
+
+// options are the methods that would help and that the user could be asked for. Of a
+// name that the instance does not tell apart, the password is asked for.
+func (p *progress) options() assurance.Set {
+	o := p.Options
+	if p.Need != assurance.FirstFactor {
+		return o
+	}
+	if !p.Ready().Has(assurance.Passkey) {
+		o &^= assurance.SetOf(assurance.Passkey)
+	}
+	return o
+}
+
+// others are the ways around the page at path.
+func (p *progress) others(path string) (out []way) {
+	for _, o := range p.offered() {
+		if o != path {
+			out = append(out, way{o, "use-" + o})
+		}
+	}
+	if path == atPassword && !p.policy.HidePasswordReset {
+		out = append(out, way{"password/forgotten", "forgotten"})
+	}
+	return out
+}
+
+var errNoWay = fault.Precondition("LOGIN-no-way", "The login policy leaves no way to log in here. Ask an administrator.")
+
+// next sends the browser where the login goes on. What was enough is held against the
+// policy as it is now, by every page anew.
+func (v *visit) next() error {
+	p, err := v.progress()
+	if err != nil {
+		return err
+	}
+	switch p.Need {
+	case assurance.FirstFactor, assurance.SecondFactor:
+		if ways := p.offered(); len(ways) > 0 {
+			return v.goTo(ways[0])
+		}
+		return errNoWay
+	case assurance.Enrolment:
+		return v.goTo("enrol")
+	case assurance.Impossible:
+		return errNoWay
+	case assurance.Nothing:
+		if !p.Enough {
+			return errNoSession
+		}
+	}
+	if p.Counted.Has(assurance.Password) {
+		state, err := user.PasswordStateOf(v.ctx, v.store, eventstore.Scope{Instance: v.instance, Org: v.org}, p.Session.UserID)
+		if err != nil {
+			return err
+		}
+		if state.ChangeRequired || state.Expired {
+			return v.goTo("password/change")
+		}
+	}
+	if p.shouldOffer(v.store.Now()) {
+		return v.goTo("enrol")
+	}
+	return v.finish(&p)
+}
+
+// shouldOffer reports whether somebody with one factor is to be asked to set up a
+// second one, which they can put off for as long as the policy says.
+func (p *progress) shouldOffer(now time.Time) bool {
+	later := p.policy.MFAInitSkipLifetime
+	return p.Factors == 1 && p.person.IsHuman() && later > 0 && len(choices(p.policy, p.person)) > 0 && p.Ready() == 0 &&
+		(p.person.Human.MFASkipped.IsZero() || !now.Before(p.person.Human.MFASkipped.Add(later)))
+}
+
+// finish ends a login that is enough: where it was asked for.
+func (v *visit) finish(p *progress) error {
+	switch {
+	case v.request != nil:
+		return v.answer(p)
+	case p.policy.DefaultRedirectURI != "":
+		return v.leave(p.policy.DefaultRedirectURI)
+	}
+	return v.goTo("done")
+}
+
+// answer sends the browser back to the application with what it asked for. Where that
+// is a login newer than this one, or of somebody else, the login begins anew.
+func (v *visit) answer(p *progress) error {
+	linked, err := flow.LinkSession(v.asUser(p), v.store, v.request.ID, p.Session.ID, p.token)
+	switch fault.Of(err).ID {
+	case "OIDC-prompt-login", "OIDC-login-age", "OIDC-hint":
+		return v.goTo("login", "new", "true")
+	}
+	if err != nil {
+		return err
+	}
+	to, err := flow.CallbackURL(v.asUser(p), v.store, &linked.Request, flow.Answered(&linked.Request, linked.Code))
+	if err != nil {
+		return err
+	}
+	return v.leave(to)
+}
