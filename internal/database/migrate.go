@@ -110,6 +110,9 @@ func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
 			})
 			taken = append(taken, m)
 		}
+		if len(taken) > 0 && tx.Dialect() == SQLite {
+			return planSQLite(tx)
+		}
 		return nil
 	})
 	return taken, err

@@ -42,6 +42,9 @@ type Assured struct {
 	active  bool // there is such a user, who is active in an active organization
 }
 
+// Login is the login policy that the verdict rests on.
+func (a *Assured) Login() *policy.LoginPolicy { return &a.rules.login }
+
 // Ready are the factors that the session's user has set up and could be asked for.
 func (a *Assured) Ready() assurance.Set { return a.ready }
 

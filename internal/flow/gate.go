@@ -70,7 +70,8 @@ var (
 )
 
 // bearerTables say, for each kind of token, whom it stands for: the columns user,
-// expiry and session, and the table t, whose last parameter is the token's hash.
+// expiry and session, and the table t. Its parameter is the token's hash, behind the
+// host for the tokens of logins.
 var bearerTables = map[tokenKind][2]string{
 	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
 	sessionToken: {"COALESCE(t.user_id, ''), 0, COALESCE(t.session_id, '')", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
@@ -123,8 +124,8 @@ var enterTexts = func() map[entering]string {
 // Of an instance at a host.
 const (
 	defaultOrgSQL   = "SELECT i.default_org FROM instance_domains d JOIN instances i ON i.instance_id = d.instance_id WHERE d.domain = ?"
-	sessionAtDomain = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.token_hash = ?"
-	sessionOfLogin  = "s.instance_id = (SELECT d.instance_id FROM instance_domains d WHERE d.domain = ?) AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
+	sessionAtDomain = "s.instance_id = " + ofInstance + " AND s.token_hash = ?"
+	sessionOfLogin  = "s.instance_id = " + ofInstance + " AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
 )
 
 // entry is what the database knows about a request.
@@ -147,10 +148,14 @@ func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials
 	if k := kindOf(token); k != noToken && !operator {
 		hash, kind = user.HashToken(token), k
 	}
-	args := []any{hash, host}
-	if c.Org != "" {
-		args = []any{hash, c.Org, host}
+	args := []any{hash}
+	if kind == loginToken {
+		args = []any{host, hash}
 	}
+	if c.Org != "" {
+		args = append(args, c.Org)
+	}
+	args = append(args, host)
 	queries := []database.Query{{SQL: enterTexts[entering{kind, c.Org != ""}], Args: args, Row: e.row}}
 	switch {
 	case operator:

@@ -133,16 +133,16 @@ const (
 	machineToken           // of a machine user, or a personal one
 )
 
-// ownTokens are the access tokens with one hash that are for our own API, while their
-// clients are active.
+// ownTokens are the access tokens of a host's instance with one hash that are for our
+// own API, while their clients are active.
 const ownTokens = "" +
 	`(SELECT lt.instance_id, lt.expires, lf.user_id, lf.session_id FROM oidc_access_tokens lt
 	JOIN oidc_sessions lf ON lf.instance_id = lt.instance_id AND lf.family_id = lt.family_id
 	JOIN users lu ON lu.instance_id = lf.instance_id AND lu.user_id = lf.user_id AND lu.org_id = lf.user_org AND lu.created = lf.user_since
-	JOIN applications la ON la.instance_id = lf.instance_id AND la.client_id = lf.client_id AND la.state = 1
+	JOIN applications la ON la.instance_id = lf.instance_id AND la.client_id = lf.client_id AND la.client_id <> '' AND la.state = 1
 	JOIN projects lp ON lp.instance_id = la.instance_id AND lp.project_id = la.project_id AND lp.state = 1
 	JOIN orgs lo ON lo.instance_id = lp.instance_id AND lo.org_id = lp.org_id AND lo.state = 1
-	WHERE lt.token_hash = ? AND lt.api = 1)`
+	WHERE lt.instance_id = ` + ofInstance + ` AND lt.token_hash = ? AND lt.api = 1)`
 
 // kindOf says which table knows a token. A JWT is looked for like any other token,
 // by what it is letter by letter: what it says about itself only says where.

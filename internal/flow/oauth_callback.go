@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -80,6 +81,12 @@ var (
 	errTooOld   = fault.Precondition("OIDC-login-age", "The login is older than the client allows: check a first factor, such as the password, again.").With(oauth.LoginRequired)
 	errHint     = fault.Precondition("OIDC-hint", "The client asked for another user by its ID token.").With(oauth.LoginRequired)
 )
+
+// WantsNewLogin reports whether err says that the client takes no login but a newer
+// one, or one of somebody else.
+func WantsNewLogin(err error) bool {
+	return errors.Is(err, errNewLogin) || errors.Is(err, errTooOld) || errors.Is(err, errHint)
+}
 
 // Linked is where the browser goes after a login.
 type Linked struct {
@@ -187,7 +194,7 @@ func (st *Standing) acr(r *oauth.Request) string {
 // audienceQuery asks for whom the tokens of a request are: the projects that it
 // names and that of its client, and their applications.
 func audienceQuery(instance, clientID string, scopes Scopes, audience *[]string) database.Query {
-	of, args := "p.project_id = (SELECT own.project_id FROM applications own WHERE own.instance_id = ? AND own.client_id = ?)", []any{instance, clientID}
+	of, args := "p.project_id = (SELECT own.project_id FROM applications own WHERE own.instance_id = ? AND own.client_id = ? AND own.client_id <> '')", []any{instance, clientID}
 	for _, id := range scopes.projects() {
 		of, args = of+" OR p.project_id = ?", append(args, plain(id))
 	}

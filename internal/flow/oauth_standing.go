@@ -63,7 +63,7 @@ func (st *Standing) queries(s source) []database.Query {
 			CASE WHEN p.org_id = g.user_org OR pg.state = 1 THEN 1 ELSE 0 END
 			FROM (` + s.sql + `) g
 			JOIN users u ON u.instance_id = g.instance_id AND u.user_id = g.user_id AND u.org_id = g.user_org AND u.created = g.user_since` + personJoins + `
-			LEFT JOIN applications a ON a.instance_id = g.instance_id AND a.client_id = g.client_id AND g.client_id <> ''
+			LEFT JOIN applications a ON a.instance_id = g.instance_id AND a.client_id = g.client_id AND a.client_id <> ''
 			LEFT JOIN projects p ON p.instance_id = a.instance_id AND p.project_id = a.project_id
 			LEFT JOIN orgs po ON po.instance_id = p.instance_id AND po.org_id = p.org_id
 			LEFT JOIN project_grants pg ON pg.instance_id = p.instance_id AND pg.project_id = p.project_id AND pg.granted_org_id = g.user_org`,

@@ -67,11 +67,7 @@ func logOut(v *visit) error {
 }
 
 // showDone says that the login succeeded, where nobody asked for it.
-func showDone(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func showDone(v *visit, p *progress) error {
 	if !p.Enough {
 		return v.next()
 	}

@@ -26,9 +26,10 @@ type choice struct {
 
 // choices are the factors that the policy lists and that the user could set up here:
 // a code goes to an address that is proved.
-func choices(p policy.LoginPolicy, who flow.User) (out []choice) {
-	lists := func(f policy.SecondFactor) bool { return slices.Contains(p.SecondFactors, f) }
-	if p.PasswordlessAllowed == 1 && slices.Contains(p.MultiFactors, policy.U2FWithVerification) {
+func (p *progress) choices() (out []choice) {
+	login, human := p.Login(), &p.person.Human
+	lists := func(f policy.SecondFactor) bool { return slices.Contains(login.SecondFactors, f) }
+	if login.PasswordlessAllowed == 1 && slices.Contains(login.MultiFactors, policy.U2FWithVerification) {
 		out = append(out, choice{"passkey", "enrol-passkey", false})
 	}
 	if lists(policy.TOTP) {
@@ -37,10 +38,10 @@ func choices(p policy.LoginPolicy, who flow.User) (out []choice) {
 	if lists(policy.U2F) {
 		out = append(out, choice{"u2f", "enrol-u2f", false})
 	}
-	if lists(policy.OTPEmail) && who.Human.EmailVerified {
+	if lists(policy.OTPEmail) && human.EmailVerified {
 		out = append(out, choice{atMail, "enrol-otp-email", true})
 	}
-	if lists(policy.OTPSMS) && who.Human.PhoneVerified {
+	if lists(policy.OTPSMS) && human.PhoneVerified {
 		out = append(out, choice{atSMS, "enrol-otp-sms", true})
 	}
 	return out
@@ -54,39 +55,33 @@ type enrolPage struct {
 
 var errNoChoice = fault.Precondition("LOGIN-no-choice", "The login policy demands a second factor, and none that it lists can be set up here. Ask an administrator.")
 
-// enrolling is progress for who may set up a factor: the first factor is proved, and a
+// enrolling is within for who may set up a factor: the first factor is proved, and a
 // second one where there is any that counts.
-func (v *visit) enrolling() (p progress, err error) {
-	if p, err = v.progress(); err == nil && !p.Enough && p.Need != assurance.Enrolment {
-		err = errNoSession
-	}
-	return p, err
+func enrolling(answer func(*visit, *progress) error) func(*visit) error {
+	return within(func(v *visit, p *progress) error {
+		if !p.Enough && p.Need != assurance.Enrolment {
+			return errNoSession
+		}
+		return answer(v, p)
+	})
 }
 
 // showEnrol offers what can be set up.
-func showEnrol(v *visit) error {
-	p, err := v.enrolling()
-	if err != nil {
-		return err
-	}
-	list := choices(p.policy, p.person)
-	if must := p.Need == assurance.Enrolment; len(list) == 0 && must {
+func showEnrol(v *visit, p *progress) error {
+	list, must := p.choices(), p.Need == assurance.Enrolment
+	if len(list) == 0 && must {
 		return errNoChoice
 	}
-	v.show(http.StatusOK, "enrol", data{LoginName: p.named(), More: enrolPage{Must: p.Need == assurance.Enrolment, Choices: list}})
+	v.show(http.StatusOK, "enrol", data{LoginName: p.named(), More: enrolPage{Must: must, Choices: list}})
 	return nil
 }
 
 // skipEnrol puts the offer off, for as long as the policy says.
-func skipEnrol(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func skipEnrol(v *visit, p *progress) error {
 	if !p.Enough {
 		return v.next()
 	}
-	if err := v.store.Write(v.asUser(&p), func(tx *eventstore.Tx) error {
+	if err := v.store.Write(v.asUser(p), func(tx *eventstore.Tx) error {
 		_, err := user.SkipMFA(tx, eventstore.Scope{Instance: v.instance, Org: v.org}, p.Session.UserID)
 		return err
 	}); err != nil {
@@ -102,16 +97,12 @@ type totpPage struct {
 }
 
 // beginTOTP begins the registration of an authenticator app.
-func beginTOTP(v *visit) error {
-	p, err := v.enrolling()
+func beginTOTP(v *visit, p *progress) error {
+	begun, err := flow.RegisterTOTP(v.asUser(p), v.store, v.vault, p.ref(), hostname.Canonical(v.call.Host))
 	if err != nil {
 		return err
 	}
-	begun, err := flow.RegisterTOTP(v.asUser(&p), v.store, v.vault, p.ref(), hostname.Canonical(v.call.Host))
-	if err != nil {
-		return err
-	}
-	return v.showTOTP(&p, begun.Secret, "")
+	return v.showTOTP(p, begun.Secret, "")
 }
 
 // showTOTP shows the secret of an app that is not proved yet, once more where its
@@ -138,62 +129,43 @@ func (v *visit) showTOTP(p *progress, secret, problem string) error {
 
 // takeTOTP finishes the registration of an authenticator app with its first code, and
 // counts that as proved.
-func takeTOTP(v *visit) error {
-	p, err := v.enrolling()
-	if err != nil {
-		return err
-	}
-	if _, err := user.VerifyTOTP(v.asUser(&p), v.store, v.vault, p.ref(), v.r.PostForm.Get("code")); err != nil {
-		return v.totpAgain(&p, err)
+func takeTOTP(v *visit, p *progress) error {
+	if _, err := user.VerifyTOTP(v.asUser(p), v.store, v.vault, p.ref(), v.r.PostForm.Get("code")); err != nil {
+		return v.totpAgain(p, err)
 	}
 	return v.next()
 }
 
-// enrolMail sets up codes by mail.
-func enrolMail(v *visit) error { return v.enrolOTP(user.AddOTPEmail) }
-
-// enrolSMS sets up codes by SMS.
-func enrolSMS(v *visit) error { return v.enrolOTP(user.AddOTPSMS) }
-
-func (v *visit) enrolOTP(verb func(*eventstore.Tx, user.Ref) (eventstore.Details, error)) error {
-	p, err := v.enrolling()
-	if err != nil {
-		return err
+// enrolOTP sets up codes that are sent.
+func enrolOTP(verb func(*eventstore.Tx, user.Ref) (eventstore.Details, error)) func(*visit, *progress) error {
+	return func(v *visit, p *progress) error {
+		if err := v.store.Write(v.asUser(p), func(tx *eventstore.Tx) error {
+			_, err := verb(tx, p.ref())
+			return err
+		}); err != nil {
+			return err
+		}
+		return v.next()
 	}
-	if err := v.store.Write(v.asUser(&p), func(tx *eventstore.Tx) error {
-		_, err := verb(tx, p.ref())
-		return err
-	}); err != nil {
-		return err
-	}
-	return v.next()
 }
 
 // kindAt gives the kind of key that a page is about.
 var kindAt = map[string]user.FactorKind{"u2f": user.U2F, "passkey": user.Passkey}
 
 // showNewKey asks for a key to register.
-func showNewKey(v *visit) error {
-	p, err := v.enrolling()
-	if err != nil {
-		return err
-	}
+func showNewKey(v *visit, p *progress) error {
 	kind := v.path()[len("enrol/"):]
 	v.show(http.StatusOK, "newkey", data{LoginName: p.named(), More: kind})
 	return nil
 }
 
 // newKeyOptions gives the script what the browser asks a new key.
-func newKeyOptions(v *visit) error {
-	p, err := v.enrolling()
-	if err != nil {
-		return err
-	}
+func newKeyOptions(v *visit, p *progress) error {
 	kind, ok := kindAt[v.r.PostForm.Get("kind")]
 	if !ok {
 		return errNoPage
 	}
-	begun, err := flow.RegisterKey(v.asUser(&p), v.store, p.ref(), user.KeyRequest{Kind: kind, Domain: hostname.Canonical(v.call.Host)})
+	begun, err := flow.RegisterKey(v.asUser(p), v.store, p.ref(), user.KeyRequest{Kind: kind, Domain: hostname.Canonical(v.call.Host)})
 	if err != nil {
 		return err
 	}
@@ -201,17 +173,13 @@ func newKeyOptions(v *visit) error {
 }
 
 // takeNewKey finishes the registration of a key.
-func takeNewKey(v *visit) error {
-	p, err := v.enrolling()
-	if err != nil {
-		return err
-	}
+func takeNewKey(v *visit, p *progress) error {
 	form := v.r.PostForm
 	kind, ok := kindAt[form.Get("kind")]
 	if !ok {
 		return errNoPage
 	}
-	if _, err := user.VerifyKey(v.asUser(&p), v.store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
+	if _, err := user.VerifyKey(v.asUser(p), v.store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
 		return v.again(err, "newkey", data{LoginName: p.named(), More: form.Get("kind")})
 	}
 	return v.next()

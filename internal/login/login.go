@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/oauth"
 	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 // Prefix is where the paths of the pages begin.
@@ -67,25 +68,25 @@ func (s *Server) routes() map[string]func(*visit) error {
 	return map[string]func(*visit) error{
 		get + "{$}": toLogin, get + "login": showLogin, post + "login": takeLogin,
 		get + "account": showAccounts, post + "account": takeAccount, post + "logout": logOut,
-		get + "password": showProof, post + "password": takeProof,
-		get + "totp": showProof, post + "totp": takeProof,
-		get + "recovery-code": showProof, post + "recovery-code": takeProof,
-		get + "otp-email": showProof, post + "otp-email": takeProof, post + "otp-email/send": sendCode,
-		get + "otp-sms": showProof, post + "otp-sms": takeProof, post + "otp-sms/send": sendCode,
-		get + "key": showKey, post + "key/options": keyOptions, post + "key": takeKey,
-		get + "enrol": showEnrol, post + "enrol/skip": skipEnrol,
-		post + "enrol/totp/begin": beginTOTP, post + "enrol/totp": takeTOTP,
-		get + "enrol/u2f": showNewKey, get + "enrol/passkey": showNewKey,
-		post + "enrol/key/options": newKeyOptions, post + "enrol/key": takeNewKey,
-		post + "enrol/otp-email": enrolMail, post + "enrol/otp-sms": enrolSMS,
-		get + "password/change": showChange, post + "password/change": takeChange,
+		get + "password": within(showProof), post + "password": within(takeProof),
+		get + "totp": within(showProof), post + "totp": within(takeProof),
+		get + "recovery-code": within(showProof), post + "recovery-code": within(takeProof),
+		get + "otp-email": within(showProof), post + "otp-email": within(takeProof), post + "otp-email/send": within(sendCode),
+		get + "otp-sms": within(showProof), post + "otp-sms": within(takeProof), post + "otp-sms/send": within(sendCode),
+		get + "key": within(showKey), post + "key/options": within(keyOptions), post + "key": within(takeKey),
+		get + "enrol": enrolling(showEnrol), post + "enrol/skip": within(skipEnrol),
+		post + "enrol/totp/begin": enrolling(beginTOTP), post + "enrol/totp": enrolling(takeTOTP),
+		get + "enrol/u2f": enrolling(showNewKey), get + "enrol/passkey": enrolling(showNewKey),
+		post + "enrol/key/options": enrolling(newKeyOptions), post + "enrol/key": enrolling(takeNewKey),
+		post + "enrol/otp-email": enrolling(enrolOTP(user.AddOTPEmail)), post + "enrol/otp-sms": enrolling(enrolOTP(user.AddOTPSMS)),
+		get + "password/change": within(showChange), post + "password/change": within(takeChange),
 		get + "password/forgotten": showForgotten, post + "password/forgotten": takeForgotten,
 		get + "password/init": showNewPassword, post + "password/init": takeNewPassword,
 		get + "user/init": showNewPassword, post + "user/init": takeNewPassword,
 		get + "user/invite": showNewPassword, post + "user/invite": takeNewPassword,
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
 		get + "otp/verify": showCode,
-		get + "done":       showDone, get + "colors.css": showColors,
+		get + "done":       within(showDone), get + "colors.css": showColors,
 	}
 }
 

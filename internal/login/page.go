@@ -2,6 +2,7 @@ package login
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -117,7 +118,7 @@ type link struct{ URL, Text string }
 
 // show answers with a page.
 func (v *visit) show(status int, name string, d data) {
-	d.texts, d.Path = v.texts, strings.TrimPrefix(v.r.URL.Path, Prefix)
+	d.texts, d.Path = v.texts, cmp.Or(d.Path, v.path())
 	if d.Hidden == nil {
 		d.Hidden = map[string]string{}
 	}
@@ -148,14 +149,12 @@ func (v *visit) brand(d *data) {
 		return
 	}
 	d.Org = v.org
+	var label policy.State[policy.LabelPolicy]
 	var privacy policy.State[policy.PrivacyPolicy]
-	label, err := policy.ResolveActiveLabel(v.ctx, v.store, v.scope(v.org))
-	if err == nil {
-		d.Theme = map[policy.ThemeMode]string{policy.ThemeDark: "dark", policy.ThemeLight: "light"}[label.Doc.ThemeMode]
-	}
-	if v.store.Read(v.ctx, policy.Privacy.Ask(v.scope(v.org), &privacy)) != nil {
+	if v.store.Read(v.ctx, policy.AskActiveLabel(v.scope(v.org), &label), policy.Privacy.Ask(v.scope(v.org), &privacy)) != nil {
 		return
 	}
+	d.Theme = map[policy.ThemeMode]string{policy.ThemeDark: "dark", policy.ThemeLight: "light"}[label.Doc.ThemeMode]
 	for _, l := range []link{{privacy.Doc.TOSLink, "terms"}, {privacy.Doc.PrivacyLink, "privacy"}, {privacy.Doc.HelpLink, "help"}} {
 		if l.URL != "" {
 			d.Links = append(d.Links, link{strings.ReplaceAll(l.URL, policy.LanguagePlaceholder, url.PathEscape(v.texts.Lang)), v.texts.T(l.Text)})

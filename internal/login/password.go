@@ -5,10 +5,8 @@ import (
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/api"
-	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -22,20 +20,19 @@ func (v *visit) rules() (string, error) {
 		return "", err
 	}
 	out := []string{v.texts.T("rule-length", p.Doc.MinLength)}
-	for key, wanted := range map[string]bool{"rule-lower": p.Doc.HasLowercase, "rule-upper": p.Doc.HasUppercase, "rule-number": p.Doc.HasNumber, "rule-symbol": p.Doc.HasSymbol} {
-		if wanted {
-			out = append(out, v.texts.T(key))
+	for _, rule := range []struct {
+		wanted bool
+		key    string
+	}{{p.Doc.HasLowercase, "rule-lower"}, {p.Doc.HasUppercase, "rule-upper"}, {p.Doc.HasNumber, "rule-number"}, {p.Doc.HasSymbol, "rule-symbol"}} {
+		if rule.wanted {
+			out = append(out, v.texts.T(rule.key))
 		}
 	}
 	return strings.Join(out, ", ") + ".", nil
 }
 
 // showChange asks for another password, which the policy or somebody demands.
-func showChange(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func showChange(v *visit, p *progress) error {
 	rules, err := v.rules()
 	if err != nil {
 		return err
@@ -45,16 +42,13 @@ func showChange(v *visit) error {
 }
 
 // takeChange replaces the password.
-func takeChange(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func takeChange(v *visit, p *progress) error {
 	form := v.r.PostForm
+	var err error
 	if form.Get(atPassword) != form.Get("repeat") {
 		err = errRepeat
 	} else {
-		_, err = user.ChangePassword(v.asUser(&p), v.store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get(atPassword)})
+		_, err = user.ChangePassword(v.asUser(p), v.store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get(atPassword)})
 	}
 	if err == nil {
 		return v.next()
@@ -79,17 +73,13 @@ func showForgotten(v *visit) error {
 // takeForgotten sends a code to set another password with. Whether there is such a
 // user is not told.
 func takeForgotten(v *visit) error {
-	proof, err := v.whoIs(strings.TrimSpace(v.r.PostForm.Get("loginName")))
+	who, err := v.whoIs(strings.TrimSpace(v.r.PostForm.Get("loginName")))
 	if err != nil {
 		return err
 	}
-	found, err := flow.Users(v.asSystem(), v.store, v.instance, database.Page{Limit: 1}, flow.SortUserCreated, flow.UserWithID(proof.UserID))
-	if err != nil {
-		return err
-	}
-	for _, u := range found.Rows {
+	if who.ID != "" {
 		err := v.store.Write(v.asSystem(), func(tx *eventstore.Tx) error {
-			_, _, err := user.RequestPasswordReset(tx, v.vault, v.instance, u.OrgID, u.ID, user.Delivery{})
+			_, _, err := user.RequestPasswordReset(tx, v.vault, v.instance, who.OrgID, who.ID, user.Delivery{})
 			return err
 		})
 		if k := fault.KindOf(err); err != nil && k != fault.KindFailedPrecondition && k != fault.KindNotFound {

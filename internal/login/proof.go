@@ -53,9 +53,13 @@ func (v *visit) prompts(prompt string) bool {
 // that somebody else put into the browser ever gets a user.
 func takeLogin(v *visit) error {
 	name := strings.TrimSpace(v.r.PostForm.Get("loginName"))
-	proof, err := v.whoIs(name)
+	who, err := v.whoIs(name)
 	var out flow.SessionChanged
 	if err == nil {
+		proof := flow.Proof{UserID: who.ID}
+		if who.ID == "" { // The policy decides what is said of a name that nobody has.
+			proof.LoginName = name
+		}
 		out, err = v.sessions.Create(v.asSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
 	}
 	if err != nil {
@@ -67,11 +71,11 @@ func takeLogin(v *visit) error {
 }
 
 // whoIs finds somebody by login name or, where the policy lets them, by the address or
-// the number that only they have.
-func (v *visit) whoIs(name string) (flow.Proof, error) {
+// the number that only they have. Of nobody the id is empty.
+func (v *visit) whoIs(name string) (who flow.User, err error) {
 	login, err := policy.Login.Resolve(v.ctx, v.store, v.scope(""))
 	if err != nil {
-		return flow.Proof{}, err
+		return who, err
 	}
 	filters := []database.Filter{flow.UserByLogin(database.EqualsFold, name)}
 	if !login.Doc.DisableLoginWithEmail && strings.Contains(name, "@") {
@@ -83,13 +87,13 @@ func (v *visit) whoIs(name string) (flow.Proof, error) {
 	for _, f := range filters {
 		found, err := flow.Users(v.asSystem(), v.store, v.instance, database.Page{Limit: 2}, flow.SortUserCreated, f)
 		if err != nil {
-			return flow.Proof{}, err
+			return who, err
 		}
 		if len(found.Rows) == 1 {
-			return flow.Proof{UserID: found.Rows[0].ID}, nil
+			return found.Rows[0], nil
 		}
 	}
-	return flow.Proof{LoginName: name}, nil
+	return who, nil
 }
 
 // agent is what the browser says about itself.
@@ -133,14 +137,15 @@ type codePage struct {
 	Digits bool
 }
 
-// proofPage gives the page on which a method is proved.
-func (v *visit) proofPage(p *progress, path string) (page string, d data) {
-	d = data{LoginName: v.nameOf(p), Others: p.others(path)}
+// proofPage gives the page at path, on which a method is proved; sent says that a code
+// is on its way.
+func (v *visit) proofPage(p *progress, path string, sent bool) (page string, d data) {
+	d = data{LoginName: v.nameOf(p), Others: p.others(path), Path: path}
 	if path == atPassword {
 		return atPassword, d
 	}
 	sends := path == atMail || path == atSMS
-	d.More = codePage{Sends: sends, Sent: v.r.Form.Get("sent") != "", Digits: path != "recovery-code"}
+	d.More = codePage{Sends: sends, Sent: sent, Digits: path != atRecovery}
 	return "code", d
 }
 
@@ -153,46 +158,32 @@ func (v *visit) nameOf(p *progress) string {
 	return p.named()
 }
 
+// proofs are what is proved on the pages that take a password or a code.
+var proofs = map[string]func(given *string) flow.Proof{
+	atPassword: func(given *string) flow.Proof { return flow.Proof{Password: given} },
+	"totp":     func(given *string) flow.Proof { return flow.Proof{TOTP: given} },
+	atMail:     func(given *string) flow.Proof { return flow.Proof{EmailCode: given} },
+	atSMS:      func(given *string) flow.Proof { return flow.Proof{SMSCode: given} },
+	atRecovery: func(given *string) flow.Proof { return flow.Proof{RecoveryCode: given} },
+}
+
 // showProof asks for a proof.
-func showProof(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
-	page, d := v.proofPage(&p, v.path())
+func showProof(v *visit, p *progress) error {
+	page, d := v.proofPage(p, v.path(), v.r.Form.Get("sent") != "")
 	v.show(http.StatusOK, page, d)
 	return nil
 }
 
 // takeProof looks at a password or a code.
-func takeProof(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func takeProof(v *visit, p *progress) error {
 	given := v.r.PostForm.Get("proof")
 	if v.path() != atPassword {
 		given = strings.Join(strings.Fields(given), "")
 	}
-	var proof flow.Proof
-	switch m, _ := methodAt(v.path()); m {
-	case assurance.Password:
-		proof.Password = &given
-	case assurance.TOTP:
-		proof.TOTP = &given
-	case assurance.OTPEmail:
-		proof.EmailCode = &given
-	case assurance.OTPSMS:
-		proof.SMSCode = &given
-	case assurance.RecoveryCode:
-		proof.RecoveryCode = &given
-	default:
-		return errNoPage
-	}
+	proof := proofs[v.path()](&given)
 	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof})
 	if err != nil {
-		v.r.Form.Set("sent", "true") // The code that was sent may still be right.
-		page, d := v.proofPage(&p, v.path())
+		page, d := v.proofPage(p, v.path(), true) // A code that was sent may still be right.
 		return v.again(err, page, d)
 	}
 	v.hold(out)
@@ -200,11 +191,7 @@ func takeProof(v *visit) error {
 }
 
 // sendCode sends a one-time code.
-func sendCode(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func sendCode(v *visit, p *progress) error {
 	path := strings.TrimSuffix(v.path(), "/send")
 	c := flow.Challenges{}
 	if path == atMail {
@@ -214,8 +201,7 @@ func sendCode(v *visit) error {
 	}
 	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: c})
 	if err != nil {
-		v.r.URL.Path = Prefix + path
-		page, d := v.proofPage(&p, path)
+		page, d := v.proofPage(p, path, v.r.Form.Get("sent") != "")
 		return v.again(err, page, d)
 	}
 	v.hold(out)
@@ -223,21 +209,13 @@ func sendCode(v *visit) error {
 }
 
 // showKey asks for a security key or passkey.
-func showKey(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
-	v.show(http.StatusOK, "key", data{LoginName: v.nameOf(&p), Others: p.others("key")})
+func showKey(v *visit, p *progress) error {
+	v.show(http.StatusOK, "key", data{LoginName: v.nameOf(p), Others: p.others("key")})
 	return nil
 }
 
 // keyOptions gives the script what the browser asks the key.
-func keyOptions(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func keyOptions(v *visit, p *progress) error {
 	request := &flow.AssertionRequest{Domain: hostname.Canonical(v.call.Host), Verification: 3}
 	if p.options().Has(assurance.Passkey) {
 		request.Verification = 1
@@ -261,14 +239,10 @@ func (v *visit) json(message []byte) error {
 }
 
 // takeKey looks at what a key answered.
-func takeKey(v *visit) error {
-	p, err := v.progress()
-	if err != nil {
-		return err
-	}
+func takeKey(v *visit, p *progress) error {
 	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.r.PostForm.Get("credential"))}})
 	if err != nil {
-		return v.again(err, "key", data{LoginName: v.nameOf(&p), Others: p.others("key")})
+		return v.again(err, "key", data{LoginName: v.nameOf(p), Others: p.others("key")})
 	}
 	v.hold(out)
 	return v.next()

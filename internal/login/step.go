@@ -10,7 +10,6 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
-	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -18,7 +17,6 @@ import (
 type progress struct {
 	flow.Assured
 	person flow.User // empty where nobody has the name that was given
-	policy policy.LoginPolicy
 	token  string
 }
 
@@ -28,11 +26,11 @@ var (
 )
 
 // progress looks at the page's session, which the browser must hold the token of.
-func (v *visit) progress() (p progress, err error) {
+func (v *visit) progress() (p *progress, err error) {
 	if v.current == nil {
-		return p, errNoSession
+		return nil, errNoSession
 	}
-	p.token = v.current.Token
+	p = &progress{token: v.current.Token}
 	if p.Assured, err = flow.Assurance(v.ctx, v.store, v.instance, v.current.ID); err != nil {
 		return p, err
 	}
@@ -49,11 +47,21 @@ func (v *visit) progress() (p progress, err error) {
 			return p, err
 		}
 	}
-	login, err := policy.Login.Resolve(v.ctx, v.store, v.scope(v.org))
-	if p.policy = login.Doc; v.request == nil {
-		v.leadTo(p.policy.DefaultRedirectURI)
+	if v.request == nil {
+		v.leadTo(p.Login().DefaultRedirectURI)
 	}
-	return p, err
+	return p, nil
+}
+
+// within makes a page of one for who has a session here.
+func within(answer func(*visit, *progress) error) func(*visit) error {
+	return func(v *visit) error {
+		p, err := v.progress()
+		if err != nil {
+			return err
+		}
+		return answer(v, p)
+	}
 }
 
 // named is the name that the page greets with.
@@ -75,22 +83,13 @@ const (
 	atPassword = "password"
 	atMail     = "otp-email"
 	atSMS      = "otp-sms"
+	atRecovery = "recovery-code"
 )
 
 // paths are where a method is proved.
 var paths = map[assurance.Method]string{
 	assurance.Password: atPassword, assurance.Passkey: "key", assurance.U2F: "key", assurance.TOTP: "totp",
-	assurance.OTPEmail: atMail, assurance.OTPSMS: atSMS, assurance.RecoveryCode: "recovery-code",
-}
-
-// methodAt is the way back. Both kinds of keys share a page.
-func methodAt(path string) (assurance.Method, bool) {
-	for m, p := range paths {
-		if p == path && m != assurance.U2F {
-			return m, true
-		}
-	}
-	return 0, false
+	assurance.OTPEmail: atMail, assurance.OTPSMS: atSMS, assurance.RecoveryCode: atRecovery,
 }
 
 // offered are the pages of methods that would help now, the one to go to first.
@@ -124,7 +123,7 @@ func (p *progress) others(path string) (out []way) {
 			out = append(out, way{o, "use-" + o})
 		}
 	}
-	if path == atPassword && !p.policy.HidePasswordReset {
+	if path == atPassword && !p.Login().HidePasswordReset {
 		out = append(out, way{"password/forgotten", "forgotten"})
 	}
 	return out
@@ -166,14 +165,14 @@ func (v *visit) next() error {
 	if p.shouldOffer(v.store.Now()) {
 		return v.goTo("enrol")
 	}
-	return v.finish(&p)
+	return v.finish(p)
 }
 
 // shouldOffer reports whether somebody with one factor is to be asked to set up a
 // second one, which they can put off for as long as the policy says.
 func (p *progress) shouldOffer(now time.Time) bool {
-	later := p.policy.MFAInitSkipLifetime
-	return p.Factors == 1 && p.person.IsHuman() && later > 0 && len(choices(p.policy, p.person)) > 0 && p.Ready() == 0 &&
+	later := p.Login().MFAInitSkipLifetime
+	return p.Factors == 1 && p.person.IsHuman() && later > 0 && len(p.choices()) > 0 && p.Ready() == 0 &&
 		(p.person.Human.MFASkipped.IsZero() || !now.Before(p.person.Human.MFASkipped.Add(later)))
 }
 
@@ -182,8 +181,8 @@ func (v *visit) finish(p *progress) error {
 	switch {
 	case v.request != nil:
 		return v.answer(p)
-	case p.policy.DefaultRedirectURI != "":
-		return v.leave(p.policy.DefaultRedirectURI)
+	case p.Login().DefaultRedirectURI != "":
+		return v.leave(p.Login().DefaultRedirectURI)
 	}
 	return v.goTo("done")
 }
@@ -192,11 +191,10 @@ func (v *visit) finish(p *progress) error {
 // is a login newer than this one, or of somebody else, the login begins anew.
 func (v *visit) answer(p *progress) error {
 	linked, err := flow.LinkSession(v.asUser(p), v.store, v.request.ID, p.Session.ID, p.token)
-	switch fault.Of(err).ID {
-	case "OIDC-prompt-login", "OIDC-login-age", "OIDC-hint":
+	switch {
+	case flow.WantsNewLogin(err):
 		return v.goTo("login", "new", "true")
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	to, err := flow.CallbackURL(v.asUser(p), v.store, &linked.Request, flow.Answered(&linked.Request, linked.Code))

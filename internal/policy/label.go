@@ -107,6 +107,9 @@ func ResolveActiveLabel(ctx context.Context, store database.Reader, s Scope) (St
 	return activeLabel.Resolve(ctx, store, s)
 }
 
+// AskActiveLabel is the query of ResolveActiveLabel, for who has more to ask.
+func AskActiveLabel(s Scope, out *State[LabelPolicy]) database.Query { return activeLabel.Ask(s, out) }
+
 func foldLabelActivated(f *eventstore.Fold, _ eventstore.None) error {
 	preview, _, err := Label.stored(f)
 	if err != nil || !preview.exists {

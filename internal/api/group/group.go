@@ -35,12 +35,8 @@ func Service(store *eventstore.Store) api.Service {
 }
 
 // write runs a verb in a transaction.
-func (h *Handlers) write(ctx context.Context, verb func(tx *eventstore.Tx, instance string) (eventstore.Details, error)) (d eventstore.Details, err error) {
-	err = h.store.Write(ctx, func(tx *eventstore.Tx) error {
-		d, err = verb(tx, authz.From(ctx).Instance)
-		return err
-	})
-	return d, err
+func (h *Handlers) write(ctx context.Context, verb func(tx *eventstore.Tx, instance string) (eventstore.Details, error)) (eventstore.Details, error) {
+	return api.Write(ctx, h.store, func(tx *eventstore.Tx) (eventstore.Details, error) { return verb(tx, authz.From(ctx).Instance) })
 }
 
 func (h *Handlers) createGroup(ctx context.Context, r *pb.CreateGroupRequest) (*pb.CreateGroupResponse, error) {

@@ -4,8 +4,11 @@ import (
 	"context"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
+	memberpb "github.com/gatehouse/gatehouse/gen/zitadel/member/v1"
+	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/member"
@@ -27,16 +30,28 @@ func (h *Handlers) listOrgMemberRoles(ctx context.Context, _ *pb.ListOrgMemberRo
 }
 
 func (h *Handlers) listOrgMembers(ctx context.Context, r *pb.ListOrgMembersRequest) (*pb.ListOrgMembersResponse, error) {
+	details, members, err := h.listMembers(ctx, r, func(p database.Page, filters ...database.Filter) (database.Listing[flow.Member], error) {
+		return flow.Members(ctx, h.store, member.Of(scope(ctx)), p, flow.SortMemberCreated, filters...)
+	})
+	return &pb.ListOrgMembersResponse{Details: details, Result: members}, err
+}
+
+// listMembers answers a request for a list of members, whatever they are members of.
+func (h *Handlers) listMembers(ctx context.Context, r interface {
+	GetQuery() *objectpb.ListQuery
+	GetQueries() []*memberpb.SearchQuery
+}, list func(database.Page, ...database.Filter) (database.Listing[flow.Member], error),
+) (*objectpb.ListDetails, []*memberpb.Member, error) {
 	p, err := api.PageOf(ctx, r.GetQuery())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	filters, err := api.Filters(r.GetQueries(), api.MemberFilter)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	l, err := flow.Members(ctx, h.store, member.Of(scope(ctx)), p, flow.SortMemberCreated, filters...)
-	return &pb.ListOrgMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
+	l, err := list(p, filters...)
+	return api.Listed(l.Total, h.store.Now()), api.Each(l.Rows, api.Member), err
 }
 
 func (h *Handlers) addOrgMember(ctx context.Context, r *pb.AddOrgMemberRequest) (*pb.AddOrgMemberResponse, error) {

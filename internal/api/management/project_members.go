@@ -6,6 +6,7 @@ import (
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/member"
@@ -63,16 +64,10 @@ func (h *Handlers) listProjectMemberRoles(ctx context.Context, _ *pb.ListProject
 }
 
 func (h *Handlers) listProjectMembers(ctx context.Context, r *pb.ListProjectMembersRequest) (*pb.ListProjectMembersResponse, error) {
-	p, err := api.PageOf(ctx, r.GetQuery())
-	if err != nil {
-		return nil, err
-	}
-	filters, err := api.Filters(r.GetQueries(), api.MemberFilter)
-	if err != nil {
-		return nil, err
-	}
-	l, err := flow.ProjectMembers(ctx, h.store, scope(ctx), r.GetProjectId(), "", p, filters...)
-	return &pb.ListProjectMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
+	details, members, err := h.listMembers(ctx, r, func(p database.Page, filters ...database.Filter) (database.Listing[flow.Member], error) {
+		return flow.ProjectMembers(ctx, h.store, scope(ctx), r.GetProjectId(), "", p, filters...)
+	})
+	return &pb.ListProjectMembersResponse{Details: details, Result: members}, err
 }
 
 func (h *Handlers) addProjectMember(ctx context.Context, r *pb.AddProjectMemberRequest) (*pb.AddProjectMemberResponse, error) {
@@ -102,16 +97,10 @@ func (h *Handlers) listProjectGrantMemberRoles(ctx context.Context, _ *pb.ListPr
 }
 
 func (h *Handlers) listProjectGrantMembers(ctx context.Context, r *pb.ListProjectGrantMembersRequest) (*pb.ListProjectGrantMembersResponse, error) {
-	p, err := api.PageOf(ctx, r.GetQuery())
-	if err != nil {
-		return nil, err
-	}
-	filters, err := api.Filters(r.GetQueries(), api.MemberFilter)
-	if err != nil {
-		return nil, err
-	}
-	l, err := flow.ProjectMembers(ctx, h.store, scope(ctx), r.GetProjectId(), r.GetGrantId(), p, filters...)
-	return &pb.ListProjectGrantMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
+	details, members, err := h.listMembers(ctx, r, func(p database.Page, filters ...database.Filter) (database.Listing[flow.Member], error) {
+		return flow.ProjectMembers(ctx, h.store, scope(ctx), r.GetProjectId(), r.GetGrantId(), p, filters...)
+	})
+	return &pb.ListProjectGrantMembersResponse{Details: details, Result: members}, err
 }
 
 func (h *Handlers) addProjectGrantMember(ctx context.Context, r *pb.AddProjectGrantMemberRequest) (*pb.AddProjectGrantMemberResponse, error) {

@@ -89,10 +89,8 @@ func (h *Handlers) getEnforcement(ctx context.Context, _ *pb.GetEnforcementReque
 }
 
 func (h *Handlers) setEnforcement(ctx context.Context, r *pb.SetEnforcementRequest) (*pb.SetEnforcementResponse, error) {
-	var d eventstore.Details
-	err := h.store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		d, err = policy.Enforcement.Set(tx, authz.From(ctx).Instance, func(p *policy.EnforcementPolicy) { p.Mode = modes[r.GetMode()] })
-		return err
+	d, err := api.Write(ctx, h.store, func(tx *eventstore.Tx) (eventstore.Details, error) {
+		return policy.Enforcement.Set(tx, authz.From(ctx).Instance, func(p *policy.EnforcementPolicy) { p.Mode = modes[r.GetMode()] })
 	})
 	return &pb.SetEnforcementResponse{ChangeDate: api.Timestamp(d.Changed)}, err
 }
@@ -112,10 +110,8 @@ func (h *Handlers) getErasure(ctx context.Context, _ *pb.GetErasureRequest) (*pb
 }
 
 func (h *Handlers) setErasure(ctx context.Context, r *pb.SetErasureRequest) (*pb.SetErasureResponse, error) {
-	var d eventstore.Details
-	err := h.store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		d, err = policy.Erasure.Set(tx, authz.From(ctx).Instance, func(p *policy.ErasurePolicy) { p.Mode = erasures[r.GetMode()] })
-		return err
+	d, err := api.Write(ctx, h.store, func(tx *eventstore.Tx) (eventstore.Details, error) {
+		return policy.Erasure.Set(tx, authz.From(ctx).Instance, func(p *policy.ErasurePolicy) { p.Mode = erasures[r.GetMode()] })
 	})
 	return &pb.SetErasureResponse{ChangeDate: api.Timestamp(d.Changed)}, err
 }

@@ -1,0 +1,61 @@
+package test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+)
+
+// TestSearchesUseTheirIndex: who names the first two columns of an index is led by them,
+// and not through all rows of an instance.
+func TestSearchesUseTheirIndex(t *testing.T) {
+	t.Parallel()
+	db := testdb.Open(t)
+	if db.Dialect() != database.SQLite {
+		t.Skip("PostgreSQL counts its rows by itself")
+	}
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	columns, conditions := map[string][]string{}, map[string]string{}
+	err := db.Read(t.Context(), database.Query{
+		SQL: `SELECT m.name, l.name, c.name, COALESCE((SELECT s.sql FROM sqlite_schema s WHERE s.name = l.name), '')
+			FROM sqlite_schema m, pragma_index_list(m.name) l, pragma_index_info(l.name) c
+			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' ORDER BY m.name, l.name, c.seqno`,
+		Row: func(scan database.Scan) error {
+			var table, index, column, sql string
+			err := scan(&table, &index, &column, &sql)
+			columns[table+" "+index] = append(columns[table+" "+index], column)
+			if _, condition, ok := strings.Cut(sql, "WHERE "); ok {
+				conditions[table+" "+index] = " AND " + condition
+			}
+			return err
+		},
+	})
+	if err != nil || len(columns) < 40 {
+		t.Fatalf("%d indexes, %v", len(columns), err)
+	}
+	for name, list := range columns {
+		table, _, _ := strings.Cut(name, " ")
+		if len(list) < 2 || list[0] != "instance_id" {
+			continue
+		}
+		named := list[:2]
+		sql := "EXPLAIN QUERY PLAN SELECT * FROM " + table + " WHERE " + strings.Join(named, " = ? AND ") + " = ?" + conditions[name]
+		err := db.Read(t.Context(), database.Query{SQL: sql, Args: []any{"1", "2"}, Row: func(scan database.Scan) error {
+			var id, parent, unused int
+			var plan string
+			err := scan(&id, &parent, &unused, &plan)
+			if want := fmt.Sprintf("(%s=? AND %s=?", named[0], named[1]); !strings.Contains(plan, want) && !strings.Contains(plan, "(rowid=?)") {
+				t.Errorf("%s: %s, want one by %s)", sql, plan, want)
+			}
+			return err
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
