@@ -86,7 +86,8 @@ func (s *Server) routes() map[string]func(*visit) error {
 		get + "user/invite": showNewPassword, post + "user/invite": takeNewPassword,
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
 		get + "otp/verify": showCode,
-		get + "done":       within(showDone), get + "colors.css": showColors,
+		get + "device":     showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
+		get + "done": within(showDone), get + "colors.css": showColors,
 	}
 }
 
@@ -138,6 +139,7 @@ type visit struct {
 	org      string         // whose policies hold; empty: the instance's
 	leadsTo  string         // where the login ends, if that is outside: see csp
 	request  *oauth.Request // of the application that asked for the login; nil: nobody did
+	device   *device        // that asked for it; nil: none did
 	texts    texts
 }
 
@@ -180,7 +182,7 @@ func (v *visit) open() error {
 		v.request = &r
 		v.leadTo(r.RedirectURI)
 	}
-	return nil
+	return v.openDevice()
 }
 
 // creator is who the log names where nobody is known yet.

@@ -116,6 +116,10 @@ type way struct{ Path, Text string }
 // link leads out of the pages.
 type link struct{ URL, Text string }
 
+// carried are the parameters that say who asked for a login, from its first page to its
+// last.
+var carried = []string{"authRequest", fieldDevice}
+
 // show answers with a page.
 func (v *visit) show(status int, name string, d data) {
 	d.texts, d.Path = v.texts, cmp.Or(d.Path, v.path())
@@ -126,8 +130,10 @@ func (v *visit) show(status int, name string, d data) {
 		d.Session = v.current.ID
 		d.Hidden["session"] = v.current.ID
 	}
-	if request := v.r.Form.Get("authRequest"); request != "" {
-		d.Hidden["authRequest"] = request
+	for _, name := range carried {
+		if value := v.r.Form.Get(name); value != "" {
+			d.Hidden[name] = value
+		}
 	}
 	v.brand(&d)
 	var out bytes.Buffer
@@ -168,8 +174,10 @@ func (v *visit) goTo(path string, more ...string) error {
 	if v.current != nil {
 		q.Set("session", v.current.ID)
 	}
-	if request := v.r.Form.Get("authRequest"); request != "" {
-		q.Set("authRequest", request)
+	for _, name := range carried {
+		if value := v.r.Form.Get(name); value != "" {
+			q.Set(name, value)
+		}
 	}
 	for i := 0; i+1 < len(more); i += 2 {
 		q.Set(more[i], more[i+1])

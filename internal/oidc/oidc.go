@@ -29,6 +29,7 @@ const (
 	pathIntrospect = "/oauth/v2/introspect"
 	pathRevoke     = "/oauth/v2/revoke"
 	pathKeys       = "/oauth/v2/keys"
+	pathDevice     = "/oauth/v2/device_authorization"
 	pathUserinfo   = "/oidc/v1/userinfo"
 	pathEndSession = "/oidc/v1/end_session"
 )
@@ -74,6 +75,7 @@ func New(store *eventstore.Store, signer *webkey.Signer, externalURL, loginPage 
 		pathAuthorize:  {methods: both, serve: s.authorize, page: true},
 		pathAnswer:     {methods: get[:1], serve: s.answer, page: true},
 		pathToken:      {methods: post, serve: s.token},
+		pathDevice:     {methods: post, serve: s.startDevice},
 		pathIntrospect: {methods: post, serve: s.introspect},
 		pathRevoke:     {methods: post, serve: s.revoke},
 		pathUserinfo:   {methods: both, serve: s.userinfo},

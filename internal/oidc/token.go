@@ -17,12 +17,14 @@ import (
 	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
-// The grants: RFC 6749, sections 4.1, 4.4 and 6, and RFC 7523, section 2.1.
+// The grants: RFC 6749, sections 4.1, 4.4 and 6, RFC 7523, section 2.1, and RFC 8628,
+// section 3.4.
 const (
 	grantCode              = "authorization_code"
 	grantRefresh           = "refresh_token"
 	grantClientCredentials = "client_credentials"
 	grantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
+	grantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
 )
 
 // grants are the ways to a token. Each proves by its own means who asks.
@@ -31,10 +33,11 @@ var grants = map[string]func(*tokenRequest, context.Context) (*granted, error){
 	grantRefresh:           (*tokenRequest).refresh,
 	grantClientCredentials: (*tokenRequest).clientCredentials,
 	grantJWTBearer:         (*tokenRequest).assertion,
+	grantDevice:            (*tokenRequest).device,
 }
 
 // grantNames are the grants in an order that stays.
-var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer}
+var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer, grantDevice}
 
 // granted is the answer of RFC 6749, section 5.1.
 type granted struct {
@@ -125,11 +128,17 @@ func (q *tokenRequest) code(ctx context.Context) (*granted, error) {
 		return nil, err
 	}
 	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier")}
+	return q.redeem(ctx, c, use, use.Code)
+}
+
+// redeem gives tokens for a code that a login left. shown is the code as the ID token
+// names it; empty: it does not.
+func (q *tokenRequest) redeem(ctx context.Context, c *flow.Client, use flow.CodeUse, shown string) (*granted, error) {
 	g, err := flow.GivenForCode(ctx, q.store, c, use, q.signing(c))
 	if err != nil {
 		return nil, err
 	}
-	t, tokens, err := q.mint(ctx, c, &g, use.Code)
+	t, tokens, err := q.mint(ctx, c, &g, shown)
 	if err != nil {
 		return nil, err
 	}
