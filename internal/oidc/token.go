@@ -17,14 +17,15 @@ import (
 	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
-// The grants: RFC 6749, sections 4.1, 4.4 and 6, RFC 7523, section 2.1, and RFC 8628,
-// section 3.4.
+// The grants: RFC 6749, sections 4.1, 4.4 and 6, RFC 7523, section 2.1, RFC 8628,
+// section 3.4, and RFC 8693, section 2.1.
 const (
 	grantCode              = "authorization_code"
 	grantRefresh           = "refresh_token"
 	grantClientCredentials = "client_credentials"
 	grantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 	grantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
+	grantExchange          = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name
 )
 
 // grants are the ways to a token. Each proves by its own means who asks.
@@ -34,10 +35,11 @@ var grants = map[string]func(*tokenRequest, context.Context) (*granted, error){
 	grantClientCredentials: (*tokenRequest).clientCredentials,
 	grantJWTBearer:         (*tokenRequest).assertion,
 	grantDevice:            (*tokenRequest).device,
+	grantExchange:          (*tokenRequest).exchange,
 }
 
 // grantNames are the grants in an order that stays.
-var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer, grantDevice}
+var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer, grantDevice, grantExchange}
 
 // granted is the answer of RFC 6749, section 5.1.
 type granted struct {
@@ -47,6 +49,7 @@ type granted struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	IssuedType   string `json:"issued_token_type,omitempty"` // of an exchange
 }
 
 // tokenRequest is a request for tokens.
@@ -205,10 +208,12 @@ func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, 
 
 // common are the claims that tokens of a login share.
 func (q *tokenRequest) common(g *flow.Given, now time.Time, lifetime time.Duration) claims {
-	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix(), "amr": g.Methods}
+	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix()}
+	c.list("amr", g.Methods)
 	c.unix("auth_time", g.AuthTime)
 	c.set("acr", g.ACR)
 	c.set("sid", g.SessionID)
+	c.act(g.Actor)
 	return c
 }
 
@@ -224,7 +229,9 @@ func (q *tokenRequest) audience(list []string, scopes flow.Scopes) []string {
 func (q *tokenRequest) idToken(c *flow.Client, g *flow.Given, now time.Time, access, code string) claims {
 	own := q.common(g, now, c.Settings.IDTokenLifetime)
 	own[claimAudience], own["azp"], own[claimClient] = []string{c.ID}, c.ID, c.ID
-	own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	if access != "" {
+		own["at_hash"] = halfHash(q.key.Algorithm(), access)
+	}
 	if code != "" {
 		own["c_hash"] = halfHash(q.key.Algorithm(), code)
 		own.set("nonce", g.Nonce)
