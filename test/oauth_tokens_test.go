@@ -446,7 +446,7 @@ func TestDiscovery(t *testing.T) {
 		}
 	}
 	doc := s.Send(t, testkit.Call{As: "nobody", Do: "GET /.well-known/openid-configuration", Host: "LOCALHOST.:8080"}).JSON(t).(map[string]any)
-	if doc["issuer"] != "http://localhost" || doc["authorization_response_iss_parameter_supported"] != true || doc["device_authorization_endpoint"] != nil {
+	if doc["issuer"] != "http://localhost" || doc["authorization_response_iss_parameter_supported"] != true {
 		t.Errorf("%v", doc)
 	}
 	if !reflect.DeepEqual(doc["response_types_supported"], []any{"code", "id_token", "id_token token"}) || doc["request_parameter_supported"] != true || doc["request_uri_parameter_supported"] != false {

@@ -19,6 +19,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/member"
+	"github.com/gatehouse/gatehouse/internal/oauth"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
@@ -72,12 +73,15 @@ var (
 )
 
 // bearerTables say, for each kind of token, whom it stands for: the columns user,
-// expiry, key and session, and the table t. Its parameter is the token's hash, behind the
-// host for the tokens of logins.
+// expiry, key, session and exchange, and the table t. Its parameter is the token's hash,
+// behind the host for the tokens of logins.
 var bearerTables = map[tokenKind][2]string{
-	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
-	sessionToken: {"COALESCE(t.user_id, ''), 0, '', COALESCE(t.session_id, '')", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
-	loginToken:   {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), COALESCE(t.session_id, '')", ownTokens + " t ON t.instance_id = d.instance_id"},
+	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), '', ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
+	sessionToken: {"COALESCE(t.user_id, ''), 0, '', COALESCE(t.session_id, ''), ''", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
+	loginToken: {
+		"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), COALESCE(t.session_id, ''), COALESCE(t.exchange, '')",
+		ownTokens + " t ON t.instance_id = d.instance_id",
+	},
 }
 
 // forOurAPI is the condition that a token is for our API: one that was given for a key
@@ -132,6 +136,7 @@ const (
 type entry struct {
 	instance            Instance
 	user, session       string // whom the token stands for; empty: nobody
+	exchange            string // what the token was exchanged for, as families keep it
 	isClient            bool   // a client has the token, and not the session's user
 	home                string // the caller's organization, or a system user's default
 	named               string // the organization that the request names, where it is there
@@ -177,7 +182,8 @@ func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials
 // row takes one of the caller's roles, and with it all that each row says.
 func (e *entry) row(scan database.Scan) error {
 	var kind, object, role, org string
-	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.key, &e.session, &e.home, &e.userState, &e.orgState, &e.named, &kind, &object, &role, &org)
+	err := scan(&e.instance.ID, &e.limits, &e.user, &e.expires, &e.key, &e.session, &e.exchange, &e.home, &e.userState, &e.orgState, &e.named,
+		&kind, &object, &role, &org)
 	if role != "" {
 		if e.memberships == nil {
 			e.memberships = map[authz.Object][]string{}
@@ -203,6 +209,18 @@ func (e *entry) judge(proof crypto.Proof, now time.Time) error {
 		return errAssurance
 	}
 	return nil
+}
+
+// rests looks at what a token was exchanged for, which is a round trip of its own.
+func (e *entry) rests(ctx context.Context, store *eventstore.Store) error {
+	x, err := oauth.ReadExchange(e.exchange)
+	if err == nil {
+		err = restsOn(ctx, store, e.instance.ID, x)
+	}
+	if fault.KindOf(err) == fault.KindFailedPrecondition {
+		err = errToken.Because(err)
+	}
+	return err
 }
 
 // caller is who the token stands for, in the organization that the request names
@@ -252,6 +270,9 @@ func (g *Gate) Enter(ctx context.Context, c Credentials) (Instance, *authz.Calle
 		return e.instance, nil, nil
 	case refused == nil && operator == nil:
 		refused = e.judge(proof, g.store.Now())
+	}
+	if refused == nil && e.exchange != "" {
+		refused = e.rests(ctx, g.store)
 	}
 	switch {
 	case refused != nil:

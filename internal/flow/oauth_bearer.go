@@ -50,7 +50,7 @@ const (
 )
 
 // FindBearer says who has an access token, if the token and all that it rests on
-// stand now. It is one round trip.
+// stand now. It is one round trip, and another one for a token that was exchanged.
 func FindBearer(ctx context.Context, store *eventstore.Store, host, token string) (*Bearer, error) {
 	b := &Bearer{}
 	var s site
@@ -78,10 +78,21 @@ func FindBearer(ctx context.Context, store *eventstore.Store, host, token string
 	case b.TokenID == "", !b.Expires.IsZero() && !now.Before(b.Expires):
 		return nil, ErrInactive
 	}
-	if err := b.stands(now, b.began()); err != nil {
-		return nil, ErrInactive.Because(err)
+	if err = b.stands(now, b.began()); err == nil {
+		err = restsOn(ctx, store, b.Instance.ID, b.Family.Exchange)
+	}
+	if err != nil {
+		return nil, inactive(err)
 	}
 	return b, nil
+}
+
+// inactive is ErrInactive for a refusal, and the error itself where there is another one.
+func inactive(err error) error {
+	if fault.KindOf(err) == fault.KindFailedPrecondition {
+		return ErrInactive.Because(err)
+	}
+	return err
 }
 
 // began is when the login was that the token comes from.
@@ -89,7 +100,7 @@ func (b *Bearer) began() time.Time {
 	if b.Family.ID == "" {
 		return b.Issued
 	}
-	return b.Family.Created
+	return b.Family.LoggedIn()
 }
 
 // IsLogin reports whether the token comes from somebody's login at a client.
@@ -141,7 +152,7 @@ const (
 // ownTokens are the access tokens of a host's instance with one hash that are for our
 // own API, while their clients are active.
 const ownTokens = "" +
-	`(SELECT lt.instance_id, lt.expires, lt.key_thumbprint, lf.user_id, lf.session_id FROM oidc_access_tokens lt
+	`(SELECT lt.instance_id, lt.expires, lt.key_thumbprint, lf.user_id, lf.session_id, lf.exchange FROM oidc_access_tokens lt
 	JOIN oidc_sessions lf ON lf.instance_id = lt.instance_id AND lf.family_id = lt.family_id
 	JOIN users lu ON lu.instance_id = lf.instance_id AND lu.user_id = lf.user_id AND lu.org_id = lf.user_org AND lu.created = lf.user_since
 	JOIN applications la ON la.instance_id = lf.instance_id AND la.client_id = lf.client_id AND la.client_id <> '' AND la.state = 1

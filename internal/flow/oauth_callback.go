@@ -98,48 +98,56 @@ type Linked struct {
 // for the client, if what was checked is what the login policy and the client
 // demand. Else the request stays, and the refusal says what is missing.
 func LinkSession(ctx context.Context, store *eventstore.Store, requestID, sessionID, token string) (Linked, error) {
-	caller := authz.From(ctx)
-	requestID, sessionID = plain(requestID), plain(sessionID)
+	requestID = plain(requestID)
 	r, err := AuthRequest(ctx, store, requestID)
 	if err != nil {
 		return Linked{}, err
 	}
+	grant, err := grantOf(ctx, store, &r, sessionID, token)
+	if err != nil {
+		return Linked{}, err
+	}
+	code, hash := user.NewCode()
+	err = store.Write(ctx, func(tx *eventstore.Tx) error {
+		instance := authz.From(ctx).Instance
+		if _, err := oauth.TakeRequest(tx, instance, requestID); err != nil {
+			return err
+		}
+		return oauth.KeepCode(tx, instance, hash, oauth.Code{Grant: grant, FamilyID: tx.NewID(), RedirectURI: r.RedirectURI, Challenge: r.Challenge, Key: r.Key})
+	})
+	return Linked{Request: r, Code: code}, err
+}
+
+// grantOf is what a client that asks for a login gets with a session, which is in the
+// caller's hands, if what was checked in it is what the login policy and the client
+// demand.
+func grantOf(ctx context.Context, store *eventstore.Store, r *oauth.Request, sessionID, token string) (g oauth.Grant, err error) {
+	caller := authz.From(ctx)
 	var st Standing
 	src := source{
-		sql: `SELECT s.instance_id, r.client_id, s.user_id, s.user_org, s.user_since, s.session_id, '' AS scopes FROM oauth_requests r
-			JOIN sessions s ON s.instance_id = r.instance_id AND s.session_id = ? WHERE r.instance_id = ? AND r.request_id = ?`,
-		args: []any{sessionID, caller.Instance, requestID},
+		sql: `SELECT s.instance_id, CAST(? AS TEXT) AS client_id, s.user_id, s.user_org, s.user_since, s.session_id, '' AS scopes
+			FROM sessions s WHERE s.instance_id = ? AND s.session_id = ?`,
+		args: []any{r.ClientID, caller.Instance, plain(sessionID)},
 	}
 	var audience []string
 	if err := store.Read(ctx, append(st.queries(src), audienceQuery(caller.Instance, r.ClientID, r.Scopes, &audience))...); err != nil {
-		return Linked{}, err
+		return g, err
 	}
 	s := &st.Session
 	switch {
 	case !caller.Can("session.link", s.UserOrg) && (s.ID == "" || caller.SessionID != s.ID):
-		return Linked{}, errLink
+		return g, errLink
 	case s.ID == "" || !crypto.SameCode(s.TokenHash, user.HashToken(token)):
-		return Linked{}, errOwnToken
+		return g, errOwnToken
 	}
 	now := store.Now()
-	if err := st.satisfies(&r, now); err != nil {
-		return Linked{}, err
+	if err := st.satisfies(r, now); err != nil {
+		return g, err
 	}
-	if err := st.noteWeakened(ctx, store); err != nil {
-		return Linked{}, err
-	}
-	code, hash := user.NewCode()
-	grant := oauth.Grant{
+	return oauth.Grant{
 		ClientID: r.ClientID, UserID: s.UserID, UserOrg: s.UserOrg, UserSince: s.UserSince, SessionID: s.ID, Scopes: r.Scopes, Audience: audience,
-		Methods: amrOf(st.Verdict), AuthTime: loginTime(s, st.Verdict), ACR: st.acr(&r), Nonce: r.Nonce, Language: st.Person.Human.PreferredLanguage,
-	}
-	err = store.Write(ctx, func(tx *eventstore.Tx) error {
-		if _, err := oauth.TakeRequest(tx, caller.Instance, requestID); err != nil {
-			return err
-		}
-		return oauth.KeepCode(tx, caller.Instance, hash, oauth.Code{Grant: grant, FamilyID: tx.NewID(), RedirectURI: r.RedirectURI, Challenge: r.Challenge, Key: r.Key})
-	})
-	return Linked{Request: r, Code: code}, err
+		Methods: amrOf(st.Verdict), AuthTime: loginTime(s, st.Verdict), ACR: st.acr(r), Nonce: r.Nonce, Language: st.Person.Human.PreferredLanguage,
+	}, st.noteWeakened(ctx, store)
 }
 
 // satisfies holds a session against the login policy and against what the client
@@ -214,13 +222,20 @@ func audienceQuery(instance, clientID string, scopes Scopes, audience *[]string)
 
 // RefuseRequest answers an authorization request with an error instead of a session.
 func RefuseRequest(ctx context.Context, store *eventstore.Store, requestID string) (r oauth.Request, err error) {
-	caller := authz.From(ctx)
-	if !caller.Can("session.link", "") && caller.SessionID == "" {
-		return r, errLink
+	if err := mayRefuse(ctx); err != nil {
+		return r, err
 	}
 	err = store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		r, err = oauth.TakeRequest(tx, caller.Instance, plain(requestID))
+		r, err = oauth.TakeRequest(tx, authz.From(ctx).Instance, plain(requestID))
 		return err
 	})
 	return r, err
+}
+
+// mayRefuse refuses who is neither a login page nor logged in.
+func mayRefuse(ctx context.Context) error {
+	if caller := authz.From(ctx); !caller.Can("session.link", "") && caller.SessionID == "" {
+		return errLink
+	}
+	return nil
 }

@@ -81,6 +81,9 @@ const tokenJWT int32 = 1
 // WantsJWT reports whether access tokens of the client are JWTs.
 func (a *clientApp) WantsJWT() bool { return a.Config.AccessTokenType == tokenJWT }
 
+// GiveJWTs makes access tokens of the client JWTs, for who asks for one.
+func (a *clientApp) GiveJWTs() { a.Config.AccessTokenType = tokenJWT }
+
 // ProjectID is the project that the client is of.
 func (c *Client) ProjectID() string { return c.project.id }
 

@@ -166,21 +166,30 @@ func (c *Client) checkFront(r *oauth.Request) error {
 // needsPKCE: who cannot keep a secret has nothing else to show that a code is theirs.
 func (c *Client) needsPKCE() bool { return c.Public() || c.Config.ApplicationType != application.Web }
 
-// KeepRequest keeps a checked request and gives the address of the login page that
-// shall answer it: the application's own, else the instance's, else the
-// installation's, else that of the issuer.
-func KeepRequest(ctx context.Context, store *eventstore.Store, c *Client, r *oauth.Request, installation string) (loginPage string, err error) {
+// page is the address of one of the pages on which users of the client log in: the
+// application's own, else the instance's, else the installation's, else that of the
+// issuer.
+func (c *Client) page(ctx context.Context, store *eventstore.Store, name, issuer, installation string) (*url.URL, error) {
 	features, err := policy.InstanceFeatures(ctx, store, c.Instance.ID)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	login, _, _ := policy.FeatureLoginV2.In(features)
-	base, err := url.Parse(cmp.Or(c.Config.BaseURI, login.BaseURI, installation, r.Issuer+"/ui/login"))
+	base, err := url.Parse(cmp.Or(c.Config.BaseURI, login.BaseURI, installation, issuer+"/ui/login"))
+	if err != nil {
+		return nil, err
+	}
+	return base.JoinPath(name), nil
+}
+
+// KeepRequest keeps a checked request and gives the address of the login page that
+// shall answer it.
+func KeepRequest(ctx context.Context, store *eventstore.Store, c *Client, r *oauth.Request, installation string) (loginPage string, err error) {
+	page, err := c.page(ctx, store, "login", r.Issuer, installation)
 	if err != nil {
 		return "", err
 	}
 	r.ID, r.ClientID = requestPrefix+rand.Text(), c.ID
-	page := base.JoinPath("login")
 	page.RawQuery = url.Values{"authRequest": {r.ID}}.Encode()
 	err = store.Write(ctx, func(tx *eventstore.Tx) error { return r.Keep(tx, c.Instance.ID) })
 	return page.String(), err

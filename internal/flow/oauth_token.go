@@ -16,6 +16,8 @@ type Given struct {
 	oauth.Grant
 	// Scopes are those of the tokens, which may be fewer than those of the login.
 	Scopes Scopes
+	// Actor is who acts for the user; nil: they do themselves.
+	Actor *oauth.Actor
 	// family is the id of the family of tokens, refresh the half that its refresh tokens
 	// share, and holder who uses the one at hand; all are empty where there is no family
 	// yet.

@@ -94,7 +94,8 @@ func (s *Server) routes() map[string]func(*visit) error {
 		get + "user/invite": showNewPassword, post + "user/invite": takeNewPassword,
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
 		get + "otp/verify": showCode,
-		get + "done":       within(showDone), get + "colors.css": showColors,
+		get + "device":     showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
+		get + "done": within(showDone), get + "colors.css": showColors,
 	}
 }
 
@@ -147,6 +148,7 @@ type visit struct {
 	leadsTo  string         // where the login ends, if that is outside: see csp
 	request  *oauth.Request // of the application that asked for the login; nil: nobody did
 	lost     string         // the page of a way that the policy took away meanwhile
+	device   *device        // that asked for it; nil: none did
 	texts    texts
 }
 
@@ -189,7 +191,7 @@ func (v *visit) open() error {
 		v.request = &r
 		v.leadTo(r.RedirectURI)
 	}
-	return nil
+	return v.openDevice()
 }
 
 // creator is who the log names where nobody is known yet.

@@ -117,6 +117,10 @@ type way struct{ Path, Text string }
 // link leads out of the pages.
 type link struct{ URL, Text string }
 
+// carried are the parameters that say who asked for a login, from its first page to its
+// last.
+var carried = []string{"authRequest", fieldDevice}
+
 // show answers with a page.
 func (v *visit) show(status int, name string, d data) {
 	d.texts, d.Path = v.texts, cmp.Or(d.Path, v.path())
@@ -127,8 +131,10 @@ func (v *visit) show(status int, name string, d data) {
 		d.Session = v.current.ID
 		d.Hidden["session"] = v.current.ID
 	}
-	if request := v.r.Form.Get("authRequest"); request != "" {
-		d.Hidden["authRequest"] = request
+	for _, name := range carried {
+		if value := v.r.Form.Get(name); value != "" {
+			d.Hidden[name] = value
+		}
 	}
 	if lost := v.r.Form.Get("lost"); d.Problem == "" && slices.Contains(slices.Collect(maps.Values(paths)), lost) {
 		d.Problem = v.texts.T("lost", v.texts.T(lost))
@@ -172,8 +178,10 @@ func (v *visit) goTo(path string, more ...string) error {
 	if v.current != nil {
 		q.Set("session", v.current.ID)
 	}
-	if request := v.r.Form.Get("authRequest"); request != "" {
-		q.Set("authRequest", request)
+	for _, name := range carried {
+		if value := v.r.Form.Get(name); value != "" {
+			q.Set(name, value)
+		}
 	}
 	if v.lost != "" {
 		q.Set("lost", v.lost)

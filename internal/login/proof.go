@@ -25,7 +25,7 @@ func showLogin(v *visit) error {
 		switch {
 		case err != nil:
 			return err
-		case len(known) == 1 && v.request != nil && !v.prompts("select_account"):
+		case len(known) == 1 && (v.request != nil || v.device != nil) && !v.prompts("select_account"):
 			v.current = v.jar.find(known[0].ID)
 			return v.next()
 		case len(known) > 0:

@@ -52,7 +52,7 @@ func (v *visit) progress() (p *progress, err error) {
 		}
 		p.name = p.person.LoginName
 	}
-	if v.request == nil {
+	if v.request == nil && v.device == nil {
 		v.leadTo(p.Login().DefaultRedirectURI)
 	}
 	return p, nil
@@ -186,6 +186,8 @@ func (v *visit) finish(p *progress) error {
 	switch {
 	case v.request != nil:
 		return v.answer(p)
+	case v.device != nil:
+		return v.decideDevice(p)
 	case p.Login().DefaultRedirectURI != "":
 		return v.leave(p.Login().DefaultRedirectURI)
 	}

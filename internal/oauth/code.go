@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
@@ -16,10 +17,11 @@ import (
 // Code is an authorization code, and everything that it is bound to.
 type Code struct {
 	Grant
-	FamilyID    string    `json:"familyID"` // that the tokens will have
-	Created     time.Time `json:"-"`
-	RedirectURI string    `json:"redirectURI"`
-	Challenge   string    `json:"challenge,omitempty"`
+	FamilyID    string        `json:"familyID"` // that the tokens will have
+	Created     time.Time     `json:"-"`
+	Lifetime    time.Duration `json:"-"` // of a code to keep; 0: CodeLifetime
+	RedirectURI string        `json:"redirectURI"`
+	Challenge   string        `json:"challenge,omitempty"`
 	// Key is the thumbprint of the key that the tokens will be bound to; empty: whether
 	// they are is for the use of the code to say.
 	Key string `json:"jkt,omitempty"`
@@ -38,7 +40,7 @@ func KeepCode(tx *eventstore.Tx, instance, hash string, c Code) error {
 	if err == nil {
 		codes.Exec(tx, `INSERT INTO oauth_codes (instance_id, code_hash, client_id, user_id, user_org, user_since, session_id, document, created, expires)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, instance, hash, c.ClientID, c.UserID, c.UserOrg, c.UserSince.UnixMicro(), c.SessionID, string(data),
-			tx.Now().UnixMicro(), tx.Now().Add(CodeLifetime).UnixMicro())
+			tx.Now().UnixMicro(), tx.Now().Add(cmp.Or(c.Lifetime, CodeLifetime)).UnixMicro())
 	}
 	return err
 }
@@ -81,11 +83,11 @@ func TakeCode(tx *eventstore.Tx, instance, hash string, u Use) (c Code, refusal,
 }
 
 // ErrCode says that a code gives nothing, or no longer.
-var ErrCode = fault.Precondition("OIDC-code", "The authorization code is unknown, has been used, or is older than a minute. "+
+var ErrCode = fault.Precondition("OIDC-code", "The code is unknown, has been used, or is too old. "+
 	"Tokens that it gave are revoked if it was used twice.")
 
 var (
-	errCodeClient   = fault.Precondition("OIDC-code-client", "The authorization code was given to another client. It is void now.")
+	errCodeClient   = fault.Precondition("OIDC-code-client", "The code was given to another client. It is void now.")
 	errCodeRedirect = fault.Precondition("OIDC-code-redirect", "The redirect_uri must be the one of the authorization request. The code is void now.")
 	errNoVerifier   = fault.Precondition("OIDC-code-verifier-missing", "The authorization request had a code_challenge: send its code_verifier. The code is void now.")
 	errVerifier     = fault.Precondition("OIDC-code-verifier", "The code_verifier does not fit the code_challenge of the authorization request. The code is void now.")

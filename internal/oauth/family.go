@@ -10,7 +10,8 @@ import (
 
 type added struct {
 	Grant
-	CodeHash string `json:"codeHash,omitempty"`
+	CodeHash string    `json:"codeHash,omitempty"`
+	Exchange *Exchange `json:"exchange,omitempty"`
 }
 
 type codeRefused struct {
@@ -57,11 +58,15 @@ type refreshRevoked struct {
 // The events of a family of tokens.
 var (
 	Added = eventstore.Declare("oidc_session.added", func(f *eventstore.Fold, a added) error {
+		exchange, err := a.Exchange.column()
+		if err != nil {
+			return err
+		}
 		f.Exec(`INSERT INTO oidc_sessions (instance_id, family_id, client_id, user_id, user_org, user_since, session_id, scopes, audience, auth_methods,
-			auth_time, acr, nonce, language, code_hash, refresh_family, refresh_hash, refresh_id, refresh_idle, refresh_expires, created, changed, sequence)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '', 0, 0, ?, ?, ?)`,
+			auth_time, acr, nonce, language, code_hash, refresh_family, refresh_hash, refresh_id, refresh_idle, refresh_expires, exchange, created, changed, sequence)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', '', '', 0, 0, ?, ?, ?, ?)`,
 			f.Instance, f.ID, a.ClientID, a.UserID, a.UserOrg, a.UserSince.UnixMicro(), a.SessionID, list(a.Scopes), list(a.Audience), list(a.Methods),
-			a.AuthTime.UnixMicro(), a.ACR, a.Nonce, a.Language, a.CodeHash, f.Micros(), f.Micros(), f.Sequence)
+			a.AuthTime.UnixMicro(), a.ACR, a.Nonce, a.Language, a.CodeHash, exchange, f.Micros(), f.Micros(), f.Sequence)
 		return nil
 	}, "codeHash")
 	// AccessAdded also forgets the family's tokens that have expired.
@@ -140,9 +145,13 @@ type Refresh struct {
 // is for, if there was one. There may be no access token, which has no id then, and r may
 // be nil.
 func Begin(tx *eventstore.Tx, instance, id, codeHash string, g Grant, a Access, r *Refresh) error {
-	at := aggregate(instance, id, g.UserOrg)
+	return begin(tx, instance, id, added{Grant: g, CodeHash: codeHash}, a, r)
+}
+
+func begin(tx *eventstore.Tx, instance, id string, what added, a Access, r *Refresh) error {
+	at := aggregate(instance, id, what.UserOrg)
 	tx.Create(at)
-	if _, err := Added.Emit(tx, at, added{g, codeHash}); err != nil {
+	if _, err := Added.Emit(tx, at, what); err != nil {
 		return err
 	}
 	if a.ID != "" {
@@ -171,23 +180,35 @@ type Family struct {
 	RefreshFamily, RefreshHash  string
 	RefreshKey                  string
 	RefreshIdle, RefreshExpires time.Time
+	Exchange                    *Exchange // nil: it is of a login
 }
 
 // FamilyColumns are those that Read reads, of a family f.
 const FamilyColumns = `f.family_id, f.client_id, f.user_id, f.user_org, f.user_since, f.session_id, f.scopes, f.audience, f.auth_methods,
-	f.auth_time, f.acr, f.nonce, f.language, f.code_hash, f.refresh_family, f.refresh_hash, f.refresh_idle, f.refresh_expires, f.refresh_key, f.created`
+	f.auth_time, f.acr, f.nonce, f.language, f.code_hash, f.refresh_family, f.refresh_hash, f.refresh_idle, f.refresh_expires, f.refresh_key, f.exchange, f.created`
 
 // Read fills in the family from FamilyColumns.
 func (f *Family) Read(scan database.Scan) error {
 	var since, authTime, idle, expires, created int64
-	var scopes, audience, methods string
+	var scopes, audience, methods, exchange string
 	err := scan(&f.ID, &f.ClientID, &f.UserID, &f.UserOrg, &since, &f.SessionID, &scopes, &audience, &methods,
-		&authTime, &f.ACR, &f.Nonce, &f.Language, &f.CodeHash, &f.RefreshFamily, &f.RefreshHash, &idle, &expires, &f.RefreshKey, &created)
+		&authTime, &f.ACR, &f.Nonce, &f.Language, &f.CodeHash, &f.RefreshFamily, &f.RefreshHash, &idle, &expires, &f.RefreshKey, &exchange, &created)
 	f.Scopes, f.Audience, f.Methods = words(scopes), words(audience), words(methods)
 	for at, micros := range map[*time.Time]int64{&f.UserSince: since, &f.AuthTime: authTime, &f.RefreshIdle: idle, &f.RefreshExpires: expires, &f.Created: created} {
 		*at = time.UnixMicro(micros).UTC()
 	}
+	if err == nil {
+		f.Exchange, err = ReadExchange(exchange)
+	}
 	return err
+}
+
+// LoggedIn is when the login was that the family comes from.
+func (f *Family) LoggedIn() time.Time {
+	if f.Exchange != nil {
+		return f.Exchange.LoggedIn
+	}
+	return f.Created
 }
 
 // familyBy asks for a family by a column.

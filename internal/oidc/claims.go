@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/oauth"
 )
 
 // claims are those of a token or an answer, by their names.
@@ -32,6 +33,20 @@ var genders = map[int32]string{1: "female", 2: "male", 3: "diverse"}
 func (c claims) set(name, value string) {
 	if value != "" {
 		c[name] = value
+	}
+}
+
+// list adds a claim of several values, if there are any.
+func (c claims) list(name string, values []string) {
+	if len(values) > 0 {
+		c[name] = values
+	}
+}
+
+// act says who acts for the user; nil: they do themselves (RFC 8693, section 4.1).
+func (c claims) act(by *oauth.Actor) {
+	if by != nil {
+		c["act"] = by
 	}
 }
 

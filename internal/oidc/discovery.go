@@ -33,6 +33,7 @@ type metadata struct {
 	Userinfo                string   `json:"userinfo_endpoint"`
 	Revocation              string   `json:"revocation_endpoint"`
 	EndSession              string   `json:"end_session_endpoint"`
+	Device                  string   `json:"device_authorization_endpoint"`
 	Keys                    string   `json:"jwks_uri"`
 	Scopes                  []string `json:"scopes_supported"`
 	ResponseTypes           []string `json:"response_types_supported"`
@@ -70,7 +71,7 @@ var document = func() []byte {
 	}
 	data, err := json.Marshal(metadata{
 		Issuer: at, Authorization: at + pathAuthorize, Push: at + pathPush, Token: at + pathToken, Introspection: at + pathIntrospect, Userinfo: at + pathUserinfo,
-		Revocation: at + pathRevoke, EndSession: at + pathEndSession, Keys: at + pathKeys,
+		Revocation: at + pathRevoke, EndSession: at + pathEndSession, Device: at + pathDevice, Keys: at + pathKeys,
 		Scopes:        []string{flow.ScopeOpenID, flow.ScopeProfile, flow.ScopeEmail, flow.ScopePhone, flow.ScopeAddress, flow.ScopeOfflineAccess},
 		ResponseTypes: flow.ResponseTypes, ResponseModes: []string{flow.ModeQuery, flow.ModeFragment, flow.ModeFormPost},
 		GrantTypes: append(slices.Clone(grantNames), "implicit"), ACRValues: flow.ACRValues, SubjectTypes: []string{"public"}, IDTokenAlgorithms: own,

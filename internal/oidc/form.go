@@ -71,10 +71,10 @@ func parse(text string) (url.Values, error) {
 }
 
 // once refuses parameters that are there more than once: who reads them next could
-// take another one.
+// take another one. Audiences can be several (RFC 8693, section 2.1).
 func once(form url.Values) error {
-	for _, values := range form {
-		if len(values) > 1 {
+	for name, values := range form {
+		if len(values) > 1 && name != "audience" {
 			return errTwice
 		}
 	}

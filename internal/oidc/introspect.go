@@ -55,9 +55,10 @@ func active(b *flow.Bearer, issuer string) claims {
 	c.unix(claimExpiry, b.Expires)
 	if b.IsLogin() {
 		c.unix("auth_time", b.Family.AuthTime)
-		c["amr"] = b.Family.Methods
+		c.list("amr", b.Family.Methods)
 		c.set("acr", b.Family.ACR)
 		c.set("sid", b.Family.SessionID)
+		c.act(b.Actor())
 	}
 	c.describe(&b.Standing, b.Scopes)
 	c.assert(&b.Standing, b.Scopes, b.Audience, false)

@@ -47,6 +47,7 @@ type hint struct {
 	jwt.Claims
 	SessionID string `json:"sid"`
 	Client    string `json:"azp"`
+	Actor     any    `json:"act"`
 }
 
 const maxHint = 16 << 10 // bytes

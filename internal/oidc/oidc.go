@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/webkey"
@@ -30,6 +31,7 @@ const (
 	pathIntrospect = "/oauth/v2/introspect"
 	pathRevoke     = "/oauth/v2/revoke"
 	pathKeys       = "/oauth/v2/keys"
+	pathDevice     = "/oauth/v2/device_authorization"
 	pathUserinfo   = "/oidc/v1/userinfo"
 	pathEndSession = "/oidc/v1/end_session"
 )
@@ -43,6 +45,7 @@ const (
 type Server struct {
 	store  *eventstore.Store
 	signer *webkey.Signer
+	roles  *authz.Roles
 	// external is the URL of the installation: its scheme and port are those of
 	// every instance.
 	external *url.URL
@@ -61,12 +64,12 @@ type endpoint struct {
 
 // New makes a server of what is in store, reached under externalURL. loginPage may be
 // empty.
-func New(store *eventstore.Store, signer *webkey.Signer, externalURL, loginPage string) (*Server, error) {
+func New(store *eventstore.Store, signer *webkey.Signer, roles *authz.Roles, externalURL, loginPage string) (*Server, error) {
 	external, err := url.Parse(externalURL)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{store: store, signer: signer, external: external, loginPage: loginPage}
+	s := &Server{store: store, signer: signer, roles: roles, external: external, loginPage: loginPage}
 	get, post, both := []string{http.MethodGet, http.MethodHead}, []string{http.MethodPost}, []string{http.MethodGet, http.MethodPost}
 	s.endpoints = map[string]endpoint{
 		pathDiscovery:  {methods: get, serve: s.discover},
@@ -76,6 +79,7 @@ func New(store *eventstore.Store, signer *webkey.Signer, externalURL, loginPage 
 		pathAnswer:     {methods: get[:1], serve: s.answer, page: true},
 		pathPush:       {methods: post, serve: s.push},
 		pathToken:      {methods: post, serve: s.token},
+		pathDevice:     {methods: post, serve: s.startDevice},
 		pathIntrospect: {methods: post, serve: s.introspect},
 		pathRevoke:     {methods: post, serve: s.revoke},
 		pathUserinfo:   {methods: both, serve: s.userinfo},

@@ -18,12 +18,15 @@ import (
 	"github.com/gatehouse/gatehouse/internal/webkey"
 )
 
-// The grants: RFC 6749, sections 4.1, 4.4 and 6, and RFC 7523, section 2.1.
+// The grants: RFC 6749, sections 4.1, 4.4 and 6, RFC 7523, section 2.1, RFC 8628,
+// section 3.4, and RFC 8693, section 2.1.
 const (
 	grantCode              = "authorization_code"
 	grantRefresh           = "refresh_token"
 	grantClientCredentials = "client_credentials"
 	grantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
+	grantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
+	grantExchange          = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name
 )
 
 // grants are the ways to a token. Each proves by its own means who asks.
@@ -32,10 +35,12 @@ var grants = map[string]func(*tokenRequest, context.Context) (*granted, error){
 	grantRefresh:           (*tokenRequest).refresh,
 	grantClientCredentials: (*tokenRequest).clientCredentials,
 	grantJWTBearer:         (*tokenRequest).assertion,
+	grantDevice:            (*tokenRequest).device,
+	grantExchange:          (*tokenRequest).exchange,
 }
 
 // grantNames are the grants in an order that stays.
-var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer}
+var grantNames = []string{grantCode, grantRefresh, grantClientCredentials, grantJWTBearer, grantDevice, grantExchange}
 
 // granted is the answer of RFC 6749, section 5.1.
 type granted struct {
@@ -45,6 +50,7 @@ type granted struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
 	IDToken      string `json:"id_token,omitempty"`
 	Scope        string `json:"scope,omitempty"`
+	IssuedType   string `json:"issued_token_type,omitempty"` // of an exchange
 }
 
 // tokenRequest is a request for tokens.
@@ -110,9 +116,6 @@ func (q *tokenRequest) client(ctx context.Context, grant int32) (*flow.Client, e
 	if !c.May(grant) {
 		return nil, fault.Invalid("OIDC-grant-type", "The application may not use the grant %s.", q.form.Get("grant_type")).With(oauth.UnauthorizedClient)
 	}
-	if c.Config.BoundTokens && q.proof.ID == "" {
-		return nil, errNeedsProof
-	}
 	return c, nil
 }
 
@@ -139,11 +142,17 @@ func (q *tokenRequest) code(ctx context.Context) (*granted, error) {
 		return nil, err
 	}
 	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier"), Key: q.proof.Thumbprint}
+	return q.redeem(ctx, c, use, use.Code)
+}
+
+// redeem gives tokens for a code that a login left. shown is the code as the ID token
+// names it; empty: it does not.
+func (q *tokenRequest) redeem(ctx context.Context, c *flow.Client, use flow.CodeUse, shown string) (*granted, error) {
 	g, err := flow.GivenForCode(ctx, q.store, c, use, q.signing(c))
 	if err != nil {
 		return nil, err
 	}
-	t, tokens, err := q.mint(ctx, c, &g, use.Code)
+	t, tokens, err := q.mint(ctx, c, &g, shown)
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +188,9 @@ func (q *tokenRequest) signing(c *flow.Client) flow.Query {
 // hold. Nothing counts yet, but the proof is used up. code is the one that they are for,
 // if it is one.
 func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, code string) (t *granted, tokens flow.Tokens, err error) {
+	if c.Config.BoundTokens && q.proof.ID == "" {
+		return nil, tokens, errNeedsProof
+	}
 	if err := flow.TakeProof(ctx, q.store, c.Instance.ID, q.proof); err != nil {
 		return nil, tokens, err
 	}
@@ -211,10 +223,12 @@ func (q *tokenRequest) mint(ctx context.Context, c *flow.Client, g *flow.Given, 
 
 // common are the claims that tokens of a login share.
 func (q *tokenRequest) common(g *flow.Given, now time.Time, lifetime time.Duration) claims {
-	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix(), "amr": g.Methods}
+	c := claims{"iss": q.issuer, "sub": g.UserID, "iat": now.Unix(), "nbf": now.Unix(), claimExpiry: now.Add(lifetime).Unix()}
+	c.list("amr", g.Methods)
 	c.unix("auth_time", g.AuthTime)
 	c.set("acr", g.ACR)
 	c.set("sid", g.SessionID)
+	c.act(g.Actor)
 	return c
 }
 

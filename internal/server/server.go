@@ -119,7 +119,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		return nil, err
 	}
 	a.External = external
-	provider, err := oidc.New(store, keys.NewSigner(store, o.Vault), o.ExternalURL, o.LoginPage)
+	provider, err := oidc.New(store, keys.NewSigner(store, o.Vault), roles, o.ExternalURL, o.LoginPage)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ func Service(store *eventstore.Store) api.Service {
 	return api.Service{Name: "zitadel.oidc.v2.OIDCService", RPCs: []api.RPC{
 		api.Unary("GetAuthRequest", h.getAuthRequest),
 		api.Unary("CreateCallback", h.createCallback),
+		api.Unary("GetDeviceAuthorizationRequest", h.getDeviceAuthorizationRequest),
+		api.Unary("AuthorizeOrDenyDeviceAuthorization", h.authorizeOrDenyDeviceAuthorization),
 	}}
 }
 

@@ -322,9 +322,11 @@ func (x *CreateCallbackResponse) GetCallbackUrl() string {
 	return ""
 }
 
+// Names a device by the code that its user typed.
 type GetDeviceAuthorizationRequestRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserCode      string                 `protobuf:"bytes,1,opt,name=user_code,json=userCode,proto3" json:"user_code,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The code, such as WDJB-MJHT. Case does not matter.
+	UserCode      string `protobuf:"bytes,1,opt,name=user_code,json=userCode,proto3" json:"user_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -366,8 +368,10 @@ func (x *GetDeviceAuthorizationRequestRequest) GetUserCode() string {
 	return ""
 }
 
+// Holds the request of a device.
 type GetDeviceAuthorizationRequestResponse struct {
-	state                      protoimpl.MessageState      `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The request.
 	DeviceAuthorizationRequest *DeviceAuthorizationRequest `protobuf:"bytes,1,opt,name=device_authorization_request,json=deviceAuthorizationRequest,proto3" json:"device_authorization_request,omitempty"`
 	unknownFields              protoimpl.UnknownFields
 	sizeCache                  protoimpl.SizeCache
@@ -410,9 +414,11 @@ func (x *GetDeviceAuthorizationRequestResponse) GetDeviceAuthorizationRequest() 
 	return nil
 }
 
+// Says what is decided about a device.
 type AuthorizeOrDenyDeviceAuthorizationRequest struct {
-	state                 protoimpl.MessageState `protogen:"open.v1"`
-	DeviceAuthorizationId string                 `protobuf:"bytes,1,opt,name=device_authorization_id,json=deviceAuthorizationId,proto3" json:"device_authorization_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The id of the request.
+	DeviceAuthorizationId string `protobuf:"bytes,1,opt,name=device_authorization_id,json=deviceAuthorizationId,proto3" json:"device_authorization_id,omitempty"`
 	// Types that are valid to be assigned to Decision:
 	//
 	//	*AuthorizeOrDenyDeviceAuthorizationRequest_Session
@@ -489,10 +495,12 @@ type isAuthorizeOrDenyDeviceAuthorizationRequest_Decision interface {
 }
 
 type AuthorizeOrDenyDeviceAuthorizationRequest_Session struct {
+	// The user logged in, and allows it.
 	Session *Session `protobuf:"bytes,2,opt,name=session,proto3,oneof"`
 }
 
 type AuthorizeOrDenyDeviceAuthorizationRequest_Deny struct {
+	// The device gets nothing.
 	Deny *Deny `protobuf:"bytes,3,opt,name=deny,proto3,oneof"`
 }
 
@@ -502,6 +510,7 @@ func (*AuthorizeOrDenyDeviceAuthorizationRequest_Session) isAuthorizeOrDenyDevic
 func (*AuthorizeOrDenyDeviceAuthorizationRequest_Deny) isAuthorizeOrDenyDeviceAuthorizationRequest_Decision() {
 }
 
+// Denies a device.
 type Deny struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -538,6 +547,7 @@ func (*Deny) Descriptor() ([]byte, []int) {
 	return file_zitadel_oidc_v2_oidc_service_proto_rawDescGZIP(), []int{8}
 }
 
+// Says nothing but that it is decided.
 type AuthorizeOrDenyDeviceAuthorizationResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields

@@ -1,0 +1,108 @@
+package login
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/oauth"
+)
+
+const (
+	// fieldDevice names the device that a login is for: its id, a dot and its code, which
+	// is to be seen again where the user decides.
+	fieldDevice = "device"
+	// atConfirm is the page on which a user decides about a device.
+	atConfirm = "device/confirm"
+)
+
+// device is the device that a login is for, with the code that its user typed.
+type device struct {
+	flow.DeviceRequest
+	Code string
+}
+
+// devicePage is what a user is shown before they decide (RFC 8628, section 5.4): for
+// which application, with which code, and what it would get.
+type devicePage struct {
+	Asks, Code string
+	Scopes     []string
+}
+
+var errDeviceCode = fault.NotFound("LOGIN-device", "This login at a device is over. Look at the code once more.")
+
+// openDevice finds the device that the login is for.
+func (v *visit) openDevice() error {
+	named := v.r.Form.Get(fieldDevice)
+	if named == "" {
+		return nil
+	}
+	id, code, _ := strings.Cut(named, ".")
+	d, err := flow.DeviceByID(v.asNobody(), v.store, id)
+	if err == nil && !d.HasCode(code) {
+		err = errDeviceCode
+	}
+	if err != nil {
+		v.r.Form.Del(fieldDevice) // Nothing leads back to it.
+		return err
+	}
+	v.device = &device{d, code}
+	return nil
+}
+
+// showDevice asks for the code that a device shows. A link can bring the code along, but
+// it does nothing until its user has said that it is the one.
+func showDevice(v *visit) error {
+	v.current = nil
+	v.show(http.StatusOK, fieldDevice, data{More: v.r.Form.Get("user_code")})
+	return nil
+}
+
+// takeDevice goes on to the login for a device.
+func takeDevice(v *visit) error {
+	code := oauth.UserCode(v.r.PostForm.Get("user_code"))
+	v.current = nil
+	d, err := flow.DeviceByUserCode(v.asNobody(), v.store, flow.GuesserAt(v.call.RemoteIP), code)
+	if err != nil {
+		return v.again(err, fieldDevice, data{More: code})
+	}
+	v.r.Form.Set(fieldDevice, d.ID+"."+code)
+	return v.goTo("login")
+}
+
+// decideDevice asks somebody who has logged in whether the device may have it, and does
+// what they say. Nothing is decided without a click, whatever was allowed before.
+func (v *visit) decideDevice(p *progress) (err error) {
+	if v.path() != atConfirm {
+		return v.goTo(atConfirm)
+	}
+	note := "device-allowed"
+	switch v.r.PostForm.Get("decision") {
+	case "allow":
+		err = flow.AllowDevice(v.asUser(p), v.store, v.device.ID, p.Session.ID, p.token)
+	case "deny":
+		note, err = "device-denied", flow.DenyDevice(v.asUser(p), v.store, v.device.ID)
+	default:
+		v.show(http.StatusOK, "deviceconfirm", data{LoginName: p.name, More: v.devicePage()})
+		return nil
+	}
+	if err != nil {
+		return v.again(err, "deviceconfirm", data{LoginName: p.name, More: v.devicePage()})
+	}
+	v.r.Form.Del(fieldDevice)
+	v.show(http.StatusOK, "devicedone", data{Note: v.texts.T(note)})
+	return nil
+}
+
+func (v *visit) devicePage() devicePage {
+	out := devicePage{Asks: v.texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code}
+	for _, scope := range v.device.Scopes {
+		text := v.texts.T("scope-" + scope)
+		if text == "scope-"+scope { // Of others the name says it.
+			text = scope
+		}
+		out.Scopes = append(out.Scopes, text)
+	}
+	return out
+}
