@@ -314,3 +314,22 @@ func TestBoundRoundTrips(t *testing.T) {
 		return tooMany
 	})
 }
+
+// TestBoundTokensInExchanges: who has a bound token and not its key gets no other token
+// for it.
+func TestBoundTokensInExchanges(t *testing.T) {
+	t.Parallel()
+	s, _ := startOAuth(t)
+	web := newClient(t, s, "owner", exchanging)
+	web.key = ecKey(t)
+	mine := web.login(t, "scope", "openid "+apiScope)
+	thief := web
+	for name, key := range map[string]*ecdsa.PrivateKey{"no key": nil, "another key": ecKey(t)} {
+		if thief.key = key; thief.exchange(t, mine.Access).status != http.StatusBadRequest {
+			t.Errorf("a token was exchanged with %s", name)
+		}
+	}
+	if got := web.exchange(t, mine.Access); got.status != http.StatusOK || got.Type != "DPoP" {
+		t.Errorf("with the key: %+v", got)
+	}
+}
