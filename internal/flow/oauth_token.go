@@ -25,7 +25,10 @@ type Given struct {
 }
 
 // CodeUse is how a client uses an authorization code.
-type CodeUse struct{ Code, RedirectURI, Verifier string }
+type CodeUse struct {
+	Code, RedirectURI, Verifier string
+	Issuer                      string // under which the client is now
+}
 
 func (u CodeUse) of(c *Client) oauth.Use {
 	return oauth.Use{ClientID: c.ID, RedirectURI: u.RedirectURI, Verifier: u.Verifier}
@@ -80,7 +83,10 @@ func RedeemCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeU
 		if t.Access.Hash == "" { // The code was refused already.
 			return oauth.ErrCode
 		}
-		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, hash, code.Grant, t.Access, t.Refresh)
+		if err := oauth.Begin(tx, c.Instance.ID, code.FamilyID, hash, code.Grant, t.Access, t.Refresh); err != nil {
+			return err
+		}
+		return tellOfLogout(tx, c, u.Issuer, code.SessionID, code.UserID)
 	})
 	if err == nil {
 		err = refusal

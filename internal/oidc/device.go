@@ -60,5 +60,5 @@ func (q *tokenRequest) device(ctx context.Context) (*granted, error) {
 	if err := flow.AskDevice(ctx, q.store, c, values[0]); err != nil {
 		return nil, err
 	}
-	return q.redeem(ctx, c, flow.CodeUse{Code: values[0]}, "")
+	return q.redeem(ctx, c, flow.CodeUse{Code: values[0], Issuer: q.issuer}, "")
 }

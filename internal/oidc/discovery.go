@@ -53,6 +53,8 @@ type metadata struct {
 	RequestParameter        bool     `json:"request_parameter_supported"`
 	RequestURIParameter     bool     `json:"request_uri_parameter_supported"`
 	Iss                     bool     `json:"authorization_response_iss_parameter_supported"`
+	Logout                  bool     `json:"backchannel_logout_supported"`
+	LogoutSession           bool     `json:"backchannel_logout_session_supported"`
 }
 
 // at stands for the issuer in the document that is made once.
@@ -76,7 +78,7 @@ var document = func() []byte {
 			"sub", claimAudience, claimExpiry, "iat", "iss", "auth_time", "nonce", "acr", "amr", "c_hash", "at_hash", "sid", claimClient, "azp", "preferred_username",
 			"name", "family_name", "given_name", "nickname", "gender", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
 		},
-		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), Iss: true,
+		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), Iss: true, Logout: true, LogoutSession: true,
 	})
 	if err != nil { // Texts always have a JSON form.
 		panic(err)

@@ -130,7 +130,7 @@ func (q *tokenRequest) code(ctx context.Context) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier")}
+	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier"), Issuer: q.issuer}
 	return q.redeem(ctx, c, use, use.Code)
 }
 
