@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"internal/api", "internal/outbound"},
 	{"internal/flow"},
 	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/group", "internal/project", "internal/session", "internal/oauth", "internal/job", "internal/provider", "internal/webkey", "internal/authorization", "internal/application"},
-	{"internal/message", "internal/policy"},
+	{"internal/message", "internal/policy", "internal/logout"},
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},
 	{"internal/config"},

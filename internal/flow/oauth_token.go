@@ -25,9 +25,12 @@ type Given struct {
 	holder          oauth.Holder
 }
 
-// CodeUse is how a client uses an authorization code. Key is the thumbprint of the key
-// that it holds; empty: none.
-type CodeUse struct{ Code, RedirectURI, Verifier, Key string }
+// CodeUse is how a client uses an authorization code.
+type CodeUse struct {
+	Code, RedirectURI, Verifier string
+	Key                         string // thumbprint of the key that the client holds; empty: none
+	Issuer                      string // under which the client is now
+}
 
 func (u CodeUse) of(c *Client) oauth.Use {
 	return oauth.Use{ClientID: c.ID, RedirectURI: u.RedirectURI, Verifier: u.Verifier, Key: u.Key}
@@ -72,7 +75,10 @@ type Tokens struct {
 // the same time one succeeds, and then the tokens of that one are void too.
 func RedeemCode(ctx context.Context, store *eventstore.Store, c *Client, u CodeUse, t Tokens) error {
 	return takeCode(ctx, store, c, u, func(tx *eventstore.Tx, code oauth.Code) error {
-		return oauth.Begin(tx, c.Instance.ID, code.FamilyID, user.HashToken(u.Code), code.Grant, t.Access, t.Refresh)
+		if err := oauth.Begin(tx, c.Instance.ID, code.FamilyID, user.HashToken(u.Code), code.Grant, t.Access, t.Refresh); err != nil {
+			return err
+		}
+		return tellOfLogout(tx, c, u.Issuer, code.SessionID, code.UserID)
 	})
 }
 

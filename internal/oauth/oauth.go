@@ -19,7 +19,6 @@ func init() {
 	eventstore.DeclareTable("oidc_sessions", "instance_id, family_id",
 		"client_id, user_id, user_org, user_since, session_id, scopes, audience, auth_methods, auth_time, acr, nonce, language, code_hash, "+
 			"refresh_family, refresh_hash, refresh_id, refresh_idle, refresh_expires, refresh_key, exchange, created, changed, sequence")
-	eventstore.DeclareTable("session_logouts", "instance_id, session_id, client_id", "user_id, issuer, created, sequence")
 	eventstore.DeclareTable("oidc_access_tokens", "instance_id, token_hash", "token_id, family_id, scopes, api, expires, key_thumbprint, created, sequence")
 }
 

@@ -61,5 +61,5 @@ func (q *tokenRequest) device(ctx context.Context) (*granted, error) {
 	if err := flow.AskDevice(ctx, q.store, c, values[0]); err != nil {
 		return nil, err
 	}
-	return q.redeem(ctx, c, flow.CodeUse{Code: values[0], Key: q.proof.Thumbprint}, "")
+	return q.redeem(ctx, c, flow.CodeUse{Code: values[0], Key: q.proof.Thumbprint, Issuer: q.issuer}, "")
 }

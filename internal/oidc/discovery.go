@@ -58,6 +58,8 @@ type metadata struct {
 	RequestURIParameter     bool     `json:"request_uri_parameter_supported"`
 	ProofAlgorithms         []string `json:"dpop_signing_alg_values_supported"`
 	Iss                     bool     `json:"authorization_response_iss_parameter_supported"`
+	Logout                  bool     `json:"backchannel_logout_supported"`
+	LogoutSession           bool     `json:"backchannel_logout_session_supported"`
 }
 
 // at stands for the issuer in the document that is made once.
@@ -82,7 +84,7 @@ var document = func() []byte {
 			"name", "family_name", "given_name", "nickname", "gender", "locale", "updated_at", "email", "email_verified", "phone_number", "phone_number_verified",
 		},
 		PKCE: []string{"S256"}, Prompts: flow.Prompts, Locales: api.SupportedLanguages(), ProofAlgorithms: crypto.ProofAlgorithmNames(),
-		ObjectAlgorithms: signed, RequestParameter: true, Iss: true,
+		ObjectAlgorithms: signed, RequestParameter: true, Iss: true, Logout: true, LogoutSession: true,
 	})
 	if err != nil { // Texts always have a JSON form.
 		panic(err)

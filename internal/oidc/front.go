@@ -25,7 +25,7 @@ func (s *Server) front(ctx context.Context, r *http.Request, a *oauth.Answer) er
 		return err
 	}
 	q := &tokenRequest{Server: s, r: r, host: call.Host, issuer: s.issuer(call)}
-	t, err := q.front(ctx, c, flow.CodeUse{Code: a.Front.Code, RedirectURI: a.URI}, a.Front.ResponseType)
+	t, err := q.front(ctx, c, flow.CodeUse{Code: a.Front.Code, RedirectURI: a.URI, Issuer: q.issuer}, a.Front.ResponseType)
 	if err != nil {
 		a.Parameters = append(refused(ctx, err), a.Parameters...)
 		return nil

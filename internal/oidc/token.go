@@ -141,7 +141,9 @@ func (q *tokenRequest) code(ctx context.Context) (*granted, error) {
 	if err != nil {
 		return nil, err
 	}
-	use := flow.CodeUse{Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier"), Key: q.proof.Thumbprint}
+	use := flow.CodeUse{
+		Code: values[0], RedirectURI: values[1], Verifier: q.form.Get("code_verifier"), Key: q.proof.Thumbprint, Issuer: q.issuer,
+	}
 	return q.redeem(ctx, c, use, use.Code)
 }
 

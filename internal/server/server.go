@@ -123,6 +123,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(work, provider.Work(out))
 	pages := login.New(store, o.Vault, gate, sessions, external)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {

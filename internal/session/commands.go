@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/logout"
 )
 
 // The limits of a session.
@@ -202,11 +203,17 @@ func (s *Session) SetToken(tx *eventstore.Tx, hash string) (eventstore.Details, 
 
 // End ends a session. That it has ended already is fine.
 func End(tx *eventstore.Tx, instance, id, tokenHash string) (eventstore.Details, error) {
+	var told logout.List
+	tx.Ahead(told.OfSessions(instance, id))
 	s, err := lock(tx, instance, id, ToDelete, tokenHash)
 	if err != nil || s.Ended {
 		return s.Details, err
 	}
-	return Terminated.Emit(tx, aggregate(instance, id), eventstore.None{})
+	d, err := Terminated.Emit(tx, aggregate(instance, id), eventstore.None{})
+	if err == nil {
+		err = told.Queue(tx, instance)
+	}
+	return d, err
 }
 
 // NoteWeakened writes once that one factor was enough; see Weakened.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/logout"
 )
 
 // Gone is who is gone: a user, or an organization with its users.
@@ -38,7 +39,13 @@ func EndSome(tx *eventstore.Tx, instance string, g Gone, most uint64) (more bool
 			return false, err
 		}
 	}
-	return uint64(len(ids)) == most, nil
+	var told logout.List
+	if len(ids) > 0 {
+		if err := tx.Read(told.OfSessions(instance, ids...)); err != nil {
+			return false, err
+		}
+	}
+	return uint64(len(ids)) == most, told.Queue(tx, instance)
 }
 
 // EraseSome takes away what at most so many events tell of the sessions of users who

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/logout"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -199,7 +200,7 @@ func reserve(tx *eventstore.Tx, ref Ref, a Attempt) (try, error) {
 		t.refusal = errTrying
 	default: // Those were given up, so nobody came to lock the user.
 		t.refusal = errLocked
-		_, err = WasLocked.Emit(tx, t.ref.aggregate(), eventstore.None{})
+		err = lockOut(tx, t.ref.aggregate())
 	}
 	if t.refusal != nil {
 		who = ""
@@ -309,7 +310,7 @@ func (t try) fail(ctx context.Context, store *eventstore.Store, a Attempt) error
 			}
 		}
 		if t.limit > 0 && min(t.n, now.counted) >= t.limit && now.state == Active {
-			_, err = WasLocked.Emit(tx, user, eventstore.None{})
+			err = lockOut(tx, user)
 		}
 		return err
 	})
@@ -317,6 +318,19 @@ func (t try) fail(ctx context.Context, store *eventstore.Store, a Attempt) error
 		return err
 	}
 	return wrong
+}
+
+// lockOut locks a user whose tries are used up.
+func lockOut(tx *eventstore.Tx, user eventstore.Aggregate) error {
+	var told logout.List
+	err := tx.Read(told.OfUser(user.Instance, user.ID))
+	if err == nil {
+		_, err = WasLocked.Emit(tx, user, eventstore.None{})
+	}
+	if err == nil {
+		err = told.Queue(tx, user.Instance)
+	}
+	return err
 }
 
 // reset ends the counter.

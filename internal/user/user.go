@@ -13,6 +13,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/logout"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -179,7 +180,7 @@ func lock(tx *eventstore.Tx, instance, org, id, permission string) (stored, erro
 
 // Deactivate stops the user from calling, from the next request on.
 func Deactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return changeState(tx, instance, org, id, Deactivated, errInactive, Active, Locked)
+	return stop(tx, instance, org, id, Deactivated, errInactive, Active, Locked)
 }
 
 // Reactivate ends a deactivation.
@@ -190,7 +191,7 @@ func Reactivate(tx *eventstore.Tx, instance, org, id string) (eventstore.Details
 // Lock stops the user from calling until they are unlocked. Who is inactive stays
 // so: to unlock them would let them in.
 func Lock(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	return changeState(tx, instance, org, id, WasLocked, errNotActive, Active)
+	return stop(tx, instance, org, id, WasLocked, errNotActive, Active)
 }
 
 // Unlock ends a lock. The user can try every secret anew.
@@ -210,6 +211,17 @@ func changeState(tx *eventstore.Tx, instance, org, id string, event *eventstore.
 		return eventstore.Details{}, refusal
 	}
 	return event.Emit(tx, aggregate(instance, org, id), eventstore.None{})
+}
+
+// stop is changeState to a state in which the user cannot go on: applications are told.
+func stop(tx *eventstore.Tx, instance, org, id string, event *eventstore.Kind[eventstore.None], refusal error, from ...int) (eventstore.Details, error) {
+	var told logout.List
+	tx.Ahead(told.OfUser(instance, id))
+	d, err := changeState(tx, instance, org, id, event, refusal, from...)
+	if err == nil {
+		err = told.Queue(tx, instance)
+	}
+	return d, err
 }
 
 // Remove ends the user. The memberships are flow's to remove, in the same transaction.
