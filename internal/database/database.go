@@ -47,6 +47,12 @@ type Query struct {
 	Row  func(scan Scan) error
 }
 
+// ForUpdate is the query for rows that nobody else may change before the transaction ends.
+func (q Query) ForUpdate() Query {
+	q.SQL += " FOR UPDATE"
+	return q
+}
+
 // Statement is one INSERT, UPDATE or DELETE.
 type Statement struct {
 	SQL  string

@@ -143,8 +143,7 @@ func (r *Runner) take(tx *database.Tx, most int) (jobs []claimed, err error) {
 		return err
 	})
 	// Who waits for a row that another node claims sees that it is not due any more.
-	q.SQL += " FOR UPDATE"
-	if err := tx.Read(q); err != nil {
+	if err := tx.Read(q.ForUpdate()); err != nil {
 		return nil, err
 	}
 	for _, j := range jobs {

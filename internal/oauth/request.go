@@ -104,9 +104,7 @@ func (r *Request) Known() error {
 // TakeRequest gives a request once: of two who answer it, one succeeds.
 func TakeRequest(tx *eventstore.Tx, instance, id string) (Request, error) {
 	var r Request
-	q := RequestByID(instance, id, tx.Now(), &r)
-	q.SQL += " FOR UPDATE"
-	err := tx.Read(q)
+	err := tx.Read(RequestByID(instance, id, tx.Now(), &r).ForUpdate())
 	if err == nil {
 		err = r.Known()
 	}

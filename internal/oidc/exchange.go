@@ -80,7 +80,6 @@ func (q *tokenRequest) shown(ctx context.Context, c *flow.Client, kind, token st
 // that it is for.
 func (q *tokenRequest) exchanged(ctx context.Context, c *flow.Client, x *flow.Exchanged, wanted string) (*granted, error) {
 	now := q.store.Now()
-	x.Nonce = "" // It was for the ID token of the login.
 	if !x.Expires.IsZero() {
 		left := x.Expires.Sub(now)
 		c.Settings.AccessTokenLifetime, c.Settings.IDTokenLifetime = min(c.Settings.AccessTokenLifetime, left), min(c.Settings.IDTokenLifetime, left)
