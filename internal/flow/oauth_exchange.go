@@ -24,7 +24,7 @@ const (
 	ShownAccess = "urn:ietf:params:oauth:token-type:access_token"
 	ShownID     = "urn:ietf:params:oauth:token-type:id_token"
 	ShownJWT    = "urn:ietf:params:oauth:token-type:jwt"
-	ShownUser   = "urn:zitadel:params:oauth:token-type:user_id" //nolint:gosec // a name
+	ShownUser   = "urn:zitadel:params:oauth:token-type:user_id"
 )
 
 // Shown is a token that is shown for an exchange; without a token nothing is.
@@ -100,11 +100,11 @@ func (c *Client) Exchange(ctx context.Context, store *eventstore.Store, r Exchan
 	}
 	x := &Exchanged{}
 	rights := &rights{}
-	queries := append(append(x.Given.queries(subject.source(c)), also...), rights.queries(c.Instance.ID, subject.UserID, actor)...)
+	queries := append(append(x.queries(subject.source(c)), also...), rights.queries(c.Instance.ID, subject.UserID, actor)...)
 	if err := store.Read(ctx, queries...); err != nil {
 		return nil, err
 	}
-	if err := x.Given.stands(store.Now(), subject.loggedIn); err != nil {
+	if err := x.stands(store.Now(), subject.loggedIn); err != nil {
 		return nil, errSubject.Because(err)
 	}
 	if err := x.rest(r, subject, actor, rights); err != nil {
@@ -302,17 +302,17 @@ func (x *Exchanged) narrow(c *Client, r ExchangeRequest, subject *party) (err er
 	}
 	x.Scopes = x.Scopes.without(ScopeOfflineAccess) // What it rests on can be refreshed, and exchanged again.
 	x.Grant = subject.Grant
-	x.Grant.ClientID, x.Grant.Scopes, x.Grant.Nonce = c.ID, x.Scopes, ""
-	x.Grant.UserOrg, x.Grant.UserSince = x.Person.OrgID, x.Person.Details.Created
+	x.ClientID, x.Grant.Scopes, x.Nonce = c.ID, x.Scopes, ""
+	x.UserOrg, x.UserSince = x.Person.OrgID, x.Person.Details.Created
 	if len(r.Audience) == 0 {
 		return nil
 	}
-	x.Grant.Audience = nil
+	x.Audience = nil
 	for _, a := range r.Audience {
 		switch {
 		case a == r.Issuer && x.Scopes.Has(ScopeAPI):
 		case slices.Contains(subject.Audience, a):
-			x.Grant.Audience = append(x.Grant.Audience, a)
+			x.Audience = append(x.Audience, a)
 		default:
 			return errTarget
 		}

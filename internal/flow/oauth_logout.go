@@ -20,7 +20,7 @@ type LogoutOf struct {
 func FindLogout(ctx context.Context, store *eventstore.Store, instance string, n logout.Notice, also ...Query) (out LogoutOf, found bool, err error) {
 	var app clientApp
 	dest, done := app.dest()
-	queries := append(also, logout.Of(instance, n.SessionID, n.ClientID, &out.Application, &found), Query{
+	also = append(also, logout.Of(instance, n.SessionID, n.ClientID, &out.Application, &found), Query{
 		SQL: "SELECT " + applicationColumns + " FROM applications a WHERE a.instance_id = ? AND a.client_id = ?", Args: []any{instance, n.ClientID},
 		Row: func(scan database.Scan) error {
 			if err := scan(dest...); err != nil {
@@ -29,7 +29,7 @@ func FindLogout(ctx context.Context, store *eventstore.Store, instance string, n
 			return done()
 		},
 	})
-	err = store.Read(ctx, queries...)
+	err = store.Read(ctx, also...)
 	out.URI = app.Config.BackChannelLogoutURI
 	return out, found, err
 }

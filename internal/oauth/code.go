@@ -61,9 +61,7 @@ func CodeByHash(instance, hash string, now time.Time, c *Code, found *bool) data
 // committed all the same.
 func TakeCode(tx *eventstore.Tx, instance, hash string, u Use) (c Code, refusal, err error) {
 	found := false
-	q := CodeByHash(instance, hash, tx.Now(), &c, &found)
-	q.SQL += " FOR UPDATE"
-	if err := tx.Read(q); err != nil {
+	if err := readLocked(tx, CodeByHash(instance, hash, tx.Now(), &c, &found)); err != nil {
 		return c, nil, err
 	}
 	if !found {

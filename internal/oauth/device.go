@@ -177,12 +177,6 @@ func GuessDevice(tx *eventstore.Tx, instance, guesser string, most int, userHash
 	return d, refusal, nil
 }
 
-// lockDevice holds a device that is known to be there a moment ago.
-func lockDevice(tx *eventstore.Tx, q database.Query) error {
-	q.SQL += " FOR UPDATE"
-	return tx.Read(q)
-}
-
 // AllowDevice lets a device have what g says: its own code is good for tokens now, which
 // will be those of a family with the id. A device is decided about once.
 func AllowDevice(tx *eventstore.Tx, instance, id, familyID string, g Grant) error {
@@ -209,7 +203,7 @@ func DenyDevice(tx *eventstore.Tx, instance, id string) error {
 }
 
 func decide(tx *eventstore.Tx, instance, id string, state int) (d Device, err error) {
-	if err = lockDevice(tx, DeviceByID(instance, id, &d)); err == nil {
+	if err = readLocked(tx, DeviceByID(instance, id, &d)); err == nil {
 		err = d.Waits(tx.Now())
 	}
 	if err == nil {
@@ -240,7 +234,7 @@ func (d *Device) Decided(now time.Time) error {
 // the transaction is to be committed all the same.
 func Ask(tx *eventstore.Tx, instance, hash string) (refusal, err error) {
 	var d Device
-	if err := lockDevice(tx, DeviceByCode(instance, hash, &d)); err != nil {
+	if err := readLocked(tx, DeviceByCode(instance, hash, &d)); err != nil {
 		return nil, err
 	}
 	now := tx.Now()
@@ -259,7 +253,7 @@ func Ask(tx *eventstore.Tx, instance, hash string) (refusal, err error) {
 // VoidDevice leaves nothing of a device whose code another client has.
 func VoidDevice(tx *eventstore.Tx, instance, hash, clientID string) error {
 	var d Device
-	if err := lockDevice(tx, DeviceByCode(instance, hash, &d)); err != nil || d.ID == "" {
+	if err := readLocked(tx, DeviceByCode(instance, hash, &d)); err != nil || d.ID == "" {
 		return err
 	}
 	devices.Exec(tx, "DELETE FROM device_authorizations WHERE instance_id = ? AND request_id = ?", instance, d.ID)

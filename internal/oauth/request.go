@@ -90,9 +90,7 @@ func (r *Request) Known() error {
 // TakeRequest gives a request once: of two who answer it, one succeeds.
 func TakeRequest(tx *eventstore.Tx, instance, id string) (Request, error) {
 	var r Request
-	q := RequestByID(instance, id, tx.Now(), &r)
-	q.SQL += " FOR UPDATE"
-	err := tx.Read(q)
+	err := readLocked(tx, RequestByID(instance, id, tx.Now(), &r))
 	if err == nil {
 		err = r.Known()
 	}
@@ -100,6 +98,12 @@ func TakeRequest(tx *eventstore.Tx, instance, id string) (Request, error) {
 		drop(tx, instance, id)
 	}
 	return r, err
+}
+
+// readLocked reads a row and holds it until the transaction ends.
+func readLocked(tx *eventstore.Tx, q database.Query) error {
+	q.SQL += " FOR UPDATE"
+	return tx.Read(q)
 }
 
 func drop(tx *eventstore.Tx, instance, id string) {

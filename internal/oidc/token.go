@@ -25,7 +25,7 @@ const (
 	grantClientCredentials = "client_credentials"
 	grantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer" //nolint:gosec // a name
 	grantDevice            = "urn:ietf:params:oauth:grant-type:device_code"
-	grantExchange          = "urn:ietf:params:oauth:grant-type:token-exchange" //nolint:gosec // a name
+	grantExchange          = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
 // grants are the ways to a token. Each proves by its own means who asks.
