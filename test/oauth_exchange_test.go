@@ -96,6 +96,9 @@ func TestExchange(t *testing.T) {
 			t.Errorf("introspection: %s is %v, want %v", name, said[name], want)
 		}
 	}
+	if here := api.exchange(t, mine.Access, "audience", api.id); here.Scope != "openid profile email" {
+		t.Errorf("an audience without our own API: %+v", here)
+	}
 	less := api.exchange(t, mine.Access, "scope", "openid", "audience", web.id, "requested_token_type", shownJWT)
 	claims := claimsOf(t, less.Access)
 	if less.Issued != shownJWT || less.Scope != "openid" || !reflect.DeepEqual(claims["aud"], []any{web.id}) || claims["client_id"] != api.id || claims["scope"] != "openid" || claims["sub"] != s.Var("ada") {
@@ -123,7 +126,10 @@ func TestExchange(t *testing.T) {
 	if again.status != http.StatusOK || !api.active(t, again.Access) {
 		t.Errorf("once more: %+v", again)
 	}
-	web.post(t, "/oauth/v2/revoke", values("token", mine.Access))
+	web.post(t, "/oauth/v2/revoke", values("token", mine.Access)) // The login goes on, by its refresh token.
+	if web.refresh(t, mine.Refresh).status != http.StatusOK {
+		t.Error("the login ended with one of its tokens")
+	}
 	for name, token := range map[string]string{"the token": got.Access, "with less": less.Access, "of that": again.Access} {
 		if status, _ := userinfo(t, s, token); status != http.StatusUnauthorized {
 			t.Errorf("%s outlives the one that it was exchanged for", name)
@@ -327,9 +333,17 @@ func TestImpersonation(t *testing.T) {
 	if e := s.Events(t); !slices.Contains(e[len(e)-2:], "user.impersonated") {
 		t.Errorf("events %v", e[len(e)-3:])
 	}
+	loggedIn := desk.login(t, "scope", "openid")
+	if got := desk.exchange(t, loggedIn.ID, "subject_token_type", shownID); got.status != http.StatusOK {
+		t.Errorf("%+v", got)
+	}
+	acted := desk.exchange(t, loggedIn.Access, "actor_token", agent, "actor_token_type", shownAccess, "requested_token_type", shownID)
+	refusedWith(t, "an ID token of a login that says who acts", desk.exchange(t, acted.Access, "subject_token_type", shownID).tokens, "invalid_request", "OIDC-exchange-subject")
 	last := chained
-	for last.status == http.StatusOK {
-		last = actFor(last.Access, shownAccess, chief)
+	for range 8 {
+		if last.status == http.StatusOK {
+			last = actFor(last.Access, shownAccess, chief)
+		}
 	}
 	refusedWith(t, "too long a chain", last.tokens, "invalid_request", "OIDC-exchange-chain")
 }
@@ -407,6 +421,11 @@ func TestExchangeOfPeople(t *testing.T) {
 			t.Errorf("%s: %+v %v", name, got, said)
 		}
 		s.SetToken(name, got.Access)
+	}
+	s.Clock.Advance(11 * time.Hour)
+	late := web.login(t, "scope", "openid")
+	if got := desk.exchange(t, late.Access, "actor_token", hers.Access, "actor_token_type", shownAccess); got.status != http.StatusOK || got.Expires > 3600 {
+		t.Errorf("the token lasts longer than the actor's: %+v", got)
 	}
 	self := desk.exchange(t, mine.Access, "actor_token", mine.Access, "actor_token_type", shownAccess)
 	if self.status != http.StatusOK {
