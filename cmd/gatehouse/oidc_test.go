@@ -73,7 +73,7 @@ func rely(t *testing.T) *relying {
 	r.project = r.text(t, "id", "POST", "/management/v1/projects", `{"name":"Shop"}`)
 	app := r.ask(t, "POST", "/management/v1/projects/"+r.project+"/apps/oidc", `{"name":"Web","redirectUris":["`+callback+`"],
 		"postLogoutRedirectUris":["https://app.example.com/bye"],"responseTypes":["OIDC_RESPONSE_TYPE_CODE"],
-		"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE","OIDC_GRANT_TYPE_REFRESH_TOKEN"]}`)
+		"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE","OIDC_GRANT_TYPE_REFRESH_TOKEN","OIDC_GRANT_TYPE_TOKEN_EXCHANGE"]}`)
 	r.ada = r.text(t, "userId", "POST", "/v2/users/human", `{"username":"ada","profile":{"givenName":"Ada","familyName":"Lovelace"},
 		"email":{"email":"ada@example.com","isVerified":true},"password":{"password":"`+password+`"}}`)
 	loginClient := r.text(t, "userId", "POST", "/management/v1/users/machine", `{"userName":"login","name":"Login page"}`)
@@ -180,6 +180,7 @@ type endpoints struct {
 	Introspection string `json:"introspection_endpoint"`
 	Revocation    string `json:"revocation_endpoint"`
 	EndSession    string `json:"end_session_endpoint"`
+	Push          string `json:"pushed_authorization_request_endpoint"`
 }
 
 func (r *relying) endpoints(t *testing.T) (e endpoints) {
@@ -210,6 +211,10 @@ func TestOpenIDConnect(t *testing.T) {
 	t.Run("refresh and revocation", r.testRefresh)
 	t.Run("fifty at once", r.testFifty)
 	t.Run("machines", r.testMachines)
+	t.Run("bound tokens", r.testBound)
+	t.Run("pushed requests", r.testPushed)
+	t.Run("device", r.testDevice)
+	t.Run("exchange", r.testExchange)
 	t.Run("logout", r.testLogout)
 	r.stop(t)
 	must(t, r.dir, "verify")
