@@ -190,11 +190,13 @@ func TestHostedLoginLogout(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := b.client.Jar.Cookies(u)
+	b.open(t, "/oidc/v1/end_session").at(t, "logout", "Choose the account", "ann")
 	b.submit(t, p, "logout").at(t, "account", "ann")
 	b.submit(t, again, "logout").at(t, "login")
 	b.client.Jar.SetCookies(u, kept) // A copy of the cookie lets nobody in.
 	b.open(t, p.url.RequestURI()).at(t, "done", "This login is over")
 	b.open(t, "/ui/login/login").at(t, "login", "Login name")
+	b.open(t, "/ui/login/logout").at(t, "logout", "Nobody is logged in")
 }
 
 // TestHostedLoginDefences tries what pages elsewhere and people in between could.

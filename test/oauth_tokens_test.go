@@ -384,7 +384,7 @@ func TestUserinfo(t *testing.T) {
 }
 
 // TestEndSession: an ID token ends its session, and the browser goes where the
-// application registered that it may; without one nothing ends.
+// application registered that it may; without one a page asks what is to end.
 func TestEndSession(t *testing.T) {
 	t.Parallel()
 	s, web := startOAuth(t)
@@ -401,12 +401,14 @@ func TestEndSession(t *testing.T) {
 		"another client":        {"id_token_hint", got.ID, "client_id", other.id},
 		"a redirect URI":        {"id_token_hint", got.ID, "post_logout_redirect_uri", redirectURI},
 		"a script":              {"id_token_hint", got.ID, "post_logout_redirect_uri", "javascript:alert(1)"},
-		"no hint":               nil,
 	} {
 		r := end(pairs...)
-		if r.Header.Get("Location") != "" || name != "no hint" && r.Status != http.StatusBadRequest || !web.active(t, got.Access) {
+		if r.Header.Get("Location") != "" || r.Status != http.StatusBadRequest || !web.active(t, got.Access) {
 			t.Errorf("%s: %d %s", name, r.Status, r.Header.Get("Location"))
 		}
+	}
+	if r := end(); r.Header.Get("Location") != "/ui/login/logout" || !web.active(t, got.Access) {
+		t.Errorf("without a hint: %d %s", r.Status, r.Header.Get("Location"))
 	}
 	s.Clock.Advance(24 * time.Hour) // A hint may have expired.
 	r := end("id_token_hint", got.ID, "client_id", web.id, "post_logout_redirect_uri", bye, "state", "a b")

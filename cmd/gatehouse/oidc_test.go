@@ -12,7 +12,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -40,8 +43,9 @@ type relying struct {
 	provider *oidc.Provider
 	oauth2.Config
 	project            string
-	ada, session, seal string // ids, and the session's token
-	login              string // the token of the login client
+	ada, session, seal string      // ids, and the session's token
+	login              string      // the token of the login client
+	told               chan string // logout tokens that the application gets
 }
 
 // ask calls the API as the administrator and gives the reply.
@@ -69,10 +73,16 @@ func (p *process) text(t *testing.T, name, method, path, body string) string {
 func rely(t *testing.T) *relying {
 	t.Helper()
 	const password = "Correct-Horse-1"
-	r := &relying{process: serve(t, t.TempDir()), Context: oidc.ClientContext(t.Context(), client)}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "gatehouse.yaml"), []byte("allowed_networks: [127.0.0.0/8]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := &relying{process: serve(t, dir, "--config", "gatehouse.yaml"), Context: oidc.ClientContext(t.Context(), client), told: make(chan string, 10)}
+	application := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { r.told <- req.PostFormValue("logout_token") }))
+	t.Cleanup(application.Close)
 	r.project = r.text(t, "id", "POST", "/management/v1/projects", `{"name":"Shop"}`)
 	app := r.ask(t, "POST", "/management/v1/projects/"+r.project+"/apps/oidc", `{"name":"Web","redirectUris":["`+callback+`"],
-		"postLogoutRedirectUris":["https://app.example.com/bye"],"responseTypes":["OIDC_RESPONSE_TYPE_CODE"],
+		"postLogoutRedirectUris":["https://app.example.com/bye"],"backChannelLogoutUri":"`+application.URL+`/logout","responseTypes":["OIDC_RESPONSE_TYPE_CODE"],
 		"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE","OIDC_GRANT_TYPE_REFRESH_TOKEN","OIDC_GRANT_TYPE_TOKEN_EXCHANGE"]}`)
 	r.ada = r.text(t, "userId", "POST", "/v2/users/human", `{"username":"ada","profile":{"givenName":"Ada","familyName":"Lovelace"},
 		"email":{"email":"ada@example.com","isVerified":true},"password":{"password":"`+password+`"}}`)
@@ -408,6 +418,22 @@ func (r *relying) testLogout(t *testing.T) {
 	}
 	if _, err := r.renew(token.RefreshToken); err == nil || r.active(t, token.AccessToken) {
 		t.Errorf("tokens outlive the session: %v", err)
+	}
+	select { // OpenID Connect Back-Channel Logout 1.0, section 2.4.
+	case logout := <-r.told:
+		told, err := r.provider.VerifierContext(r.Context, &oidc.Config{ClientID: r.ClientID}).Verify(r.Context, logout)
+		var claims struct {
+			Session string         `json:"sid"`
+			Events  map[string]any `json:"events"`
+		}
+		if err == nil {
+			err = told.Claims(&claims)
+		}
+		if err != nil || told.Subject != r.ada || claims.Session != r.session || claims.Events["http://schemas.openid.net/event/backchannel-logout"] == nil {
+			t.Errorf("the application was told %s: %v, %+v", logout, err, claims)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the application was not told of the logout")
 	}
 	if status, reply, _ := r.call("GET", "/v2/sessions/"+r.session, ""); status != http.StatusNotFound {
 		t.Errorf("the session: %d %v", status, reply)

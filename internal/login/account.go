@@ -52,6 +52,22 @@ func takeAccount(v *visit) error {
 	return v.next()
 }
 
+// askLogout asks which of the browser's sessions are to end: no page elsewhere may decide
+// that (OpenID Connect RP-Initiated Logout, section 2).
+func askLogout(v *visit) error {
+	known, err := v.accounts()
+	if err != nil {
+		return err
+	}
+	v.current = nil
+	d := data{More: known}
+	if len(known) == 0 {
+		d.Note = v.texts.T("logout-nobody")
+	}
+	v.show(http.StatusOK, "logout", d)
+	return nil
+}
+
 // logOut ends the page's session.
 func logOut(v *visit) error {
 	if v.current == nil {

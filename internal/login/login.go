@@ -75,7 +75,8 @@ func (s *Server) routes() map[string]func(*visit) error {
 	const get, post = "GET " + Prefix, "POST " + Prefix
 	return map[string]func(*visit) error{
 		get + "{$}": toLogin, get + "login": showLogin, post + "login": takeLogin,
-		get + "account": showAccounts, post + "account": takeAccount, post + "logout": logOut,
+		get + "account": showAccounts, post + "account": takeAccount,
+		get + "logout": askLogout, post + "logout": logOut,
 		get + "password": within(showProof), post + "password": within(takeProof),
 		get + "totp": within(showProof), post + "totp": within(takeProof),
 		get + "recovery-code": within(showProof), post + "recovery-code": within(takeProof),

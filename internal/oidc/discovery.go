@@ -163,8 +163,8 @@ func (s *Server) endSession(ctx context.Context, w http.ResponseWriter, r *http.
 	switch {
 	case err != nil:
 		showError(ctx, w, r, err)
-	case form.Get("id_token_hint") == "":
-		show(w, http.StatusOK, "logout", page{Title: "Nothing was ended", Text: "The application did not say which login it wants to end. You are still logged in."}, "; form-action 'none'")
+	case form.Get("id_token_hint") == "": // Any page can lead here: the user says what is to end.
+		redirect(w, r, pathLogout)
 	case back == "":
 		show(w, http.StatusOK, "logout", page{Title: "You are logged out", Text: "You can close this window."}, "; form-action 'none'")
 	default:

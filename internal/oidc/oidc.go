@@ -34,6 +34,7 @@ const (
 	pathDevice     = "/oauth/v2/device_authorization"
 	pathUserinfo   = "/oidc/v1/userinfo"
 	pathEndSession = "/oidc/v1/end_session"
+	pathLogout     = "/ui/login/logout" // the page that asks
 )
 
 const (
