@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -260,4 +261,32 @@ func TestBrowserPasskey(t *testing.T) {
 	w.press(t, "Use a key")
 	w.press(t, "Use the key")
 	w.sees(t, "You are logged in")
+}
+
+// TestBrowserDevice lets a device log in by the code that it shows, on the pages that lead
+// there, and ends the login after.
+func TestBrowserDevice(t *testing.T) {
+	t.Parallel()
+	s, _ := startOAuth(t)
+	tv := newClient(t, s, "tv", devices)
+	d := tv.startDevice(t)
+	w := openWindow(t, s)
+	w.open(t, "/ui/login/device?user_code="+d.User)
+	w.sees(t, "Go on")
+	w.press(t, "Go on")
+	w.fill(t, "loginName", "ada")
+	w.press(t, "Go on")
+	w.fill(t, "proof", password)
+	w.press(t, "Go on")
+	w.press(t, "Not now")
+	w.sees(t, d.User)
+	w.press(t, "Allow")
+	w.sees(t, "The device is logged in.")
+	if got := tv.askDevice(t, d.Code); got.status != http.StatusOK {
+		t.Errorf("%+v", got)
+	}
+	w.open(t, "/oidc/v1/end_session")
+	w.sees(t, "Choose the account")
+	w.press(t, "ada")
+	w.sees(t, "Login name")
 }
