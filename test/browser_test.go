@@ -290,3 +290,36 @@ func TestBrowserDevice(t *testing.T) {
 	w.press(t, "ada")
 	w.sees(t, "Login name")
 }
+
+// TestBrowserPasskeyLink registers a passkey by a link, the form of both kinds of which
+// leads to the same page, and logs in with it.
+func TestBrowserPasskeyLink(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	w := openWindow(t, s)
+	w.plugIn(t)
+	for _, path := range []string{"passkey/register?userId=$ann&orgId=$org&codeId=$codeID&code=$code", "login/passwordless/init?userID=$ann&orgID=$org&codeID=$codeID&code=$code"} {
+		s.Run(t, testkit.Call{
+			Name: "link", Do: "POST /v2/users/$ann/passkeys/registration_link", Body: `{"returnCode":{}}`, Keep: map[string]string{"codeID": "code.id", "code": "code.code"},
+			Events: []string{"user.human.passwordless.initialization.code.requested"},
+		})
+		w.open(t, "/ui/login/"+s.Expand(path))
+		w.fill(t, "name", "phone")
+		w.sees(t, "Register")
+		w.press(t, "Register")
+		w.sees(t, "Your passkey is registered.")
+		w.open(t, "/ui/login/"+s.Expand(path))
+		w.press(t, "Register")
+		w.sees(t, "The key was not read.")
+		if path[0] == 'p' { // The other link finds the same authenticator, which holds one key.
+			w.do(t, "take it out", chromedp.ActionFunc(func(ctx context.Context) error { return webauthn.Disable().Do(ctx) }))
+			w.plugIn(t)
+		}
+	}
+	w.open(t, "/ui/login/login?new=true")
+	w.fill(t, "loginName", "ann")
+	w.press(t, "Go on")
+	w.press(t, "Use the key")
+	w.sees(t, "You are logged in")
+}

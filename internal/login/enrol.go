@@ -152,10 +152,17 @@ func enrolOTP(verb func(*eventstore.Tx, user.Ref) (eventstore.Details, error)) f
 // kindAt gives the kind of key that a page is about.
 var kindAt = map[string]user.FactorKind{"u2f": user.U2F, "passkey": user.Passkey}
 
+// newKeyPage is what the page of a new key shows: its kind, and where its form leads.
+type newKeyPage struct{ Kind, Path, Options string }
+
+func enrolledKey(kind string) newKeyPage {
+	return newKeyPage{Kind: kind, Path: "enrol/key", Options: "enrol/key/options"}
+}
+
 // showNewKey asks for a key to register.
 func showNewKey(v *visit, p *progress) error {
 	kind := v.path()[len("enrol/"):]
-	v.show(http.StatusOK, "newkey", data{LoginName: p.name, More: kind})
+	v.show(http.StatusOK, "newkey", data{LoginName: p.name, More: enrolledKey(kind)})
 	return nil
 }
 
@@ -180,7 +187,7 @@ func takeNewKey(v *visit, p *progress) error {
 		return errNoPage
 	}
 	if _, err := user.VerifyKey(v.asUser(p), v.store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
-		return v.again(err, "newkey", data{LoginName: p.name, More: form.Get("kind")})
+		return v.again(err, "newkey", data{LoginName: p.name, More: enrolledKey(form.Get("kind"))})
 	}
 	return v.next()
 }

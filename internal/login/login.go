@@ -94,6 +94,8 @@ func (s *Server) routes() map[string]func(*visit) error {
 		get + "user/init": showNewPassword, post + "user/init": takeNewPassword,
 		get + "user/invite": showNewPassword, post + "user/invite": takeNewPassword,
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
+		get + atPasskeyMail: showPasskeyLink, get + atPasskeyLink: showPasskeyLink,
+		post + atPasskeyLink: takePasskeyLink, post + atPasskeyLink + "/options": passkeyLinkOptions,
 		get + "otp/verify": showCode,
 		get + "device":     showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
 		get + "done": within(showDone), get + "colors.css": showColors,

@@ -30,10 +30,18 @@ function encode(credential) {
   });
 }
 
-async function ask(form) {
+// Who lets the browser ask again needs no other options: some are given once.
+const given = new Map();
+
+async function optionsOf(form) {
   const answer = await fetch(form.dataset.options, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   if (!answer.ok) throw new Error(String(answer.status));
-  const options = decode(await answer.json());
+  return decode(await answer.json());
+}
+
+async function ask(form) {
+  if (!given.has(form)) given.set(form, await optionsOf(form));
+  const options = given.get(form);
   form.elements.credential.value = encode(await navigator.credentials[form.dataset.key](options));
   form.submit();
 }

@@ -1,0 +1,72 @@
+package login
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/user"
+)
+
+// Where the links lead by which people register a passkey, often on another device: those
+// of mails, and those that an application got.
+const (
+	atPasskeyMail = "login/passwordless/init"
+	atPasskeyLink = "passkey/register"
+)
+
+const (
+	fieldCode   = "code"
+	fieldCodeID = "codeID"
+)
+
+// passkeyLink is the page that a link leads to. Both kinds of links name the same things,
+// and write the names in ways of their own.
+func (v *visit) passkeyLink() (user.Ref, data) {
+	v.current = nil
+	for name, values := range v.r.Form {
+		for _, known := range []string{fieldUser, fieldOrg, fieldCodeID} {
+			if strings.EqualFold(name, known) {
+				v.r.Form[known] = values
+			}
+		}
+	}
+	r := v.linked()
+	return r, data{
+		More:   newKeyPage{Kind: "passkey", Path: atPasskeyLink, Options: atPasskeyLink + "/options"},
+		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org, fieldCodeID: v.r.Form.Get(fieldCodeID), fieldCode: v.r.Form.Get(fieldCode)},
+	}
+}
+
+// showPasskeyLink asks for the passkey. The link alone does nothing, since programs that
+// look at mails follow links.
+func showPasskeyLink(v *visit) error {
+	_, d := v.passkeyLink()
+	v.show(http.StatusOK, "newkey", d)
+	return nil
+}
+
+// passkeyLinkOptions uses the code up and gives the script what the browser asks the
+// passkey.
+func passkeyLinkOptions(v *visit) error {
+	r, d := v.passkeyLink()
+	q := user.KeyRequest{Kind: user.Passkey, Domain: hostname.Canonical(v.call.Host)}
+	begun, err := flow.RegisterPasskeyByCode(v.asNobody(), v.store, v.vault, r, q, d.Hidden[fieldCodeID], strings.TrimSpace(d.Hidden[fieldCode]))
+	if err != nil {
+		return err
+	}
+	return v.json(begun.Options)
+}
+
+// takePasskeyLink finishes the registration. Only who used the code knows the challenge
+// that the passkey has answered.
+func takePasskeyLink(v *visit) error {
+	r, d := v.passkeyLink()
+	form := v.r.PostForm
+	if _, err := user.VerifyKey(v.asSystem(), v.store, r, user.Passkey, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
+		return v.again(err, "newkey", d)
+	}
+	v.show(http.StatusOK, "verify", data{Note: v.texts.T("passkey-set")})
+	return nil
+}
