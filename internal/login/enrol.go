@@ -30,7 +30,7 @@ func (p *progress) choices() (out []choice) {
 	login, human := p.Login(), &p.person.Human
 	lists := func(f policy.SecondFactor) bool { return slices.Contains(login.SecondFactors, f) }
 	if login.PasswordlessAllowed == 1 && slices.Contains(login.MultiFactors, policy.U2FWithVerification) {
-		out = append(out, choice{"passkey", "enrol-passkey", false})
+		out = append(out, choice{kindPasskey, "enrol-passkey", false})
 	}
 	if lists(policy.TOTP) {
 		out = append(out, choice{"totp/begin", "enrol-totp", true})
@@ -150,7 +150,9 @@ func enrolOTP(verb func(*eventstore.Tx, user.Ref) (eventstore.Details, error)) f
 }
 
 // kindAt gives the kind of key that a page is about.
-var kindAt = map[string]user.FactorKind{"u2f": user.U2F, "passkey": user.Passkey}
+var kindAt = map[string]user.FactorKind{"u2f": user.U2F, kindPasskey: user.Passkey}
+
+const kindPasskey = "passkey"
 
 // newKeyPage is what the page of a new key shows: its kind, and where its form leads.
 type newKeyPage struct{ Kind, Path, Options string }

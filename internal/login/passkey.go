@@ -34,7 +34,7 @@ func (v *visit) passkeyLink() (user.Ref, data) {
 	}
 	r := v.linked()
 	return r, data{
-		More:   newKeyPage{Kind: "passkey", Path: atPasskeyLink, Options: atPasskeyLink + "/options"},
+		More:   newKeyPage{Kind: kindPasskey, Path: atPasskeyLink, Options: atPasskeyLink + "/options"},
 		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org, fieldCodeID: v.r.Form.Get(fieldCodeID), fieldCode: v.r.Form.Get(fieldCode)},
 	}
 }
