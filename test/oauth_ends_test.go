@@ -216,7 +216,7 @@ func TestPagesAreClosed(t *testing.T) {
 		"/oauth/v2/authorize?" + posted:                 true,
 		"/oauth/v2/authorize?" + web.request().Encode(): false,
 		"/oauth/v2/authorize/answer?id=1":               true,
-		"/oidc/v1/end_session":                          true,
+		"/oidc/v1/end_session":                          false,
 		"/oidc/v1/end_session?id_token_hint=" + hint:    true,
 		"/oidc/v1/end_session?" + values("id_token_hint", hint, "post_logout_redirect_uri", "https://app.example.com/bye").Encode(): false,
 	} {

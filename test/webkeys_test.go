@@ -283,7 +283,10 @@ func TestKeyRotation(t *testing.T) {
 	pass(t, s, other, 13*time.Hour)
 	s.Check(t, testkit.Call{Do: "GET " + webKeysPath, Want: `{"webKeys":[{"id":"$spare"},{"id":"$next"}]}`})
 	s.Check(t, testkit.Call{Do: "DELETE " + webKeysPath + "/$next", Events: []string{"web_key.removed"}})
-	s.Check(t, testkit.Call{Do: "PUT " + rotationPath, Body: `{"rotation":{"enabled":true,"interval":"7200s","retention":"3600s"}}`, Events: set})
+	// The job that this leaves behind may be done before anybody looks at the events.
+	if r := s.Send(t, testkit.Call{Do: "PUT " + rotationPath, Body: `{"rotation":{"enabled":true,"interval":"7200s","retention":"3600s"}}`}); r.Status != http.StatusOK {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
 	s.Settle(t)
 	// It is late, but the new key has to be known first.
 	s.Check(t, testkit.Call{Do: "GET " + webKeysPath, Want: `{"webKeys":[{"id":"$spare","state":"STATE_ACTIVE"},{"state":"STATE_INITIAL"}]}`, Keep: map[string]string{"new": "webKeys.1.id"}})
