@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authorization"
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -509,6 +510,25 @@ func TestGrantRaces(t *testing.T) {
 	if made.Load() > 1 {
 		t.Errorf("%d grants of one thing", made.Load())
 	}
+	var left uint64
+	if err := s.Store.Read(t.Context(), database.From("*", "user_grant_roles").Count(&left)); err != nil || left != 0 {
+		t.Errorf("%d roles are granted that there are not, %v", left, err)
+	}
+}
+
+// TestGrantsOfALaterTime: a grant goes with its role also where its time is later than
+// that of the removal, which began first and waited, or has another clock.
+func TestGrantsOfALaterTime(t *testing.T) {
+	t.Parallel()
+	s := startGrants(t)
+	other := s.Sibling(t)
+	other.Clock.Advance(time.Second)
+	acme := eventstore.Scope{Instance: s.InstanceID, Org: s.Var("acme")}
+	asServer(t, other, func(tx *eventstore.Tx) error {
+		_, err := authorization.Add(tx, s.InstanceID, authorization.Grant{ID: tx.NewID(), Org: acme.Org, UserID: s.Var("guest"), ProjectID: "shop", Roles: []string{"admin"}})
+		return err
+	})
+	asServer(t, s, func(tx *eventstore.Tx) error { _, err := flow.RemoveProjectRole(tx, acme, "shop", "admin"); return err })
 	var left uint64
 	if err := s.Store.Read(t.Context(), database.From("*", "user_grant_roles").Count(&left)); err != nil || left != 0 {
 		t.Errorf("%d roles are granted that there are not, %v", left, err)

@@ -18,15 +18,20 @@ type Lost struct {
 	ProjectID      string   `json:"projectId,omitempty"`
 	ProjectGrantID string   `json:"projectGrantId,omitempty"`
 	Roles          []string `json:"roles,omitempty"` // of ProjectID
-	// At is when that was: what changed later rests on what was there then.
-	At time.Time `json:"at"`
+	// Until is when the last of the grants had changed that rested on it: what changed
+	// later rests on what was there then. Follow finds it out where it is zero.
+	Until time.Time `json:"at"`
 }
 
 // Follow takes away what rested on something that is gone, of at most so many
 // grants, and reports whether there may be more. What the caller may remove, they
 // may remove with all that rests on it.
-func Follow(tx *eventstore.Tx, instance string, l Lost, most uint64) (more bool, err error) {
-	q := database.From("g.grant_id, g.org_id", "user_grants g").Where("g.instance_id = ? AND g.changed <= ?", instance, l.At.UnixMicro())
+//
+// Whoever removes what grants rest on calls it first, under the lock under which grants
+// are made. The time of that transaction, which is that of its beginning, may be before
+// the time of a grant that it waited for.
+func Follow(tx *eventstore.Tx, instance string, l *Lost, most uint64) (more bool, err error) {
+	q := database.From("g.grant_id, g.org_id", "user_grants g").Where("g.instance_id = ?", instance)
 	for _, c := range []struct{ column, value string }{
 		{"g.user_id", l.UserID}, {"g.org_id", l.Org}, {"g.project_id", l.ProjectID}, {"g.project_grant_id", l.ProjectGrantID},
 	} {
@@ -43,13 +48,24 @@ func Follow(tx *eventstore.Tx, instance string, l Lost, most uint64) (more bool,
 	if len(l.Roles) > 0 {
 		q.InSelect("g.grant_id", database.From("r.grant_id", "user_grant_roles r").Where("r.instance_id = ? AND r.project_id = ?", instance, l.ProjectID).In("r.role_key", l.Roles))
 	}
+	var queries []database.Query
+	if l.Until.IsZero() {
+		queries = append(queries, q.Only("COALESCE(MAX(g.changed), 0)").Rows(func(scan database.Scan) error {
+			var micros int64
+			err := scan(&micros)
+			l.Until = time.UnixMicro(micros).UTC()
+			return err
+		}))
+	} else {
+		q.Where("g.changed <= ?", l.Until.UnixMicro())
+	}
 	var grants []Grant
-	if err := tx.Read(q.Order("g.grant_id").Page(0, most).Rows(func(scan database.Scan) error {
+	if err := tx.Read(append(queries, q.Order("g.grant_id").Page(0, most).Rows(func(scan database.Scan) error {
 		var g Grant
 		err := scan(&g.ID, &g.Org)
 		grants = append(grants, g)
 		return err
-	})); err != nil {
+	}))...); err != nil {
 		return false, err
 	}
 	for _, g := range grants {
@@ -61,7 +77,7 @@ func Follow(tx *eventstore.Tx, instance string, l Lost, most uint64) (more bool,
 }
 
 // follow looks at a grant under its lock: somebody may have ended it meanwhile.
-func (g Grant) follow(tx *eventstore.Tx, instance string, l Lost) error {
+func (g Grant) follow(tx *eventstore.Tx, instance string, l *Lost) error {
 	var roles []string
 	found := false
 	if _, err := tx.Lock(g.aggregate(instance), byID(instance, g.ID, &found, &Grant{}), rolesOf(instance, g.ID, &roles)); err != nil || !found {

@@ -142,8 +142,7 @@ func removeContents(tx *eventstore.Tx, instance, id string) (more bool, err erro
 	// Grants of users end first: they cannot be found once nobody knows whose the
 	// projects and the users were that they rest on.
 	for _, l := range []authorization.Lost{{Org: id}, {ProjectsOf: id}, {UsersOf: id}} {
-		l.At = tx.Now()
-		if more, err = authorization.Follow(tx, instance, l, removeBatch); err != nil || more {
+		if more, err = authorization.Follow(tx, instance, &l, removeBatch); err != nil || more {
 			return more, err
 		}
 	}

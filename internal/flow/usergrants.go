@@ -176,8 +176,7 @@ const followBatch = 200
 // removes: at once or, where there are many, by a job. What has gone counts for
 // nothing in any case.
 func followLost(tx *eventstore.Tx, instance string, l authorization.Lost) error {
-	l.At = tx.Now()
-	more, err := authorization.Follow(tx, instance, l, followBatch)
+	more, err := authorization.Follow(tx, instance, &l, followBatch)
 	if err == nil && more {
 		err = tx.Job(instance, jobFollow, follow{l, tx.Creator()}, tx.Now())
 	}
@@ -187,6 +186,6 @@ func followLost(tx *eventstore.Tx, instance string, l authorization.Lost) error 
 // followGrants is the work of jobFollow.
 func followGrants(store *eventstore.Store) job.Work {
 	return inBatches(store, func(p follow) string { return p.Creator }, func(tx *eventstore.Tx, instance string, p follow) (bool, error) {
-		return authorization.Follow(tx, instance, p.Lost, followBatch)
+		return authorization.Follow(tx, instance, &p.Lost, followBatch)
 	})
 }
