@@ -204,8 +204,8 @@ func TestTwilio(t *testing.T) {
 		},
 		testkit.Call{Name: "in use", Do: "POST /admin/v1/sms/$sms/_activate", Body: `{}`, Events: []string{"instance.sms.configactivated"}},
 	)
-	p.queue(t, message.Message{Kind: message.VerifyPhone, Channel: message.SMS, Recipient: "+15550199", Code: "CODE42"})
 	before := len(p.Events(t))
+	p.queue(t, message.Message{Kind: message.VerifyPhone, Channel: message.SMS, Recipient: "+15550199", Code: "CODE42"})
 	p.Settle(t)
 	if path != "/2010-04-01/Accounts/AC1/Messages.json" || user != "AC1" || password != "canary-token" {
 		t.Errorf("Twilio was called at %s by %s with %s", path, user, password)
