@@ -147,6 +147,20 @@ func (w *window) press(t *testing.T, text string) {
 	w.do(t, "press "+text, chromedp.WaitVisible(it, chromedp.BySearch), chromedp.Click(it, chromedp.BySearch))
 }
 
+// give fills in the only field of a page, and goes on.
+func (w *window) give(t *testing.T, name, value string) {
+	t.Helper()
+	w.fill(t, name, value)
+	w.press(t, "Go on")
+}
+
+// logIn says who is there, with a password.
+func (w *window) logIn(t *testing.T, name, password string) {
+	t.Helper()
+	w.give(t, "loginName", name)
+	w.give(t, "proof", password)
+}
+
 // text reads what an element shows.
 func (w *window) text(t *testing.T, selector string) (shown string) {
 	t.Helper()
@@ -184,41 +198,32 @@ func TestBrowserLogin(t *testing.T) {
 	w := openWindow(t, s)
 	w.open(t, "/")
 	w.sees(t, "Login name")
-	w.fill(t, "loginName", "ann")
-	w.press(t, "Go on")
+	w.give(t, "loginName", "ann")
 	w.sees(t, "Password")
-	w.fill(t, "proof", "wrong")
-	w.press(t, "Go on")
+	w.give(t, "proof", "wrong")
 	w.sees(t, "wrong")
-	w.fill(t, "proof", annsPassword)
-	w.press(t, "Go on")
+	w.give(t, "proof", annsPassword)
 	w.sees(t, "Protect your account")
 	w.press(t, "Authenticator app")
 	w.sees(t, "Scan the picture")
 	secret := w.text(t, "main code")
-	w.fill(t, "code", totpCode(t, secret, s.Clock.Now()))
-	w.press(t, "Go on")
+	w.give(t, "code", totpCode(t, secret, s.Clock.Now()))
 	w.sees(t, "Enter the code that your authenticator app shows")
 	s.Clock.Advance(time.Minute)
-	w.fill(t, "proof", totpCode(t, secret, s.Clock.Now()))
-	w.press(t, "Go on")
+	w.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
 	w.sees(t, "You are logged in")
 
 	w.dark(t)
 	w.open(t, "/")
 	w.sees(t, "Choose an account")
 	w.press(t, "Use another account")
-	w.fill(t, "loginName", "ann")
-	w.press(t, "Go on")
-	w.fill(t, "proof", annsPassword)
-	w.press(t, "Go on")
+	w.logIn(t, "ann", annsPassword)
 	w.sees(t, "Enter the code")
 	s.Run(t, testkit.Call{
 		Name: "the factor ends", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP", Events: []string{"instance.policy.login.secondfactor.removed"},
 	})
 	s.Clock.Advance(time.Minute)
-	w.fill(t, "proof", totpCode(t, secret, s.Clock.Now()))
-	w.press(t, "Go on")
+	w.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
 	w.sees(t, "“Authenticator app” does not count here any more.")
 }
 
@@ -230,10 +235,7 @@ func TestBrowserPasskey(t *testing.T) {
 	w := openWindow(t, s)
 	w.plugIn(t)
 	w.open(t, "/")
-	w.fill(t, "loginName", "ann")
-	w.press(t, "Go on")
-	w.fill(t, "proof", annsPassword)
-	w.press(t, "Go on")
+	w.logIn(t, "ann", annsPassword)
 	w.sees(t, "Protect your account")
 	w.press(t, "Passkey")
 	w.fill(t, "name", "laptop")
@@ -243,8 +245,7 @@ func TestBrowserPasskey(t *testing.T) {
 	w.sees(t, "You are logged in")
 
 	w.open(t, "/ui/login/login?new=true")
-	w.fill(t, "loginName", "ann")
-	w.press(t, "Go on")
+	w.give(t, "loginName", "ann")
 	w.sees(t, "Use your key")
 	w.press(t, "Use the key")
 	w.sees(t, "You are logged in")
@@ -255,8 +256,7 @@ func TestBrowserPasskey(t *testing.T) {
 		Body: `{"allowUsernamePassword":true,"ignoreUnknownUsernames":true,"passwordlessType":"PASSWORDLESS_TYPE_ALLOWED","multiFactorCheckLifetime":"43200s"}`,
 	})
 	w.open(t, "/ui/login/login?new=true")
-	w.fill(t, "loginName", "ann")
-	w.press(t, "Go on")
+	w.give(t, "loginName", "ann")
 	w.sees(t, "Password")
 	w.press(t, "Use a key")
 	w.press(t, "Use the key")
@@ -274,10 +274,7 @@ func TestBrowserDevice(t *testing.T) {
 	w.open(t, "/ui/login/device?user_code="+d.User)
 	w.sees(t, "Go on")
 	w.press(t, "Go on")
-	w.fill(t, "loginName", "ada")
-	w.press(t, "Go on")
-	w.fill(t, "proof", password)
-	w.press(t, "Go on")
+	w.logIn(t, "ada", password)
 	w.press(t, "Not now")
 	w.sees(t, d.User)
 	w.press(t, "Allow")
@@ -318,8 +315,7 @@ func TestBrowserPasskeyLink(t *testing.T) {
 		}
 	}
 	w.open(t, "/ui/login/login?new=true")
-	w.fill(t, "loginName", "ann")
-	w.press(t, "Go on")
+	w.give(t, "loginName", "ann")
 	w.press(t, "Use the key")
 	w.sees(t, "You are logged in")
 }

@@ -136,7 +136,7 @@ func (v *visit) show(status int, name string, d data) {
 			d.Hidden[name] = value
 		}
 	}
-	if lost := v.r.Form.Get("lost"); d.Problem == "" && slices.Contains(slices.Collect(maps.Values(paths)), lost) {
+	if lost := v.r.Form.Get("lost"); lost != "" && d.Problem == "" && slices.Contains(slices.Collect(maps.Values(paths)), lost) {
 		d.Problem = v.texts.T("lost", v.texts.T(lost))
 	}
 	v.brand(&d)

@@ -166,7 +166,7 @@ func (s *Server) endSession(ctx context.Context, w http.ResponseWriter, r *http.
 	case form.Get("id_token_hint") == "": // Any page can lead here: the user says what is to end.
 		redirect(w, r, pathLogout)
 	case back == "":
-		show(w, http.StatusOK, "logout", page{Title: "You are logged out", Text: "You can close this window."}, "; form-action 'none'")
+		show(w, http.StatusOK, "text", page{Title: "You are logged out", Text: "You can close this window."}, "; form-action 'none'")
 	default:
 		redirect(w, r, flow.AnswerURL(flow.Left(back, form.Get("state"))))
 	}

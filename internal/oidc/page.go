@@ -18,9 +18,8 @@ import (
 var pages = template.Must(template.New("").Parse(`{{define "head"}}<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>{{.Title}}</title></head>
 <body><main><h1>{{.Title}}</h1>{{end}}
-{{define "error"}}{{template "head" .}}<p>{{.Text}}</p></main></body></html>{{end}}
-{{define "post"}}{{template "head" .}}<form method="post" action="{{.URI}}">{{range .Parameters}}<input type="hidden" name="{{index . 0}}" value="{{index . 1}}">{{end}}<noscript><button>Continue</button></noscript></form></main><script>` + submit + `</script></body></html>{{end}}
-{{define "logout"}}{{template "head" .}}<p>{{.Text}}</p>{{if .URI}}<p><a href="{{.URI}}">Go back to the application</a></p>{{end}}</main></body></html>{{end}}`))
+{{define "text"}}{{template "head" .}}<p>{{.Text}}</p></main></body></html>{{end}}
+{{define "post"}}{{template "head" .}}<form method="post" action="{{.URI}}">{{range .Parameters}}<input type="hidden" name="{{index . 0}}" value="{{index . 1}}">{{end}}<noscript><button>Continue</button></noscript></form></main><script>` + submit + `</script></body></html>{{end}}`))
 
 // submit is the only script. The policy of its page names it by its digest.
 const submit = "document.forms[0].submit()"
@@ -61,7 +60,7 @@ func showError(ctx context.Context, w http.ResponseWriter, r *http.Request, err 
 		status = http.StatusBadRequest
 	}
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
-		show(w, status, "error", page{Title: "This login cannot go on", Text: f.Text}, "; form-action 'none'")
+		show(w, status, "text", page{Title: "This login cannot go on", Text: f.Text}, "; form-action 'none'")
 		return
 	}
 	reply(w, status, f)
