@@ -24,6 +24,7 @@ var floors = [][]string{
 	{"cmd/gatehouse"},
 	{"internal/server"},
 	{"internal/api/*", "internal/oidc", "internal/login", "internal/telemetry", "internal/notify"},
+	{"internal/web"},
 	{"internal/api", "internal/outbound"},
 	{"internal/flow"},
 	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/group", "internal/project", "internal/session", "internal/oauth", "internal/job", "internal/provider", "internal/webkey", "internal/authorization", "internal/application"},

@@ -6,7 +6,6 @@ import (
 	"regexp"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 // account is a session of the browser, as it is offered.
@@ -14,9 +13,9 @@ type account struct{ ID, LoginName, DisplayName string }
 
 // accounts are the sessions of the browser that are somebody's and not over.
 func (v *visit) accounts() (out []account, err error) {
-	now := v.store.Now()
-	for _, e := range v.jar {
-		s, err := v.sessions.SessionByID(v.asNobody(), e.ID, e.Token)
+	now := v.Store.Now()
+	for _, e := range v.Jar {
+		s, err := v.sessions.SessionByID(v.AsNobody(), e.ID, e.Token)
 		switch {
 		case fault.KindOf(err) == fault.KindNotFound:
 			continue
@@ -46,7 +45,7 @@ func showAccounts(v *visit) error {
 
 // takeAccount goes on with a session of the browser, for as far as it still counts.
 func takeAccount(v *visit) error {
-	if v.r.PostForm.Get("session") == "" {
+	if v.R.PostForm.Get("session") == "" {
 		return errNoSession
 	}
 	return v.next()
@@ -62,7 +61,7 @@ func askLogout(v *visit) error {
 	v.current = nil
 	d := data{More: known}
 	if len(known) == 0 {
-		d.Note = v.texts.T("logout-nobody")
+		d.Note = v.Texts.T("logout-nobody")
 	}
 	v.show(http.StatusOK, "logout", d)
 	return nil
@@ -74,10 +73,10 @@ func logOut(v *visit) error {
 		return v.goTo("login")
 	}
 	id := v.current.ID
-	if _, err := v.sessions.End(v.asNobody(), id, v.current.Token); err != nil && fault.KindOf(err) != fault.KindNotFound {
+	if _, err := v.sessions.End(v.AsNobody(), id, v.current.Token); err != nil && fault.KindOf(err) != fault.KindNotFound {
 		return err
 	}
-	v.keep(v.jar.without(id))
+	v.Keep(v.Jar.Without(id))
 	v.current = nil
 	return v.goTo("login")
 }
@@ -91,34 +90,15 @@ func showDone(v *visit, p *progress) error {
 	return nil
 }
 
-// leave sends the browser to an address outside: one that a policy or an application
-// has been given.
-func (v *visit) leave(to string) error {
-	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
-	return nil
-}
-
 // leadTo lets the forms of the page lead to the place of an address.
 func (v *visit) leadTo(address string) {
 	if u, err := url.Parse(address); err == nil && u.Scheme != "" && place.MatchString(u.Host) {
-		v.leadsTo = u.Scheme + ":"
+		v.LeadsTo = u.Scheme + ":"
 		if u.Host != "" {
-			v.leadsTo += "//" + u.Host
+			v.LeadsTo += "//" + u.Host
 		}
 	}
 }
 
 // place is a host that can stand in a header: with a port, or of IPv6.
 var place = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]*$`)
-
-// showColors is the stylesheet of an organization's colors.
-func showColors(v *visit) error {
-	label, err := policy.ResolveActiveLabel(v.ctx, v.store, v.scope(v.r.Form.Get("org")))
-	if err != nil {
-		return err
-	}
-	v.w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	v.w.Header().Set("Cache-Control", "private, max-age=60")
-	_, _ = v.w.Write([]byte(stylesheet(label.Doc)))
-	return nil
-}

@@ -34,17 +34,17 @@ var errDeviceCode = fault.NotFound("LOGIN-device", "This login at a device is ov
 
 // openDevice finds the device that the login is for.
 func (v *visit) openDevice() error {
-	named := v.r.Form.Get(fieldDevice)
+	named := v.R.Form.Get(fieldDevice)
 	if named == "" {
 		return nil
 	}
 	id, code, _ := strings.Cut(named, ".")
-	d, err := flow.DeviceByID(v.asNobody(), v.store, id)
+	d, err := flow.DeviceByID(v.AsNobody(), v.Store, id)
 	if err == nil && !d.HasCode(code) {
 		err = errDeviceCode
 	}
 	if err != nil {
-		v.r.Form.Del(fieldDevice) // Nothing leads back to it.
+		v.R.Form.Del(fieldDevice) // Nothing leads back to it.
 		return err
 	}
 	v.device = &device{d, code}
@@ -55,34 +55,34 @@ func (v *visit) openDevice() error {
 // it does nothing until its user has said that it is the one.
 func showDevice(v *visit) error {
 	v.current = nil
-	v.show(http.StatusOK, fieldDevice, data{More: v.r.Form.Get("user_code")})
+	v.show(http.StatusOK, fieldDevice, data{More: v.R.Form.Get("user_code")})
 	return nil
 }
 
 // takeDevice goes on to the login for a device.
 func takeDevice(v *visit) error {
-	code := oauth.UserCode(v.r.PostForm.Get("user_code"))
+	code := oauth.UserCode(v.R.PostForm.Get("user_code"))
 	v.current = nil
-	d, err := flow.DeviceByUserCode(v.asNobody(), v.store, flow.GuesserAt(v.call.RemoteIP), code)
+	d, err := flow.DeviceByUserCode(v.AsNobody(), v.Store, flow.GuesserAt(v.Call.RemoteIP), code)
 	if err != nil {
 		return v.again(err, fieldDevice, data{More: code})
 	}
-	v.r.Form.Set(fieldDevice, d.ID+"."+code)
+	v.R.Form.Set(fieldDevice, d.ID+"."+code)
 	return v.goTo("login")
 }
 
 // decideDevice asks somebody who has logged in whether the device may have it, and does
 // what they say. Nothing is decided without a click, whatever was allowed before.
 func (v *visit) decideDevice(p *progress) (err error) {
-	if v.path() != atConfirm {
+	if v.Path() != atConfirm {
 		return v.goTo(atConfirm)
 	}
 	note := "device-allowed"
-	switch v.r.PostForm.Get("decision") {
+	switch v.R.PostForm.Get("decision") {
 	case "allow":
-		err = flow.AllowDevice(v.asUser(p), v.store, v.device.ID, p.Session.ID, p.token)
+		err = flow.AllowDevice(v.asUser(p), v.Store, v.device.ID, p.Session.ID, p.token)
 	case "deny":
-		note, err = "device-denied", flow.DenyDevice(v.asUser(p), v.store, v.device.ID)
+		note, err = "device-denied", flow.DenyDevice(v.asUser(p), v.Store, v.device.ID)
 	default:
 		v.show(http.StatusOK, "deviceconfirm", data{LoginName: p.name, More: v.devicePage()})
 		return nil
@@ -90,15 +90,15 @@ func (v *visit) decideDevice(p *progress) (err error) {
 	if err != nil {
 		return v.again(err, "deviceconfirm", data{LoginName: p.name, More: v.devicePage()})
 	}
-	v.r.Form.Del(fieldDevice)
-	v.show(http.StatusOK, "devicedone", data{Note: v.texts.T(note)})
+	v.R.Form.Del(fieldDevice)
+	v.show(http.StatusOK, "devicedone", data{Note: v.Texts.T(note)})
 	return nil
 }
 
 func (v *visit) devicePage() devicePage {
-	out := devicePage{Asks: v.texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code}
+	out := devicePage{Asks: v.Texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code}
 	for _, scope := range v.device.Scopes {
-		text := v.texts.T("scope-" + scope)
+		text := v.Texts.T("scope-" + scope)
 		if text == "scope-"+scope { // Of others the name says it.
 			text = scope
 		}

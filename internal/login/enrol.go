@@ -81,8 +81,8 @@ func skipEnrol(v *visit, p *progress) error {
 	if !p.Enough {
 		return v.next()
 	}
-	if err := v.store.Write(v.asUser(p), func(tx *eventstore.Tx) error {
-		_, err := user.SkipMFA(tx, eventstore.Scope{Instance: v.instance, Org: v.org}, p.Session.UserID)
+	if err := v.Store.Write(v.asUser(p), func(tx *eventstore.Tx) error {
+		_, err := user.SkipMFA(tx, eventstore.Scope{Instance: v.Instance, Org: v.Org}, p.Session.UserID)
 		return err
 	}); err != nil {
 		return err
@@ -98,7 +98,7 @@ type totpPage struct {
 
 // beginTOTP begins the registration of an authenticator app.
 func beginTOTP(v *visit, p *progress) error {
-	begun, err := flow.RegisterTOTP(v.asUser(p), v.store, v.vault, p.ref(), hostname.Canonical(v.call.Host))
+	begun, err := flow.RegisterTOTP(v.asUser(p), v.Store, v.vault, p.ref(), hostname.Canonical(v.Call.Host))
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func beginTOTP(v *visit, p *progress) error {
 // showTOTP shows the secret of an app that is not proved yet, once more where its
 // code was wrong.
 func (v *visit) showTOTP(p *progress, secret, problem string) error {
-	uri := crypto.TOTPURI(hostname.Canonical(v.call.Host), p.name, secret)
+	uri := crypto.TOTPURI(hostname.Canonical(v.Call.Host), p.name, secret)
 	code, err := qr.Encode(uri, qr.M)
 	if err != nil {
 		return err
@@ -130,7 +130,7 @@ func (v *visit) showTOTP(p *progress, secret, problem string) error {
 // takeTOTP finishes the registration of an authenticator app with its first code, and
 // counts that as proved.
 func takeTOTP(v *visit, p *progress) error {
-	if _, err := user.VerifyTOTP(v.asUser(p), v.store, v.vault, p.ref(), v.r.PostForm.Get("code")); err != nil {
+	if _, err := user.VerifyTOTP(v.asUser(p), v.Store, v.vault, p.ref(), v.R.PostForm.Get("code")); err != nil {
 		return v.totpAgain(p, err)
 	}
 	return v.next()
@@ -139,7 +139,7 @@ func takeTOTP(v *visit, p *progress) error {
 // enrolOTP sets up codes that are sent.
 func enrolOTP(verb func(*eventstore.Tx, user.Ref) (eventstore.Details, error)) func(*visit, *progress) error {
 	return func(v *visit, p *progress) error {
-		if err := v.store.Write(v.asUser(p), func(tx *eventstore.Tx) error {
+		if err := v.Store.Write(v.asUser(p), func(tx *eventstore.Tx) error {
 			_, err := verb(tx, p.ref())
 			return err
 		}); err != nil {
@@ -163,32 +163,32 @@ func enrolledKey(kind string) newKeyPage {
 
 // showNewKey asks for a key to register.
 func showNewKey(v *visit, p *progress) error {
-	kind := v.path()[len("enrol/"):]
+	kind := v.Path()[len("enrol/"):]
 	v.show(http.StatusOK, "newkey", data{LoginName: p.name, More: enrolledKey(kind)})
 	return nil
 }
 
 // newKeyOptions gives the script what the browser asks a new key.
 func newKeyOptions(v *visit, p *progress) error {
-	kind, ok := kindAt[v.r.PostForm.Get("kind")]
+	kind, ok := kindAt[v.R.PostForm.Get("kind")]
 	if !ok {
 		return errNoPage
 	}
-	begun, err := flow.RegisterKey(v.asUser(p), v.store, p.ref(), user.KeyRequest{Kind: kind, Domain: hostname.Canonical(v.call.Host)})
+	begun, err := flow.RegisterKey(v.asUser(p), v.Store, p.ref(), user.KeyRequest{Kind: kind, Domain: hostname.Canonical(v.Call.Host)})
 	if err != nil {
 		return err
 	}
-	return v.json(begun.Options)
+	return v.JSON(begun.Options)
 }
 
 // takeNewKey finishes the registration of a key.
 func takeNewKey(v *visit, p *progress) error {
-	form := v.r.PostForm
+	form := v.R.PostForm
 	kind, ok := kindAt[form.Get("kind")]
 	if !ok {
 		return errNoPage
 	}
-	if _, err := user.VerifyKey(v.asUser(p), v.store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
+	if _, err := user.VerifyKey(v.asUser(p), v.Store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
 		return v.again(err, "newkey", data{LoginName: p.name, More: enrolledKey(form.Get("kind"))})
 	}
 	return v.next()

@@ -25,17 +25,17 @@ const (
 // and write the names in ways of their own.
 func (v *visit) passkeyLink() (user.Ref, data) {
 	v.current = nil
-	for name, values := range v.r.Form {
+	for name, values := range v.R.Form {
 		for _, known := range []string{fieldUser, fieldOrg, fieldCodeID} {
 			if strings.EqualFold(name, known) {
-				v.r.Form[known] = values
+				v.R.Form[known] = values
 			}
 		}
 	}
 	r := v.linked()
 	return r, data{
 		More:   newKeyPage{Kind: kindPasskey, Path: atPasskeyLink, Options: atPasskeyLink + "/options"},
-		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org, fieldCodeID: v.r.Form.Get(fieldCodeID), fieldCode: v.r.Form.Get(fieldCode)},
+		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org, fieldCodeID: v.R.Form.Get(fieldCodeID), fieldCode: v.R.Form.Get(fieldCode)},
 	}
 }
 
@@ -51,22 +51,22 @@ func showPasskeyLink(v *visit) error {
 // passkey.
 func passkeyLinkOptions(v *visit) error {
 	r, d := v.passkeyLink()
-	q := user.KeyRequest{Kind: user.Passkey, Domain: hostname.Canonical(v.call.Host)}
-	begun, err := flow.RegisterPasskeyByCode(v.asNobody(), v.store, v.vault, r, q, d.Hidden[fieldCodeID], strings.TrimSpace(d.Hidden[fieldCode]))
+	q := user.KeyRequest{Kind: user.Passkey, Domain: hostname.Canonical(v.Call.Host)}
+	begun, err := flow.RegisterPasskeyByCode(v.AsNobody(), v.Store, v.vault, r, q, d.Hidden[fieldCodeID], strings.TrimSpace(d.Hidden[fieldCode]))
 	if err != nil {
 		return err
 	}
-	return v.json(begun.Options)
+	return v.JSON(begun.Options)
 }
 
 // takePasskeyLink finishes the registration. Only who used the code knows the challenge
 // that the passkey has answered.
 func takePasskeyLink(v *visit) error {
 	r, d := v.passkeyLink()
-	form := v.r.PostForm
-	if _, err := user.VerifyKey(v.asSystem(), v.store, r, user.Passkey, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
+	form := v.R.PostForm
+	if _, err := user.VerifyKey(v.AsSystem(), v.Store, r, user.Passkey, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
 		return v.again(err, "newkey", d)
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.texts.T("passkey-set")})
+	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("passkey-set")})
 	return nil
 }

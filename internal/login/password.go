@@ -4,29 +4,29 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 var errRepeat = fault.Invalid("LOGIN-repeat", "The two passwords are not the same.")
 
 // rules says what a new password must be like.
 func (v *visit) rules() (string, error) {
-	p, err := policy.PasswordComplexity.Resolve(v.ctx, v.store, v.scope(v.org))
+	p, err := policy.PasswordComplexity.Resolve(v.Ctx, v.Store, v.Scope(v.Org))
 	if err != nil {
 		return "", err
 	}
-	out := []string{v.texts.T("rule-length", p.Doc.MinLength)}
+	out := []string{v.Texts.T("rule-length", p.Doc.MinLength)}
 	for _, rule := range []struct {
 		wanted bool
 		key    string
 	}{{p.Doc.HasLowercase, "rule-lower"}, {p.Doc.HasUppercase, "rule-upper"}, {p.Doc.HasNumber, "rule-number"}, {p.Doc.HasSymbol, "rule-symbol"}} {
 		if rule.wanted {
-			out = append(out, v.texts.T(rule.key))
+			out = append(out, v.Texts.T(rule.key))
 		}
 	}
 	return strings.Join(out, ", ") + ".", nil
@@ -44,12 +44,12 @@ func showChange(v *visit, p *progress) error {
 
 // takeChange replaces the password.
 func takeChange(v *visit, p *progress) error {
-	form := v.r.PostForm
+	form := v.R.PostForm
 	var err error
 	if form.Get(atPassword) != form.Get("repeat") {
 		err = errRepeat
 	} else {
-		_, err = user.ChangePassword(v.asUser(p), v.store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get(atPassword)})
+		_, err = user.ChangePassword(v.asUser(p), v.Store, v.vault, p.ref(), form.Get("current"), user.NewPassword{Plain: form.Get(atPassword)})
 	}
 	if err == nil {
 		return v.next()
@@ -74,11 +74,11 @@ func showForgotten(v *visit) error {
 // takeForgotten has a code sent to set another password with. Whether there is such a
 // user is not told.
 func takeForgotten(v *visit) error {
-	name := strings.TrimSpace(v.r.PostForm.Get("loginName"))
-	if err := v.store.Write(v.asSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.instance, name, creator) }); err != nil {
+	name := strings.TrimSpace(v.R.PostForm.Get("loginName"))
+	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.Instance, name, web.Creator) }); err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "forgotten", data{Note: v.texts.T("forgotten-sent")})
+	v.show(http.StatusOK, "forgotten", data{Note: v.Texts.T("forgotten-sent")})
 	return nil
 }
 
@@ -93,8 +93,8 @@ const (
 
 // linked is the user that a link names.
 func (v *visit) linked() user.Ref {
-	v.org = v.r.Form.Get(fieldOrg)
-	return user.Ref{Instance: v.instance, Org: v.org, UserID: v.r.Form.Get(fieldUser)}
+	v.Org = v.R.Form.Get(fieldOrg)
+	return user.Ref{Instance: v.Instance, Org: v.Org, UserID: v.R.Form.Get(fieldUser)}
 }
 
 // newPassword is the page on which a code of a mail leads to a password.
@@ -111,7 +111,7 @@ func (v *visit) newPassword(code string) (data, error) {
 // invitation, at the beginning, or where the former one is forgotten.
 func showNewPassword(v *visit) error {
 	v.current = nil
-	d, err := v.newPassword(v.r.Form.Get("code"))
+	d, err := v.newPassword(v.R.Form.Get("code"))
 	if err != nil {
 		return err
 	}
@@ -121,18 +121,18 @@ func showNewPassword(v *visit) error {
 
 // takeNewPassword sets the password.
 func takeNewPassword(v *visit) error {
-	form, r := v.r.PostForm, v.linked()
+	form, r := v.R.PostForm, v.linked()
 	v.current = nil
 	code, password := strings.TrimSpace(form.Get("code")), form.Get(atPassword)
-	scope := eventstore.Scope{Instance: v.instance, Org: r.Org}
+	scope := eventstore.Scope{Instance: v.Instance, Org: r.Org}
 	var err error
-	switch path := v.path(); {
+	switch path := v.Path(); {
 	case password != form.Get("repeat"):
 		err = errRepeat
 	case path == "password/init":
-		_, err = user.ResetPassword(v.asNobody(), v.store, v.vault, r, code, user.NewPassword{Plain: password})
+		_, err = user.ResetPassword(v.AsNobody(), v.Store, v.vault, r, code, user.NewPassword{Plain: password})
 	default:
-		_, err = user.Begin(v.asSystem(), v.store, v.vault, scope, r.UserID, path == "user/invite", code, password)
+		_, err = user.Begin(v.AsSystem(), v.Store, v.vault, scope, r.UserID, path == "user/invite", code, password)
 	}
 	if err != nil {
 		d, more := v.newPassword(code)
@@ -141,7 +141,7 @@ func takeNewPassword(v *visit) error {
 		}
 		return v.again(err, "newpassword", d)
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.texts.T("password-set")})
+	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("password-set")})
 	return nil
 }
 
@@ -150,19 +150,19 @@ func takeNewPassword(v *visit) error {
 func showVerify(v *visit) error {
 	r := v.linked()
 	v.current = nil
-	v.show(http.StatusOK, "verify", data{More: v.r.Form.Get("code"), Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
+	v.show(http.StatusOK, "verify", data{More: v.R.Form.Get("code"), Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	return nil
 }
 
 // takeVerify marks an address as proved.
 func takeVerify(v *visit) error {
-	r, code := v.linked(), strings.TrimSpace(v.r.PostForm.Get("code"))
+	r, code := v.linked(), strings.TrimSpace(v.R.PostForm.Get("code"))
 	v.current = nil
-	_, err := user.Email.Verify(v.asSystem(), v.store, v.vault, eventstore.Scope{Instance: v.instance, Org: r.Org}, r.UserID, code)
+	_, err := user.Email.Verify(v.AsSystem(), v.Store, v.vault, eventstore.Scope{Instance: v.Instance, Org: r.Org}, r.UserID, code)
 	if err != nil {
 		return v.again(err, "verify", data{More: code, Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.texts.T("verified")})
+	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("verified")})
 	return nil
 }
 
@@ -170,7 +170,7 @@ func takeVerify(v *visit) error {
 // log in, which may be another device.
 func showCode(v *visit) error {
 	v.current = nil
-	v.show(http.StatusOK, "showcode", data{More: v.r.Form.Get("code")})
+	v.show(http.StatusOK, "showcode", data{More: v.R.Form.Get("code")})
 	return nil
 }
 
@@ -179,9 +179,9 @@ func (v *visit) totpAgain(p *progress, err error) error {
 	if k := fault.KindOf(err); k != fault.KindInvalid && k != fault.KindFailedPrecondition {
 		return err
 	}
-	secret := v.r.PostForm.Get("secret")
+	secret := v.R.PostForm.Get("secret")
 	if secret == "" {
 		return err
 	}
-	return v.showTOTP(p, secret, api.Sentence(v.call.Languages, err))
+	return v.showTOTP(p, secret, v.Sentence(err))
 }

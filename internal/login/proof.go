@@ -6,12 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/assurance"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/session"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 func toLogin(v *visit) error { return v.goTo("login") }
@@ -19,14 +19,14 @@ func toLogin(v *visit) error { return v.goTo("login") }
 // showLogin asks who is there. A browser that holds sessions is offered them first; an
 // application that asks for nothing else gets the only one there is.
 func showLogin(v *visit) error {
-	form := v.r.Form
-	if form.Get("new") == "" && len(v.jar) > 0 && !v.prompts("login") {
+	form := v.R.Form
+	if form.Get("new") == "" && len(v.Jar) > 0 && !v.prompts("login") {
 		known, err := v.accounts()
 		switch {
 		case err != nil:
 			return err
 		case len(known) == 1 && (v.request != nil || v.device != nil) && !v.prompts("select_account"):
-			v.current = v.jar.find(known[0].ID)
+			v.current = v.Jar.Find(known[0].ID)
 			return v.next()
 		case len(known) > 0:
 			return v.goTo("account")
@@ -50,15 +50,15 @@ func (v *visit) prompts(prompt string) bool {
 // takeLogin begins a session for who says to be there: always a new one, so that none
 // that somebody else put into the browser ever gets a user.
 func takeLogin(v *visit) error {
-	name := strings.TrimSpace(v.r.PostForm.Get("loginName"))
-	who, err := flow.WhoIs(v.asSystem(), v.store, v.instance, name)
+	name := strings.TrimSpace(v.R.PostForm.Get("loginName"))
+	who, err := flow.WhoIs(v.AsSystem(), v.Store, v.Instance, name)
 	var out flow.SessionChanged
 	if err == nil {
 		proof := flow.Proof{UserID: who.ID}
 		if who.ID == "" { // The policy decides what is said of a name that nobody has.
 			proof.LoginName = name
 		}
-		out, err = v.sessions.Create(v.asSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
+		out, err = v.sessions.Create(v.AsSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
 	}
 	if err != nil {
 		v.current = nil
@@ -70,13 +70,13 @@ func takeLogin(v *visit) error {
 
 // agent is what the browser says about itself.
 func (v *visit) agent() *session.UserAgent {
-	return &session.UserAgent{IP: v.call.RemoteIP, Description: v.r.UserAgent()}
+	return &session.UserAgent{IP: v.Call.RemoteIP, Description: v.R.UserAgent()}
 }
 
 // hold keeps a session's newest token in the browser, with the name that its user gave.
 func (v *visit) hold(out flow.SessionChanged, name string) {
-	v.keep(v.jar.with(entry{ID: out.ID, Token: out.Token, Name: name}))
-	v.current = v.jar.find(out.ID)
+	v.Keep(v.Jar.With(web.Session{ID: out.ID, Token: out.Token, Name: name}))
+	v.current = v.Jar.Find(out.ID)
 }
 
 // again shows a form once more, with what was wrong with it. What is not the fault of
@@ -90,7 +90,7 @@ func (v *visit) again(err error, page string, d data) error {
 			return err
 		}
 	}
-	d.Problem = api.Sentence(v.call.Languages, err)
+	d.Problem = v.Sentence(err)
 	status := http.StatusUnprocessableEntity
 	if fault.KindOf(err) == fault.KindExhausted {
 		status = http.StatusTooManyRequests
@@ -98,9 +98,6 @@ func (v *visit) again(err error, page string, d data) error {
 	v.show(status, page, d)
 	return nil
 }
-
-// path is the path of the page, below Prefix.
-func (v *visit) path() string { return strings.TrimPrefix(v.r.URL.Path, Prefix) }
 
 // codePage is what the page of a code shows.
 type codePage struct {
@@ -132,21 +129,21 @@ var proofs = map[string]func(given *string) flow.Proof{
 
 // showProof asks for a proof.
 func showProof(v *visit, p *progress) error {
-	page, d := v.proofPage(p, v.path(), v.r.Form.Get("sent") != "")
+	page, d := v.proofPage(p, v.Path(), v.R.Form.Get("sent") != "")
 	v.show(http.StatusOK, page, d)
 	return nil
 }
 
 // takeProof looks at a password or a code.
 func takeProof(v *visit, p *progress) error {
-	given := v.r.PostForm.Get("proof")
-	if v.path() != atPassword {
+	given := v.R.PostForm.Get("proof")
+	if v.Path() != atPassword {
 		given = strings.Join(strings.Fields(given), "")
 	}
-	proof := proofs[v.path()](&given)
-	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof})
+	proof := proofs[v.Path()](&given)
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof})
 	if err != nil {
-		page, d := v.proofPage(p, v.path(), true) // A code that was sent may still be right.
+		page, d := v.proofPage(p, v.Path(), true) // A code that was sent may still be right.
 		return v.refused(err, page, d)
 	}
 	v.hold(out, v.current.Name)
@@ -157,25 +154,25 @@ func takeProof(v *visit, p *progress) error {
 // meanwhile, that would help nobody: the login goes on another way, and says so.
 func (v *visit) refused(err error, page string, d data) error {
 	p, gone := v.progress()
-	if gone != nil || slices.Contains(p.offered(), v.path()) {
+	if gone != nil || slices.Contains(p.offered(), v.Path()) {
 		return v.again(err, page, d)
 	}
-	v.lost = v.path()
+	v.lost = v.Path()
 	return v.next()
 }
 
 // sendCode sends a one-time code.
 func sendCode(v *visit, p *progress) error {
-	path := strings.TrimSuffix(v.path(), "/send")
+	path := strings.TrimSuffix(v.Path(), "/send")
 	c := flow.Challenges{}
 	if path == atMail {
 		c.Email = &flow.CodeRequest{}
 	} else {
 		c.SMS = &flow.CodeRequest{}
 	}
-	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: c})
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: c})
 	if err != nil {
-		page, d := v.proofPage(p, path, v.r.Form.Get("sent") != "")
+		page, d := v.proofPage(p, path, v.R.Form.Get("sent") != "")
 		return v.again(err, page, d)
 	}
 	v.hold(out, v.current.Name)
@@ -190,31 +187,24 @@ func showKey(v *visit, p *progress) error {
 
 // keyOptions gives the script what the browser asks the key.
 func keyOptions(v *visit, p *progress) error {
-	request := &flow.AssertionRequest{Domain: hostname.Canonical(v.call.Host), Verification: 3}
+	request := &flow.AssertionRequest{Domain: hostname.Canonical(v.Call.Host), Verification: 3}
 	if p.options().Has(assurance.Passkey) {
 		request.Verification = 1
 	}
 	if p.options().Has(assurance.U2F) && p.options().Has(assurance.Passkey) {
 		request.Verification = 2
 	}
-	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: flow.Challenges{Assertion: request}})
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: flow.Challenges{Assertion: request}})
 	if err != nil {
 		return err
 	}
 	v.hold(out, v.current.Name)
-	return v.json(out.AssertionOptions)
-}
-
-// json answers the script.
-func (v *visit) json(message []byte) error {
-	v.w.Header().Set("Content-Type", "application/json")
-	_, _ = v.w.Write(message)
-	return nil
+	return v.JSON(out.AssertionOptions)
 }
 
 // takeKey looks at what a key answered.
 func takeKey(v *visit, p *progress) error {
-	out, err := v.sessions.Set(v.asNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.r.PostForm.Get("credential"))}})
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.R.PostForm.Get("credential"))}})
 	if err != nil {
 		return v.refused(err, "key", data{LoginName: p.name, Others: p.others("key")})
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // progress is how far somebody has come: the session as it is now, and who it is of.
@@ -33,21 +34,21 @@ func (v *visit) progress() (p *progress, err error) {
 		return nil, errNoSession
 	}
 	p = &progress{token: v.current.Token}
-	if p.Assured, err = flow.Assurance(v.ctx, v.store, v.instance, v.current.ID); err != nil {
+	if p.Assured, err = flow.Assurance(v.Ctx, v.Store, v.Instance, v.current.ID); err != nil {
 		return p, err
 	}
 	s := &p.Session
 	switch {
-	case s.ID == "" || s.Ended || s.Expired(v.store.Now()) || s.TokenHash != user.HashToken(p.token):
+	case s.ID == "" || s.Ended || s.Expired(v.Store.Now()) || s.TokenHash != user.HashToken(p.token):
 		return p, errNoSession
 	case s.UserChecked.IsZero():
 		return p, errNobody
 	}
 	p.name = v.current.Name
 	if p.hidden = p.Login().IgnoreUnknownUsernames && p.Counted == 0; p.hidden {
-		p.Verdict = assurance.Judge(p.Login(), assurance.Subject{}, nil, v.store.Now())
-	} else if v.org = s.UserOrg; s.UserID != "" {
-		if p.person, err = flow.UserByID(v.asSystem(), v.store, eventstore.Scope{Instance: v.instance, Org: s.UserOrg}, s.UserID); err != nil {
+		p.Verdict = assurance.Judge(p.Login(), assurance.Subject{}, nil, v.Store.Now())
+	} else if v.Org = s.UserOrg; s.UserID != "" {
+		if p.person, err = flow.UserByID(v.AsSystem(), v.Store, eventstore.Scope{Instance: v.Instance, Org: s.UserOrg}, s.UserID); err != nil {
 			return p, err
 		}
 		p.name = p.person.LoginName
@@ -76,7 +77,7 @@ func (p *progress) ref() user.Ref {
 
 // asUser is the context of what the user of the session does to themselves.
 func (v *visit) asUser(p *progress) context.Context {
-	ctx := authz.WithCaller(v.ctx, p.Caller(v.store.Now()))
+	ctx := authz.WithCaller(v.Ctx, p.Caller(v.Store.Now()))
 	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: p.Session.UserID})
 }
 
@@ -158,7 +159,7 @@ func (v *visit) next() error {
 		}
 	}
 	if p.Counted.Has(assurance.Password) {
-		state, err := user.PasswordStateOf(v.ctx, v.store, eventstore.Scope{Instance: v.instance, Org: v.org}, p.Session.UserID)
+		state, err := user.PasswordStateOf(v.Ctx, v.Store, eventstore.Scope{Instance: v.Instance, Org: v.Org}, p.Session.UserID)
 		if err != nil {
 			return err
 		}
@@ -166,7 +167,7 @@ func (v *visit) next() error {
 			return v.goTo("password/change")
 		}
 	}
-	if p.shouldOffer(v.store.Now()) {
+	if p.shouldOffer(v.Store.Now()) {
 		return v.goTo("enrol")
 	}
 	return v.finish(p)
@@ -188,8 +189,11 @@ func (v *visit) finish(p *progress) error {
 		return v.answer(p)
 	case v.device != nil:
 		return v.decideDevice(p)
+	case web.Here(v.R.Form.Get(fieldNext)):
+		v.Keep(v.Jar.With(*v.current)) // That page is about the newest.
+		return v.Redirect(v.R.Form.Get(fieldNext))
 	case p.Login().DefaultRedirectURI != "":
-		return v.leave(p.Login().DefaultRedirectURI)
+		return v.Redirect(p.Login().DefaultRedirectURI)
 	}
 	return v.goTo("done")
 }
@@ -197,16 +201,16 @@ func (v *visit) finish(p *progress) error {
 // answer sends the browser back to the application with what it asked for. Where that
 // is a login newer than this one, or of somebody else, the login begins anew.
 func (v *visit) answer(p *progress) error {
-	linked, err := flow.LinkSession(v.asUser(p), v.store, v.request.ID, p.Session.ID, p.token)
+	linked, err := flow.LinkSession(v.asUser(p), v.Store, v.request.ID, p.Session.ID, p.token)
 	switch {
 	case flow.WantsNewLogin(err):
 		return v.goTo("login", "new", "true")
 	case err != nil:
 		return err
 	}
-	to, err := flow.CallbackURL(v.asUser(p), v.store, &linked.Request, flow.Answered(&linked.Request, linked.Code))
+	to, err := flow.CallbackURL(v.asUser(p), v.Store, &linked.Request, flow.Answered(&linked.Request, linked.Code))
 	if err != nil {
 		return err
 	}
-	return v.leave(to)
+	return v.Redirect(to)
 }

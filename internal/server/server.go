@@ -47,6 +47,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
+	"github.com/gatehouse/gatehouse/internal/web"
 	keys "github.com/gatehouse/gatehouse/internal/webkey"
 )
 
@@ -124,13 +125,16 @@ func New(db *database.DB, o Options) (*Server, error) {
 		return nil, err
 	}
 	maps.Copy(work, provider.Work(out))
-	pages := login.New(store, o.Vault, gate, sessions, external)
+	common := web.Common{Store: store, Gate: gate, External: external}
+	static, pages := web.NewStatic(common), login.New(common, o.Vault, sessions)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
 			provider.ServeHTTP(w, r)
 		case login.Serves(r.URL.Path):
 			pages.ServeHTTP(w, r)
+		case static.Serves(r.URL.Path):
+			static.ServeHTTP(w, r)
 		default:
 			a.ServeHTTP(w, r)
 		}

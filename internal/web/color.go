@@ -1,4 +1,4 @@
-package login
+package web
 
 import (
 	"fmt"
@@ -15,7 +15,7 @@ type rgb [3]float64
 
 var (
 	black, white = rgb{}, rgb{1, 1, 1}
-	// What texts stand on, as in login.css.
+	// What texts stand on, as in base.css.
 	lightSurface, darkSurface = white, rgb{0x1b / 255.0, 0x23 / 255.0, 0x33 / 255.0}
 )
 
@@ -90,7 +90,7 @@ func readable(c, on rgb) rgb {
 	return towards
 }
 
-// scheme writes the colors of a theme as variables of login.css. Whoever chose them need
+// scheme writes the colors of a theme as variables of base.css. Whoever chose them need
 // not have thought of people with low vision: texts are kept readable.
 func scheme(primary, background, warn, font string, surface rgb) string {
 	var b strings.Builder

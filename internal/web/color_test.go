@@ -1,4 +1,4 @@
-package login
+package web
 
 import (
 	"math/rand/v2"

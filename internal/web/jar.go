@@ -1,4 +1,4 @@
-package login
+package web
 
 import (
 	"encoding/base64"
@@ -11,18 +11,18 @@ import (
 // maxSessions is how many sessions a browser keeps; the oldest goes first.
 const maxSessions = 10
 
-// entry is a session that the browser holds the token of.
-type entry struct {
+// Session is one that the browser holds the token of.
+type Session struct {
 	ID    string `json:"i"`
 	Token string `json:"t"`
 	Name  string `json:"n"` // as it was typed
 }
 
-// jar is the sessions of a browser, the newest first.
-type jar []entry
+// Jar is the sessions of a browser, the newest first.
+type Jar []Session
 
-// find gives the session with an id or, without one, the newest.
-func (j jar) find(id string) *entry {
+// Find gives the session with an id or, without one, the newest.
+func (j Jar) Find(id string) *Session {
 	for i := range j {
 		if id == "" || j[i].ID == id {
 			return &j[i]
@@ -31,19 +31,20 @@ func (j jar) find(id string) *entry {
 	return nil
 }
 
-// with is the jar with a session in front.
-func (j jar) with(e entry) jar {
-	out := append(jar{e}, j.without(e.ID)...)
+// With is the jar with a session in front.
+func (j Jar) With(e Session) Jar {
+	out := append(Jar{e}, j.Without(e.ID)...)
 	return out[:min(len(out), maxSessions)]
 }
 
-func (j jar) without(id string) jar {
-	return slices.DeleteFunc(slices.Clone(j), func(e entry) bool { return e.ID == id })
+// Without is the jar without a session.
+func (j Jar) Without(id string) Jar {
+	return slices.DeleteFunc(slices.Clone(j), func(e Session) bool { return e.ID == id })
 }
 
 // cookieName is bound to host and path by browsers where there is TLS (RFC 6265bis,
 // section 4.1.3.2): no other page of the site can set it.
-func (v *visit) cookieName() string {
+func (v *Visit) cookieName() string {
 	if v.secure() {
 		return "__Host-gatehouse-login"
 	}
@@ -51,11 +52,11 @@ func (v *visit) cookieName() string {
 }
 
 // secure reports whether the browser reached the page over TLS.
-func (v *visit) secure() bool { return v.call.Secure || v.external.Scheme == "https" }
+func (v *Visit) secure() bool { return v.Call.Secure || v.External.Scheme == "https" }
 
 // readJar reads the cookie. What is no jar of ours is an empty one.
-func (v *visit) readJar() (j jar) {
-	c, err := v.r.Cookie(v.cookieName())
+func (v *Visit) readJar() (j Jar) {
+	c, err := v.R.Cookie(v.cookieName())
 	if err != nil {
 		return nil
 	}
@@ -66,9 +67,9 @@ func (v *visit) readJar() (j jar) {
 	return j
 }
 
-// keep gives the browser its jar.
-func (v *visit) keep(j jar) {
-	v.jar = j
+// Keep gives the browser its jar.
+func (v *Visit) Keep(j Jar) {
+	v.Jar = j
 	data, err := json.Marshal(j)
 	if err != nil { // Texts always have a JSON form.
 		panic(err)
@@ -80,5 +81,5 @@ func (v *visit) keep(j jar) {
 	if len(j) == 0 {
 		c.Value, c.MaxAge = "", -1
 	}
-	http.SetCookie(v.w, c)
+	http.SetCookie(v.W, c)
 }

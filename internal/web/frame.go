@@ -1,0 +1,148 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/language"
+
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+//go:embed templates/*.html
+var sharedFiles embed.FS
+
+// templates are the pages of an area by name.
+type templates map[string]*template.Template
+
+// readTemplates reads the pages of an area: each file of its templates defines the content
+// of one, but for layout.html, which is around each, and those whose names begin with an
+// underscore, which all of them can use.
+func readTemplates(files fs.FS) templates {
+	out := templates{}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range names {
+		name := strings.TrimSuffix(strings.TrimPrefix(file, "templates/"), ".html")
+		if name == "layout" || strings.HasPrefix(name, "_") {
+			continue
+		}
+		t := template.New("layout.html").Funcs(template.FuncMap{"file": File})
+		t = template.Must(t.ParseFS(sharedFiles, "templates/*.html"))
+		t = template.Must(t.ParseFS(files, "templates/layout.html"))
+		if shared, _ := fs.Glob(files, "templates/_*.html"); len(shared) > 0 {
+			t = template.Must(t.ParseFS(files, shared...))
+		}
+		out[name] = template.Must(t.ParseFS(files, file))
+	}
+	return out
+}
+
+// Texts are what pages say in one language, by key.
+type Texts struct {
+	Lang string
+	by   map[string]string
+}
+
+// readTexts reads the texts of an area by language, each a file of its folder texts.
+func readTexts(files fs.FS) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	names, err := fs.Glob(files, "texts/*.yaml")
+	if err != nil {
+		panic(err)
+	}
+	for _, file := range names {
+		data, err := fs.ReadFile(files, file)
+		by := map[string]string{}
+		if err == nil {
+			err = yaml.Unmarshal(data, &by)
+		}
+		if err != nil {
+			panic(fmt.Errorf("%s: %w", file, err))
+		}
+		out[strings.TrimSuffix(strings.TrimPrefix(file, "texts/"), ".yaml")] = by
+	}
+	return out
+}
+
+// textsFor gives the texts in the first language that has them, else English.
+func textsFor(languages map[string]map[string]string, langs []language.Tag) Texts {
+	for _, l := range langs {
+		base, _ := l.Base()
+		if by := languages[base.String()]; by != nil {
+			return Texts{base.String(), by}
+		}
+	}
+	return Texts{"en", languages["en"]}
+}
+
+// T is the text of a key with its arguments.
+func (t Texts) T(key string, args ...any) string {
+	text, ok := t.by[key]
+	if !ok {
+		return key // A test looks that there is none.
+	}
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
+
+// Has reports whether there is a text of the key.
+func (t Texts) Has(key string) bool { _, ok := t.by[key]; return ok }
+
+// Frame is what is around the content of every page.
+type Frame struct {
+	Texts
+	Org   string // whose looks the page has
+	Theme string // "dark", "light" or empty for what the device says
+	Links []Link
+}
+
+// Link leads out of the pages.
+type Link struct{ URL, Text string }
+
+// Frame reads what the organization's policies say about looks and links. Without them
+// the page is plain and works all the same.
+func (v *Visit) Frame() Frame {
+	f := Frame{Texts: v.Texts}
+	if v.Instance == "" {
+		return f
+	}
+	f.Org = v.Org
+	var label policy.State[policy.LabelPolicy]
+	var privacy policy.State[policy.PrivacyPolicy]
+	if v.Store.Read(v.Ctx, policy.AskActiveLabel(v.Scope(v.Org), &label), policy.Privacy.Ask(v.Scope(v.Org), &privacy)) != nil {
+		return f
+	}
+	f.Theme = map[policy.ThemeMode]string{policy.ThemeDark: "dark", policy.ThemeLight: "light"}[label.Doc.ThemeMode]
+	for _, l := range []Link{{privacy.Doc.TOSLink, "terms"}, {privacy.Doc.PrivacyLink, "privacy"}, {privacy.Doc.HelpLink, "help"}} {
+		if l.URL != "" {
+			f.Links = append(f.Links, Link{strings.ReplaceAll(l.URL, policy.LanguagePlaceholder, url.PathEscape(v.Texts.Lang)), v.Texts.T(l.Text)})
+		}
+	}
+	return f
+}
+
+// Show answers with a page of the area. What it shows begins with a Frame.
+func (v *Visit) Show(status int, name string, page any) {
+	var out bytes.Buffer
+	if err := v.templates[name].Execute(&out, page); err != nil {
+		http.Error(v.W, "The page cannot be shown.", http.StatusInternalServerError)
+		return
+	}
+	v.W.Header().Set("Content-Security-Policy", csp(v.LeadsTo))
+	v.W.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.W.Header().Set("Content-Language", v.Texts.Lang)
+	v.W.WriteHeader(status)
+	_, _ = v.W.Write(out.Bytes())
+}

@@ -1,0 +1,285 @@
+// Package web is what all pages share: how a request for a page is opened, what frames
+// it and in which language, the sessions that a browser holds, and the headers that keep
+// a page to itself. The pages themselves are in the rooms above it.
+//
+// It imports api, for what is known about a request, and flow.
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+// Where the areas of the pages begin.
+const (
+	Login   = "/ui/login/"
+	Account = "/ui/account/"
+	Console = "/ui/console/"
+	static  = "/ui/static/"
+)
+
+const (
+	maxBody     = 64 << 10 // bytes of a form
+	callTimeout = 15 * time.Second
+)
+
+//go:embed static
+var staticFiles embed.FS
+
+// Common is what every area needs.
+type Common struct {
+	Store *eventstore.Store
+	Gate  *flow.Gate
+	// External is the URL of the installation.
+	External *url.URL
+}
+
+// Area is the pages under one prefix.
+type Area struct {
+	Common
+	Prefix string
+	// Files holds the folders templates and texts of the area.
+	Files fs.FS
+	// Fail shows an error, in words for people, as a page.
+	Fail func(v *Visit, status int, problem string)
+
+	templates templates
+	languages map[string]map[string]string
+}
+
+// Open reads the area's files, which are part of the program: what is wrong with them
+// keeps it from starting.
+func (a *Area) Open() *Area {
+	a.templates, a.languages = readTemplates(a.Files), readTexts(a.Files)
+	return a
+}
+
+// Visit is one request for a page.
+type Visit struct {
+	*Area
+	Ctx      context.Context //nolint:containedctx // the request's own
+	W        http.ResponseWriter
+	R        *http.Request
+	Call     *api.Call
+	Instance string
+	Jar      Jar
+	Org      string // whose policies hold and whose looks the page has; empty: the instance's
+	// LeadsTo is where the forms of the page lead, if that is outside: see csp.
+	LeadsTo string
+	Texts   Texts
+}
+
+// Page makes a handler of a page. What goes wrong becomes a page that says so.
+func (a *Area) Page(answer func(*Visit) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
+		defer cancel()
+		w.Header().Set("Cache-Control", "no-store")
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		v := &Visit{Area: a, Ctx: ctx, W: w, R: r, Call: api.CallOf(ctx)}
+		v.Texts = textsFor(a.languages, v.Call.Languages)
+		err := v.open()
+		if err == nil {
+			err = answer(v)
+		}
+		if err != nil {
+			v.fail(err)
+		}
+	})
+}
+
+// open finds the instance, the form and the sessions of the browser.
+func (v *Visit) open() error {
+	in, _, err := v.Gate.Enter(v.Ctx, flow.Credentials{Host: v.Call.Host, Anonymous: true})
+	if err != nil {
+		return err
+	}
+	v.Instance = in.ID
+	if err := v.R.ParseForm(); err != nil {
+		return fault.Invalid("LOGIN-form", "The form cannot be read.").Because(err)
+	}
+	v.Jar = v.readJar()
+	return nil
+}
+
+// Creator is who the log names where nobody is known yet.
+const Creator = "LOGIN"
+
+// AsSystem is the context of what pages do by themselves.
+func (v *Visit) AsSystem() context.Context {
+	return eventstore.WithOrigin(authz.AsSystem(v.Ctx, v.Instance), eventstore.Origin{Creator: Creator})
+}
+
+// AsNobody is the context of what a session's token alone allows.
+func (v *Visit) AsNobody() context.Context {
+	ctx := authz.WithCaller(v.Ctx, &authz.Caller{Instance: v.Instance})
+	return eventstore.WithOrigin(ctx, eventstore.Origin{Creator: Creator})
+}
+
+// Scope is the organization whose policies hold for the visitor.
+func (v *Visit) Scope(org string) policy.Scope { return policy.Scope{Instance: v.Instance, Org: org} }
+
+// Path is the path of the page, below the area's prefix.
+func (v *Visit) Path() string { return strings.TrimPrefix(v.R.URL.Path, v.Prefix) }
+
+// Sentence is what the visitor is told of an error.
+func (v *Visit) Sentence(err error) string { return api.Sentence(v.Call.Languages, err) }
+
+// Status is the status of a page that tells of an error.
+func Status(err error) int {
+	switch fault.KindOf(err) {
+	case fault.KindNotFound:
+		return http.StatusNotFound
+	case fault.KindExhausted:
+		return http.StatusTooManyRequests
+	case fault.KindUnavailable, fault.KindDeadline:
+		return http.StatusServiceUnavailable
+	case fault.KindInternal:
+		return http.StatusInternalServerError
+	case fault.KindDenied:
+		return http.StatusForbidden
+	}
+	return http.StatusBadRequest
+}
+
+// fail shows an error as a page.
+func (v *Visit) fail(err error) {
+	status := Status(err)
+	if status == http.StatusInternalServerError {
+		slog.ErrorContext(v.Ctx, "a page failed", "error", err, "path", v.R.URL.Path, "request_id", v.Call.RequestID)
+	}
+	v.Area.Fail(v, status, v.Sentence(err))
+}
+
+// Redirect sends the browser on to an address: a page of ours, or one that a policy or
+// an application has been given.
+func (v *Visit) Redirect(to string) error {
+	http.Redirect(v.W, v.R, to, http.StatusSeeOther)
+	return nil
+}
+
+// JSON answers a script.
+func (v *Visit) JSON(message []byte) error {
+	v.W.Header().Set("Content-Type", "application/json")
+	_, _ = v.W.Write(message)
+	return nil
+}
+
+// Here reports whether an address is that of one of our pages, so that a link can ask to
+// be led there and to nowhere else.
+func Here(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Scheme == "" && u.Host == "" && !strings.Contains(address, `\`) && !strings.Contains(u.Path, "..") &&
+		(strings.HasPrefix(address, Account) || strings.HasPrefix(address, Console))
+}
+
+// Guard makes the handler of an area's pages: none may be called from elsewhere, framed,
+// or load anything that is not ours. What the edge allows to calls with a token is taken
+// back.
+func Guard(pages http.Handler) http.Handler {
+	protected := http.NewCrossOriginProtection().Handler(pages)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		for _, name := range []string{"Allow-Origin", "Allow-Methods", "Allow-Headers", "Expose-Headers", "Max-Age"} {
+			h.Del("Access-Control-" + name)
+		}
+		h.Set("Content-Security-Policy", csp(""))
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		protected.ServeHTTP(w, r)
+	})
+}
+
+// csp lets a page load our own files and nothing else. Browsers hold redirects after
+// a form against form-action, so where a login leads has to be named.
+func csp(leadsTo string) string {
+	form := "'self'"
+	if leadsTo != "" {
+		form += " " + leadsTo
+	}
+	return "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action " + form
+}
+
+// versions are the digests of the files that browsers may keep, by name.
+var versions = func() map[string]string {
+	out := map[string]string{}
+	entries, err := staticFiles.ReadDir("static")
+	if err != nil { // The folder is embedded.
+		panic(err)
+	}
+	for _, e := range entries {
+		data, err := staticFiles.ReadFile("static/" + e.Name())
+		if err != nil {
+			panic(err)
+		}
+		sum := sha256.Sum256(data)
+		out[e.Name()] = hex.EncodeToString(sum[:6])
+	}
+	return out
+}()
+
+// File is the address of a static file. It changes with the file, so that browsers may
+// keep what they got for good.
+func File(name string) string { return static + name + "?v=" + versions[name] }
+
+// Static answers with the files and colors of all areas, under /ui/static/.
+type Static struct{ pages http.Handler }
+
+// NewStatic makes the handler.
+func NewStatic(c Common) *Static {
+	files, err := fs.Sub(staticFiles, "static")
+	if err != nil { // The folder is embedded.
+		panic(err)
+	}
+	colors := (&Area{Common: c, Prefix: static, Fail: func(v *Visit, status int, problem string) { http.Error(v.W, problem, status) }}).Page(showColors)
+	mux := http.NewServeMux()
+	mux.Handle("GET "+static, http.StripPrefix(static, kept(http.FileServerFS(files))))
+	mux.Handle("GET "+static+"colors.css", colors)
+	return &Static{Guard(mux)}
+}
+
+// Serves reports whether a path is one of the files.
+func (*Static) Serves(path string) bool { return strings.HasPrefix(path, static) }
+
+func (s *Static) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.pages.ServeHTTP(w, r) }
+
+// kept lets browsers keep a file whose address names its version.
+func kept(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		age := "300"
+		if v := r.URL.Query().Get("v"); v != "" && v == versions[strings.TrimPrefix(r.URL.Path, "/")] {
+			age = "31536000, immutable"
+		}
+		w.Header().Set("Cache-Control", "public, max-age="+age)
+		h.ServeHTTP(w, r)
+	})
+}
+
+// showColors is the stylesheet of an organization's colors.
+func showColors(v *Visit) error {
+	label, err := policy.ResolveActiveLabel(v.Ctx, v.Store, v.Scope(v.R.Form.Get("org")))
+	if err != nil {
+		return err
+	}
+	v.W.Header().Set("Content-Type", "text/css; charset=utf-8")
+	v.W.Header().Set("Cache-Control", "private, max-age=60")
+	_, _ = v.W.Write([]byte(stylesheet(label.Doc)))
+	return nil
+}
