@@ -121,6 +121,7 @@ const flawsJS = `(() => {
 		if (!e.labels.length && !e.ariaLabel) flaws.push("the field " + e.name + " has no label");
 	for (const e of document.querySelectorAll("button, a")) if (!e.innerText.trim() && !e.ariaLabel && e.checkVisibility()) flaws.push("a button or link has no name: " + e.outerHTML);
 	for (const e of document.querySelectorAll("img")) if (!e.hasAttribute("alt")) flaws.push("a picture has no text");
+	if (document.body.innerText.includes("⟦")) flaws.push("a text is missing");
 	if (!document.documentElement.lang) flaws.push("the page does not say its language");
 	if (document.querySelectorAll("h1").length !== 1) flaws.push("the page has not one heading");
 	if (document.documentElement.scrollWidth > innerWidth) flaws.push("the page is wider than the window");

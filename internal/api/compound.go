@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 
 	"google.golang.org/protobuf/proto"
@@ -61,16 +62,51 @@ func (r RPC) Imports() RPC {
 var errNotImported = fault.Unimplemented("Such objects cannot be imported yet. Make them by a call of their own, or leave them out.")
 
 // do is Do.
-func (s *Server) do(ctx context.Context, org string, req proto.Message) (res proto.Message, err error) {
+func (s *Server) do(ctx context.Context, org string, req proto.Message) (proto.Message, error) {
+	res, _, err := s.inner(ctx, func(h http.Header) { h.Set(headerOrg, org) }, req)
+	return res, err
+}
+
+// Errand is what a page's call says beside its request.
+type Errand struct {
+	Token string // of the session of who sees the page
+	Org   string // that the call is about; empty: the one of the token's user
+	// DryRun rolls the call back in the end.
+	DryRun bool
+	// Page is the token of a page of a list, as the page before it gave it.
+	Page string
+}
+
+// Run makes the call of the contract whose request is req for who sees the page that ctx
+// is of: a call like any other, which the gate lets in by the session's token. next is the
+// token of the next page, where it gave a full page of a list.
+func (s *Server) Run(ctx context.Context, e Errand, req proto.Message) (res proto.Message, next string, err error) {
+	res, call, err := s.inner(ctx, func(h http.Header) {
+		clear(h)
+		for name, value := range map[string]string{"Authorization": "Bearer " + e.Token, headerOrg: e.Org, headerPage: e.Page} {
+			if value != "" {
+				h.Set(name, value)
+			}
+		}
+		if e.DryRun {
+			h.Set(headerDryRun, "true")
+		}
+	}, req)
+	return res, call.cursor.Next, err
+}
+
+// inner makes a call inside the one that ctx is of, with its headers edited.
+func (s *Server) inner(ctx context.Context, edit func(http.Header), req proto.Message) (res proto.Message, call *Call, err error) {
+	inner := *callOf(ctx)
+	call = &inner
 	h := s.requests[req.ProtoReflect().Descriptor().FullName()]
 	if h == nil || h.rpc != nil && !h.rpc.imports && ImportOf(ctx) != (Import{}) {
-		return nil, errNotImported
+		return nil, call, errNotImported
 	}
-	call := *callOf(ctx)
 	call.cursor, call.notice, call.failed, call.cause = database.Cursor{}, "", nil, nil
 	call.Header = call.Header.Clone()
-	call.Header.Set(headerOrg, org)
-	ctx = context.WithValue(ctx, callKey{}, &call)
+	edit(call.Header)
+	ctx = context.WithValue(ctx, callKey{}, call)
 	defer func() {
 		if p := recover(); p != nil {
 			res, err = nil, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
@@ -80,10 +116,11 @@ func (s *Server) do(ctx context.Context, org string, req proto.Message) (res pro
 			call.log(ctx)
 		}
 	}()
-	return s.serve(ctx, h, func(m proto.Message) error {
+	res, err = s.serve(ctx, h, func(m proto.Message) error {
 		proto.Merge(m, req)
 		return nil
 	})
+	return res, call, err
 }
 
 // Told is what the caller is told of an error.

@@ -98,9 +98,9 @@ func (v *visit) decideDevice(p *progress) (err error) {
 func (v *visit) devicePage() devicePage {
 	out := devicePage{Asks: v.Texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code}
 	for _, scope := range v.device.Scopes {
-		text := v.Texts.T("scope-" + scope)
-		if text == "scope-"+scope { // Of others the name says it.
-			text = scope
+		text := scope // Of most the name says it.
+		if v.Texts.Has("scope-" + scope) {
+			text = v.Texts.T("scope-" + scope)
 		}
 		out.Scopes = append(out.Scopes, text)
 	}

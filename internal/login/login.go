@@ -27,7 +27,7 @@ func Serves(path string) bool {
 	return strings.HasPrefix(path, prefix) || path == strings.TrimSuffix(prefix, "/") || path == "/"
 }
 
-//go:embed templates texts
+//go:embed templates/*.html texts/*.yaml
 var files embed.FS
 
 // Server answers with pages.

@@ -37,6 +37,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/user"
 	"github.com/gatehouse/gatehouse/internal/api/webkey"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/console"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -126,13 +127,15 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	maps.Copy(work, provider.Work(out))
 	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages := web.NewStatic(common), login.New(common, o.Vault, sessions)
+	static, pages, admins := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, a)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
 			provider.ServeHTTP(w, r)
 		case login.Serves(r.URL.Path):
 			pages.ServeHTTP(w, r)
+		case admins.Serves(r.URL.Path):
+			admins.ServeHTTP(w, r)
 		case static.Serves(r.URL.Path):
 			static.ServeHTTP(w, r)
 		default:

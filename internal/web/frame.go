@@ -3,11 +3,14 @@ package web
 import (
 	"bytes"
 	"embed"
+	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -53,7 +56,8 @@ type Texts struct {
 	by   map[string]string
 }
 
-// readTexts reads the texts of an area by language, each a file of its folder texts.
+// readTexts reads the texts of an area by language: the files of its folder texts, whose
+// names begin with the language, such as en.yaml or en.users.yaml.
 func readTexts(files fs.FS) map[string]map[string]string {
 	out := map[string]map[string]string{}
 	names, err := fs.Glob(files, "texts/*.yaml")
@@ -66,10 +70,19 @@ func readTexts(files fs.FS) map[string]map[string]string {
 		if err == nil {
 			err = yaml.Unmarshal(data, &by)
 		}
+		lang, _, _ := strings.Cut(path.Base(file), ".")
+		if out[lang] == nil {
+			out[lang] = map[string]string{}
+		}
+		for key, text := range by {
+			if _, twice := out[lang][key]; twice {
+				err = errors.Join(err, fmt.Errorf("there is another %s", key))
+			}
+			out[lang][key] = text
+		}
 		if err != nil {
 			panic(fmt.Errorf("%s: %w", file, err))
 		}
-		out[strings.TrimSuffix(strings.TrimPrefix(file, "texts/"), ".yaml")] = by
 	}
 	return out
 }
@@ -89,7 +102,7 @@ func textsFor(languages map[string]map[string]string, langs []language.Tag) Text
 func (t Texts) T(key string, args ...any) string {
 	text, ok := t.by[key]
 	if !ok {
-		return key // A test looks that there is none.
+		return "⟦" + key + "⟧" // Tests look that no page shows one.
 	}
 	if len(args) == 0 {
 		return text
@@ -137,6 +150,7 @@ func (v *Visit) Frame() Frame {
 func (v *Visit) Show(status int, name string, page any) {
 	var out bytes.Buffer
 	if err := v.templates[name].Execute(&out, page); err != nil {
+		slog.ErrorContext(v.Ctx, "a page cannot be shown", "error", err, "page", name, "request_id", v.Call.RequestID)
 		http.Error(v.W, "The page cannot be shown.", http.StatusInternalServerError)
 		return
 	}

@@ -153,8 +153,9 @@ func Status(err error) int {
 		return http.StatusInternalServerError
 	case fault.KindDenied:
 		return http.StatusForbidden
+	default: // Something that the visitor can do otherwise.
+		return http.StatusBadRequest
 	}
-	return http.StatusBadRequest
 }
 
 // fail shows an error as a page.
@@ -163,7 +164,7 @@ func (v *Visit) fail(err error) {
 	if status == http.StatusInternalServerError {
 		slog.ErrorContext(v.Ctx, "a page failed", "error", err, "path", v.R.URL.Path, "request_id", v.Call.RequestID)
 	}
-	v.Area.Fail(v, status, v.Sentence(err))
+	v.Fail(v, status, v.Sentence(err))
 }
 
 // Redirect sends the browser on to an address: a page of ours, or one that a policy or

@@ -1,0 +1,100 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/web"
+)
+
+// action is a page that asks before something is done that takes no values.
+type action struct {
+	path, permission string
+	title, help      string // keys; help says what it means
+	danger           bool
+	// request is what to call.
+	request func(v *visit) proto.Message
+	// then says where it leads, and what is said there.
+	then   func(v *visit, res proto.Message) (address, what string)
+	once   func(v *visit, res proto.Message) []fact // see form
+	crumbs func(v *visit) []crumb
+}
+
+// actionPage is what the page shows.
+type actionPage struct {
+	Help   string
+	Danger bool
+	Button string
+}
+
+func (a action) pages() []page {
+	return []page{{path: a.path, permission: a.permission, get: func(v *visit) error { return a.ask(v, nil) }, post: a.do}}
+}
+
+func (a action) ask(v *visit, problem error) error {
+	f := frame{Title: v.Texts.T(a.title), More: actionPage{Help: v.Texts.T(a.help), Danger: a.danger, Button: v.Texts.T(a.title)}}
+	if a.crumbs != nil {
+		f.Crumbs = a.crumbs(v)
+	}
+	status := http.StatusOK
+	if problem != nil {
+		status = http.StatusUnprocessableEntity
+		v.explain(&f, problem)
+	}
+	v.show(status, "action", f)
+	return nil
+}
+
+func (a action) do(v *visit) error {
+	res, err := call[proto.Message](v, a.request(v))
+	switch {
+	case err != nil && isTheirs(err):
+		return a.ask(v, err)
+	case err != nil:
+		return err
+	}
+	address, what := a.then(v, res)
+	if a.once != nil {
+		v.showOnce(v.Texts.T(a.title), a.once(v, res), address)
+		return nil
+	}
+	return v.doneAt(address, what)
+}
+
+// showOnce shows what nobody can see again.
+func (v *visit) showOnce(title string, facts []fact, next string) {
+	for i := range facts {
+		facts[i].Text = v.Texts.T(facts[i].Text)
+	}
+	v.show(http.StatusOK, "once", frame{Title: title, More: oncePage{facts, next}})
+}
+
+type oncePage struct {
+	Facts []fact
+	Next  string
+}
+
+// isTheirs reports whether an error is one that who filled in a form can do something
+// about.
+func isTheirs(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.KindInternal, fault.KindUnavailable, fault.KindDeadline, fault.KindUnauthenticated:
+		return false
+	default:
+		return true
+	}
+}
+
+// explain says on a page what was wrong. Who has to prove anew who they are is shown the
+// way.
+func (v *visit) explain(f *frame, err error) {
+	f.Problem = v.Sentence(err)
+	var e *fault.Error
+	if errors.As(err, &e) && e.ID == "AUTH-reauth" {
+		f.Reauth = web.Login + "login?" + url.Values{"new": {"true"}, "next": {v.here()}}.Encode()
+	}
+}

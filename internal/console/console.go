@@ -1,0 +1,208 @@
+// Package console is the pages on which people administer what their roles let them:
+// organizations, users, applications, policies. Each page is made of calls of the contract
+// with the session of who sees it, so that it shows and does what the API would, under
+// the same permissions, and leaves the same trace.
+//
+// A page is a declaration: a list, a view, a form or an action (list.go, view.go, form.go,
+// action.go). What one area of the console has is in the file of its name.
+//
+// It imports web, for what all pages share, and api.
+package console
+
+import (
+	"context"
+	"embed"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/web"
+)
+
+// prefix is where the paths of the pages begin.
+const prefix = web.Console
+
+//go:embed templates/*.html texts/*.yaml
+var files embed.FS
+
+// Calls makes calls of the contract: see api.Server.Run.
+type Calls interface {
+	Run(ctx context.Context, e api.Errand, req proto.Message) (proto.Message, string, error)
+}
+
+// Server answers with pages.
+type Server struct {
+	calls Calls
+	pages http.Handler
+}
+
+// New makes the pages over what calls gives.
+func New(common web.Common, calls Calls) *Server {
+	s := &Server{calls: calls}
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail}).Open()
+	mux := http.NewServeMux()
+	serve := func(method, path string, p page, answer func(*visit) error) {
+		if answer != nil {
+			mux.Handle(method+" "+prefix+path, area.Page(func(w *web.Visit) error { return s.open(w, p, answer) }))
+		}
+	}
+	for _, p := range pages() {
+		path := p.path
+		if path == "" {
+			path = "{$}"
+		}
+		serve(http.MethodGet, path, p, p.get)
+		serve(http.MethodPost, path, p, p.post)
+	}
+	serve(http.MethodGet, "", page{}, func(*visit) error { return errNoPage })
+	s.pages = web.Guard(mux)
+	return s
+}
+
+// Serves reports whether a path is one of the pages.
+func (*Server) Serves(path string) bool {
+	return strings.HasPrefix(path, prefix) || path == strings.TrimSuffix(prefix, "/")
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path+"/" == prefix {
+		http.Redirect(w, r, prefix, http.StatusSeeOther)
+		return
+	}
+	s.pages.ServeHTTP(w, r)
+}
+
+// page is one address of the console.
+type page struct {
+	// path is below prefix, in the form of http.ServeMux. Where it names {org}, the page is
+	// about that organization, else about the instance or about the visitor.
+	path string
+	// permission is the one without which there is no such page; empty: it is everybody's.
+	// What the calls of the page ask for, they ask for themselves.
+	permission string
+	get, post  func(*visit) error
+}
+
+// pages are all of them.
+func pages() []page {
+	var out []page
+	for _, area := range [][]page{homePages(), orgPages(), userPages()} {
+		out = append(out, area...)
+	}
+	return out
+}
+
+var errNoPage = fault.NotFound("CONSOLE-page", "There is no page at this address, or your roles do not let you see it.")
+
+// visit is one request for a page of the console.
+type visit struct {
+	*web.Visit
+	*Server
+	session *web.Session
+	me      *userpb.User
+	org     string // that the page is about; empty: none
+	orgName string
+	can     map[string]bool // what the visitor may do there
+}
+
+// open finds out who sees the page, and what their roles let them do there. Who has no
+// session that counts is led to the login and back.
+func (s *Server) open(w *web.Visit, p page, answer func(*visit) error) error {
+	v := &visit{Visit: w, Server: s, session: w.Jar.Find(""), org: w.R.PathValue("org"), can: map[string]bool{}}
+	v.Org = v.org
+	err := v.know()
+	if err == nil && p.permission != "" && !v.can[p.permission] {
+		err = errNoPage
+	}
+	if err == nil {
+		err = answer(v)
+	}
+	switch {
+	case fault.KindOf(err) == fault.KindUnauthenticated:
+		return v.logIn("")
+	case err == nil:
+		return nil
+	}
+	status, problem := web.Status(err), v.Sentence(err)
+	if status >= http.StatusInternalServerError {
+		return err
+	}
+	v.problem(status, problem)
+	return nil
+}
+
+// know asks who the visitor is and what they may do.
+func (v *visit) know() error {
+	if v.session == nil {
+		return errNobody
+	}
+	me, err := call[*authpb.GetMyUserResponse](v, &authpb.GetMyUserRequest{})
+	if err != nil {
+		return err
+	}
+	may, err := call[*authpb.ListMyZitadelPermissionsResponse](v, &authpb.ListMyZitadelPermissionsRequest{})
+	if err != nil {
+		return err
+	}
+	v.me = me.GetUser()
+	for _, permission := range may.GetResult() {
+		v.can[permission] = true
+	}
+	if v.org == "" {
+		return nil
+	}
+	return v.knowOrg()
+}
+
+var errNobody = fault.Unauthenticated("CONSOLE-login", "Log in first.")
+
+// logIn leads to the login and from there back to this page, which is asked for once more
+// where it was one that changes something.
+func (v *visit) logIn(newly string) error {
+	q := url.Values{"next": {v.here()}}
+	if newly != "" {
+		q.Set("new", newly)
+	}
+	return v.Redirect(web.Login + "login?" + q.Encode())
+}
+
+// here is the address of the page.
+func (v *visit) here() string {
+	if v.R.Method == http.MethodGet && v.R.URL.RawQuery != "" {
+		return v.R.URL.Path + "?" + v.R.URL.RawQuery
+	}
+	return v.R.URL.Path
+}
+
+// call makes a call of the contract about the organization of the page.
+func call[S proto.Message](v *visit, req proto.Message) (S, error) {
+	out, _, err := callPage[S](v, req, "")
+	return out, err
+}
+
+// callPage is call for a page of a list: next is the token of the next one.
+func callPage[S proto.Message](v *visit, req proto.Message, token string) (out S, next string, err error) {
+	res, next, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org, Page: token}, req)
+	if err != nil {
+		return out, "", err
+	}
+	return res.(S), next, nil //nolint:forcetypeassert // the contract says what a request is answered with
+}
+
+// do makes a call whose answer says nothing that a page shows.
+func (v *visit) do(req proto.Message) error {
+	_, _, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, req)
+	return err
+}
+
+// fail shows an error before anybody knows who sees the page.
+func (s *Server) fail(w *web.Visit, status int, problem string) {
+	(&visit{Visit: w, Server: s}).problem(status, problem)
+}

@@ -1,0 +1,121 @@
+package console
+
+import (
+	"net/http"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// form is a page that asks for a request of the contract. What was typed is kept where
+// the call refuses it.
+type form struct {
+	path, permission string
+	title, help      string // keys of texts; help may be empty
+	button           string // key; empty: "save"
+	// load gives the request with what is known now.
+	load   func(v *visit) (proto.Message, error)
+	fields []field
+	// choose, where it is not nil, gives the fields in place of them.
+	choose func(v *visit) ([]field, error)
+	// send makes the call; nil: the request as it is, whose answer says nothing.
+	send func(v *visit, req proto.Message) (proto.Message, error)
+	// then says where it leads, and what is said there: the key is "done-" and what.
+	then func(v *visit, res proto.Message) (address, what string)
+	// once, where it is not nil, gives what is shown once and never again, such as a
+	// secret, before the way leads on.
+	once   func(v *visit, res proto.Message) []fact
+	crumbs func(v *visit) []crumb
+	tabs   func(v *visit) []crumb
+	more   []entry // ways beside it
+}
+
+// formPage is what the page shows.
+type formPage struct {
+	Help, Button, Back string
+	Inputs             []input
+	More               []crumb
+}
+
+func (f form) pages() []page {
+	return []page{{path: f.path, permission: f.permission, get: f.get, post: f.post}}
+}
+
+func (f form) get(v *visit) error {
+	req, err := f.load(v)
+	if err != nil {
+		return err
+	}
+	return f.show(v, req, nil)
+}
+
+// show answers with the form, and with what was wrong with it.
+func (f form) show(v *visit, req proto.Message, problem error) error {
+	fields, err := f.of(v)
+	if err != nil {
+		return err
+	}
+	p := formPage{Button: v.Texts.T("save"), More: v.entries(f.more)}
+	if f.button != "" {
+		p.Button = v.Texts.T(f.button)
+	}
+	if f.help != "" {
+		p.Help = v.Texts.T(f.help)
+	}
+	for _, field := range fields {
+		p.Inputs = append(p.Inputs, field.input(v, req.ProtoReflect()))
+	}
+	page := frame{Title: v.Texts.T(f.title), More: p}
+	if f.crumbs != nil {
+		page.Crumbs = f.crumbs(v)
+	}
+	if f.tabs != nil {
+		page.Tabs = f.tabs(v)
+	}
+	status := http.StatusOK
+	if problem != nil {
+		status = http.StatusUnprocessableEntity
+		v.explain(&page, problem)
+	}
+	v.show(status, "form", page)
+	return nil
+}
+
+func (f form) of(v *visit) ([]field, error) {
+	if f.choose != nil {
+		return f.choose(v)
+	}
+	return f.fields, nil
+}
+
+func (f form) post(v *visit) error {
+	req, err := f.load(v)
+	if err != nil {
+		return err
+	}
+	fields, err := f.of(v)
+	if err != nil {
+		return err
+	}
+	for _, field := range fields {
+		if err := field.take(req.ProtoReflect(), v.R.PostForm); err != nil {
+			return f.show(v, req, err)
+		}
+	}
+	send := f.send
+	if send == nil {
+		send = func(v *visit, req proto.Message) (proto.Message, error) { return call[proto.Message](v, req) }
+	}
+	res, err := send(v, req)
+	switch {
+	case err != nil && isTheirs(err):
+		return f.show(v, req, err)
+	case err != nil:
+		return err
+	}
+	address, what := f.then(v, res)
+	if f.once != nil {
+		v.showOnce(v.Texts.T(f.title), f.once(v, res), address)
+		return nil
+	}
+	return v.doneAt(address, what)
+}

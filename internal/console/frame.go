@@ -1,0 +1,86 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/web"
+)
+
+// frame is what is around the content of a page.
+type frame struct {
+	web.Frame
+	Title   string
+	Note    string // what went well
+	Problem string // what went wrong
+	// Reauth is where to prove again who one is, where that would help.
+	Reauth string
+	Me     me
+	OrgID  string
+	// OrgName is of the organization that the page is about; empty: none.
+	OrgName string
+	Nav     []group
+	Crumbs  []crumb
+	Tabs    []crumb
+	Find    string // what the visitor looks for everywhere
+	// More is what only this kind of pages knows.
+	More any
+}
+
+// me is who sees the page.
+type me struct{ Name, LoginName string }
+
+// crumb is a page above this one, or beside it.
+type crumb struct {
+	URL, Text string
+	Here      bool
+}
+
+// group is a part of the navigation.
+type group struct {
+	Text    string
+	Entries []crumb
+}
+
+// noted begins the keys of what a page says after something was done.
+const noted = "done-"
+
+// show answers with a page.
+func (v *visit) show(status int, name string, f frame) {
+	f.Frame = v.Frame()
+	f.OrgID, f.OrgName = v.org, v.orgName
+	if v.me != nil {
+		f.Me = me{Name: displayName(v.me), LoginName: v.me.GetPreferredLoginName()}
+		f.Nav = v.nav()
+	}
+	if key := noted + v.R.URL.Query().Get("done"); f.Note == "" && v.R.Method == http.MethodGet && v.Texts.Has(key) {
+		f.Note = v.Texts.T(key)
+	}
+	v.Show(status, name, f)
+}
+
+// problem shows what went wrong as a page.
+func (v *visit) problem(status int, sentence string) {
+	v.show(status, "problem", frame{Title: v.Texts.T("problem"), Problem: sentence})
+}
+
+// at is the address of a page: path is below prefix, with the values of this page in the
+// place of {org} and the like.
+func (v *visit) at(path string) string {
+	parts := strings.Split(path, "/")
+	for i, p := range parts {
+		if name, ok := strings.CutPrefix(p, "{"); ok {
+			parts[i] = v.R.PathValue(strings.TrimSuffix(name, "}"))
+		}
+	}
+	return prefix + strings.Join(parts, "/")
+}
+
+// doneAt leads to a page that says that something was done.
+func (v *visit) doneAt(address, what string) error {
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	return v.Redirect(address + separator + "done=" + what)
+}

@@ -1,0 +1,51 @@
+package console
+
+import "strings"
+
+// entry is a page that the navigation leads to.
+type entry struct {
+	path, text, permission string
+}
+
+// navigation is what there is to administer: of the instance, and of the organization that
+// a page is about. Who has no permission for an entry does not see it.
+var navigation = []struct {
+	text    string
+	entries []entry
+}{
+	{"nav-instance", []entry{
+		{"orgs", "orgs", "org.read"},
+	}},
+	{"nav-org", []entry{
+		{"orgs/{org}", "overview", "org.read"},
+		{"orgs/{org}/users", "users", "user.read"},
+	}},
+}
+
+// nav is the navigation as the visitor sees it. The entry is marked that leads nearest to
+// this page.
+func (v *visit) nav() (out []group) {
+	nearest := ""
+	for _, g := range navigation {
+		shown := group{Text: v.Texts.T(g.text)}
+		for _, e := range g.entries {
+			if !v.can[e.permission] || strings.Contains(e.path, "{org}") && v.orgName == "" {
+				continue
+			}
+			c := crumb{URL: v.at(e.path), Text: v.Texts.T(e.text)}
+			if strings.HasPrefix(v.R.URL.Path+"/", c.URL+"/") && len(c.URL) > len(nearest) {
+				nearest = c.URL
+			}
+			shown.Entries = append(shown.Entries, c)
+		}
+		if len(shown.Entries) > 0 {
+			out = append(out, shown)
+		}
+	}
+	for _, g := range out {
+		for i := range g.Entries {
+			g.Entries[i].Here = g.Entries[i].URL == nearest
+		}
+	}
+	return out
+}
