@@ -28,6 +28,7 @@ type window struct {
 	ctx   context.Context //nolint:containedctx // the browser's tab
 	s     *testkit.Server
 	shots int
+	key   webauthn.AuthenticatorID
 }
 
 func openWindow(t *testing.T, s *testkit.Server) *window {
@@ -176,12 +177,37 @@ func (w *window) plugIn(t *testing.T) {
 		if err := webauthn.Enable().Do(ctx); err != nil {
 			return err
 		}
-		_, err := webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
+		id, err := webauthn.AddVirtualAuthenticator(&webauthn.VirtualAuthenticatorOptions{
 			Protocol: webauthn.AuthenticatorProtocolCtap2, Transport: webauthn.AuthenticatorTransportInternal,
 			HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 		}).Do(ctx)
+		w.key = id
 		return err
 	}))
+}
+
+// touch says whether the authenticator is touched whenever it asks for it: then it answers
+// also what a page offers by the way.
+func (w *window) touch(t *testing.T, on bool) {
+	t.Helper()
+	w.do(t, "touch", chromedp.ActionFunc(func(ctx context.Context) error {
+		return webauthn.SetAutomaticPresenceSimulation(w.key, on).Do(ctx)
+	}))
+}
+
+// useKey says who is there and proves it with the key, which is asked for by a page.
+func (w *window) useKey(t *testing.T, name, otherwise string) {
+	t.Helper()
+	w.touch(t, false)
+	w.open(t, "/ui/login/login?new=true")
+	w.give(t, "loginName", name)
+	if otherwise != "" {
+		w.press(t, otherwise)
+	}
+	w.sees(t, "Use your key")
+	w.touch(t, true)
+	w.press(t, "Use the key")
+	w.sees(t, "You are logged in")
 }
 
 // dark shows pages as devices do that are set to dark.
@@ -245,10 +271,17 @@ func TestBrowserPasskey(t *testing.T) {
 	w.press(t, "Use the key")
 	w.sees(t, "You are logged in")
 
+	w.useKey(t, "ann", "")
+
+	// The page of the login offers it to who has said nothing, in the field of the name and
+	// by a button. Both browsers do: one page, and the login is done.
 	w.open(t, "/ui/login/login?new=true")
-	w.give(t, "loginName", "ann")
-	w.sees(t, "Use your key")
-	w.press(t, "Use the key")
+	w.sees(t, "You are logged in")
+	w.touch(t, false)
+	w.open(t, "/ui/login/login?new=true")
+	w.sees(t, "Log in with a passkey")
+	w.touch(t, true)
+	w.press(t, "Log in with a passkey")
 	w.sees(t, "You are logged in")
 
 	// Where nobody is told who has a key, browsers find it by themselves.
@@ -256,12 +289,7 @@ func TestBrowserPasskey(t *testing.T) {
 		Name: "hide", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
 		Body: `{"allowUsernamePassword":true,"ignoreUnknownUsernames":true,"passwordlessType":"PASSWORDLESS_TYPE_ALLOWED","multiFactorCheckLifetime":"43200s"}`,
 	})
-	w.open(t, "/ui/login/login?new=true")
-	w.give(t, "loginName", "ann")
-	w.sees(t, "Password")
-	w.press(t, "Use a key")
-	w.press(t, "Use the key")
-	w.sees(t, "You are logged in")
+	w.useKey(t, "ann", "Use a key")
 }
 
 // TestBrowserDevice lets a device log in by the code that it shows, on the pages that lead
@@ -315,8 +343,5 @@ func TestBrowserPasskeyLink(t *testing.T) {
 			w.plugIn(t)
 		}
 	}
-	w.open(t, "/ui/login/login?new=true")
-	w.give(t, "loginName", "ann")
-	w.press(t, "Use the key")
-	w.sees(t, "You are logged in")
+	w.useKey(t, "ann", "")
 }

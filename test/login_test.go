@@ -337,6 +337,75 @@ func TestHostedLoginKeys(t *testing.T) {
 	b.submit(t, p, "key", "credential", d.get(t, options(p, "key/options", nil))).at(t, "done")
 }
 
+// TestHostedLoginAnyPasskey lets somebody in who has said nothing, by their passkey alone, and
+// nobody else: not with an answer that was used, one of another user, one of a passkey
+// that ended, or one that came too late.
+func TestHostedLoginAnyPasskey(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	s.Run(t, testkit.Call{
+		Name: "another", Do: "POST /v2/users/human", Keep: map[string]string{"bob": "userId"}, Events: []string{"user.human.added", "user.human.email.verified"},
+		Body: `{"username":"bob","profile":{"givenName":"Bob","familyName":"Lee"},"email":{"email":"bob@example.com","isVerified":true}}`,
+	})
+	d := newDevice()
+	registered := d.create(t, begin(t, s, testkit.Call{Do: "POST " + v2Ann + "/passkeys", Body: `{}`, Events: []string{passkeyEvents + "added"}}))
+	s.Run(t, testkit.Call{
+		Name: "register", Do: "POST " + v2Ann + "/passkeys/$key", Body: `{"publicKeyCredential":` + registered + `,"passkeyName":"Phone"}`, Events: []string{passkeyEvents + "verified"},
+	})
+	b := newBrowser(t, s)
+	ask := func() (kept, options string) {
+		t.Helper()
+		got := b.do(t, http.MethodPost, s.URL+"/ui/login/login/passkey/options", url.Values{})
+		var out struct{ Kept string }
+		if err := json.Unmarshal([]byte(got.body), &out); err != nil || out.Kept == "" {
+			t.Fatalf("%v: %s", err, got.body)
+		}
+		return out.Kept, got.body
+	}
+	answer := func(kept, credential string) page {
+		t.Helper()
+		return b.submit(t, b.open(t, "/ui/login/login?new=true").at(t, "login"), "login/passkey", "kept", kept, "credential", credential)
+	}
+	sign := func(options, as string) string {
+		t.Helper() // Like most passkeys it counts nothing: see what of it is taken once.
+		d.Options.UserHandle = []byte(s.Expand(as))
+		return d.get(t, options)
+	}
+	refused := func(what string, p page) {
+		t.Helper()
+		if p.path != "/ui/login/login/passkey" || p.status != http.StatusUnprocessableEntity || !strings.Contains(p.body, "This passkey lets nobody in here") {
+			t.Errorf("%s: %s %d\n%s", what, p.path, p.status, p.body)
+		}
+	}
+
+	kept, options := ask()
+	signed := sign(options, "$ann")
+	answer(kept, signed).at(t, "done", "ann")
+	refused("used once more", answer(kept, signed))
+	kept, options = ask()
+	refused("signed for another challenge", answer(kept, signed))
+	refused("of another user", answer(kept, sign(options, "$bob")))
+	refused("of nobody", answer(kept, sign(options, "nobody")))
+	refused("without a user", answer(kept, sign(options, "")))
+	refused("no challenge of ours", answer("x"+kept, sign(options, "$ann")))
+	refused("no answer", answer(kept, "{}"))
+	kept, options = ask()
+	s.Clock.Advance(10 * time.Minute)
+	refused("too late", answer(kept, sign(options, "$ann")))
+	kept, options = ask()
+	s.Run(t, testkit.Call{Name: "the passkey ends", Do: "DELETE " + v2Ann + "/passkeys/$key", Events: []string{passkeyEvents + "removed"}})
+	refused("of a passkey that ended", answer(kept, sign(options, "$ann")))
+
+	s.Run(t, testkit.Call{
+		Name: "no passkeys", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
+		Body: `{"allowUsernamePassword":true,"passwordlessType":"PASSWORDLESS_TYPE_NOT_ALLOWED","multiFactorCheckLifetime":"43200s"}`,
+	})
+	if got := b.do(t, http.MethodPost, s.URL+"/ui/login/login/passkey/options", url.Values{}); got.status != http.StatusNotFound {
+		t.Errorf("where passkeys are not allowed: %d %s", got.status, got.body)
+	}
+}
+
 // TestHostedLoginForApplications logs in to an application, and once more without being
 // asked.
 func TestHostedLoginForApplications(t *testing.T) {

@@ -40,6 +40,7 @@ type Proof struct {
 	UserID, LoginName                                string // one of them
 	Password, TOTP, SMSCode, EmailCode, RecoveryCode *string
 	Assertion                                        []byte // JSON
+	answers                                          *answered
 }
 
 // Challenges are what shall be asked of the user for a later proof.

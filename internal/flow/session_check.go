@@ -128,7 +128,7 @@ func (p *proving) may(methods ...assurance.Method) error {
 
 // prove looks at each proof that is given, and stops at the first that is wrong.
 func (p *proving) prove(ctx context.Context, proof Proof) error {
-	if err := p.proveAssertion(ctx, proof.Assertion); err != nil {
+	if err := p.proveAssertion(ctx, proof.Assertion, proof.answers); err != nil {
 		return err
 	}
 	for _, t := range []struct {
@@ -178,18 +178,18 @@ func (p *proving) useCode(purpose user.Purpose) func(context.Context, string) er
 	}
 }
 
-func (p *proving) proveAssertion(ctx context.Context, credential []byte) error {
+func (p *proving) proveAssertion(ctx context.Context, credential []byte, to *answered) error {
 	if credential == nil {
 		return nil
 	}
 	if err := p.may(assurance.Passkey, assurance.U2F); err != nil {
 		return err
 	}
-	state, err := user.TakeCode(ctx, p.store, p.vault, p.key(toCheckAssertion, p.session.ID))
+	state, err := p.take(ctx, to)
 	if err != nil {
 		return err
 	}
-	verified, err := user.CheckAssertion(ctx, p.store, p.subject, []byte(state), credential)
+	verified, err := user.CheckAssertion(ctx, p.store, p.subject, state, credential)
 	if err != nil {
 		return p.wrongKey(err)
 	}

@@ -58,6 +58,7 @@ func (s *Server) routes() map[string]func(*visit) error {
 	const get, post = "GET " + prefix, "POST " + prefix
 	return map[string]func(*visit) error{
 		get + "{$}": toLogin, get + "login": showLogin, post + "login": takeLogin,
+		post + atAnyPasskey + "/options": anyPasskeyOptions, post + atAnyPasskey: takeAnyPasskey,
 		get + "account": showAccounts, post + "account": takeAccount,
 		get + "logout": askLogout, post + "logout": logOut,
 		get + "password": within(showProof), post + "password": within(takeProof),

@@ -1,11 +1,13 @@
 package login
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -69,4 +71,46 @@ func takePasskeyLink(v *visit) error {
 	}
 	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("passkey-set")})
 	return nil
+}
+
+// atAnyPasskey is where a passkey lets somebody in who has not said who they are.
+const atAnyPasskey = "login/passkey"
+
+// anyPasskeyOptions gives the script what the browser asks any passkey of the instance.
+func anyPasskeyOptions(v *visit) error {
+	login, err := policy.Login.Resolve(v.Ctx, v.Store, v.Scope(v.Org))
+	switch {
+	case err != nil:
+		return err
+	case login.Doc.PasswordlessAllowed != 1:
+		return errNoPage
+	}
+	options, kept, err := v.sessions.AskPasskey(v.AsNobody(), hostname.Canonical(v.Call.Host))
+	if err != nil {
+		return err
+	}
+	var out map[string]json.RawMessage
+	if err := json.Unmarshal(options, &out); err != nil {
+		return err
+	}
+	if out["kept"], err = json.Marshal(kept); err != nil {
+		return err
+	}
+	message, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	return v.JSON(message)
+}
+
+// takeAnyPasskey begins a session for whose passkey has answered.
+func takeAnyPasskey(v *visit) error {
+	form := v.R.PostForm
+	out, err := v.sessions.CreateByPasskey(v.AsSystem(), form.Get("kept"), []byte(form.Get("credential")), v.agent())
+	v.current = nil
+	if err != nil {
+		return v.again(err, "login", data{})
+	}
+	v.hold(out, "")
+	return v.next()
 }

@@ -5,6 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/go-webauthn/webauthn/protocol"
 	"github.com/go-webauthn/webauthn/webauthn"
@@ -78,6 +81,41 @@ func BeginHiddenAssertion(ctx context.Context, store *eventstore.Store, r Ref, d
 	}
 	return challengeOf(assertion, session, err)
 }
+
+// maxHandle bounds what a passkey holds of its user, in bytes (WebAuthn, section 5.4.3).
+const maxHandle = 64
+
+// Discover gives whose the passkey says to be that answered a challenge of
+// BeginHiddenAssertion for nobody, and the challenge for them. That it is true, CheckAssertion
+// finds out.
+func Discover(state, answer []byte) (userID string, forThem []byte, err error) {
+	var session webauthn.SessionData
+	if err := json.Unmarshal(state, &session); err != nil {
+		return "", nil, err
+	}
+	if len(answer) > maxAnswer {
+		return "", nil, errKeyForm
+	}
+	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
+	if err != nil {
+		return "", nil, errKeyForm.Because(err)
+	}
+	session.UserID = parsed.Response.UserHandle
+	if userID = string(session.UserID); userID == "" || len(userID) > maxHandle || strings.ContainsFunc(userID, func(r rune) bool { return r < '!' || r == utf8.RuneError }) {
+		return "", nil, ErrWrongKey
+	}
+	forThem, err = json.Marshal(session)
+	return userID, forThem, err
+}
+
+// UseChallenge notes that a challenge was answered, which counts once: id is its digest.
+func UseChallenge(tx *eventstore.Tx, instance, id string, expires time.Time) {
+	codes.ExecUnique(tx, ErrWrongKey, "INSERT INTO user_codes (instance_id, user_id, purpose, code_id, sealed, attempts, expires) VALUES (?, '', ?, ?, '', 0, ?)",
+		instance, string(ofAnybody), id, expires.UnixMicro())
+}
+
+// ofAnybody is the purpose of challenges that any passkey may answer.
+const ofAnybody Purpose = "assertion"
 
 // readAsked reads an active user and the sites that may ask for their keys.
 func readAsked(ctx context.Context, store *eventstore.Store, r Ref) (*enrolment, sites, error) {

@@ -36,14 +36,31 @@ const given = new Map();
 async function optionsOf(form) {
   const answer = await fetch(form.dataset.options, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   if (!answer.ok) throw new Error(String(answer.status));
-  return decode(await answer.json());
+  const options = await answer.json();
+  if (options.kept) form.elements.kept.value = options.kept;
+  delete options.kept;
+  return decode(options);
 }
 
-async function ask(form) {
+// What is offered by the way ends before something is asked for: browsers do one at a time.
+let offered = new AbortController();
+
+// ask asks a key and sends the form with what it answers.
+async function ask(form, more) {
+  offered.abort();
+  offered = new AbortController();
   if (!given.has(form)) given.set(form, await optionsOf(form));
-  const options = given.get(form);
+  const options = { ...given.get(form), ...more, signal: offered.signal };
   form.elements.credential.value = encode(await navigator.credentials[form.dataset.key](options));
   form.submit();
+}
+
+// autofill lets the browser offer passkeys in the field of the login name, until somebody
+// presses the button instead (WebAuthn, section 5.1.4). Hosts that keys cannot be for have none.
+async function autofill(form) {
+  given.set(form, await optionsOf(form));
+  form.hidden = false;
+  if (await PublicKeyCredential.isConditionalMediationAvailable?.()) await ask(form, { mediation: "conditional" });
 }
 
 for (const form of document.querySelectorAll("form[data-key]")) {
@@ -53,4 +70,5 @@ for (const form of document.querySelectorAll("form[data-key]")) {
     problem.hidden = true;
     ask(form).catch(() => { problem.hidden = false; });
   });
+  if ("autofill" in form.dataset && window.PublicKeyCredential) autofill(form).catch(() => {});
 }
