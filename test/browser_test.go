@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/webauthn"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
@@ -92,7 +94,7 @@ func (w *window) sees(t *testing.T, text string) {
 		return nil
 	}), chromedp.CaptureScreenshot(&picture))
 	var flaws []string
-	w.do(t, "look at "+text, chromedp.Evaluate(flawsJS, &flaws))
+	w.do(t, "look at "+text, chromedp.Evaluate(flawsJS, &flaws, func(p *runtime.EvaluateParams) *runtime.EvaluateParams { return p.WithAwaitPromise(true) }))
 	for _, f := range flaws {
 		t.Errorf("the page that says %q: %s", text, f)
 	}
@@ -104,8 +106,9 @@ func (w *window) sees(t *testing.T, text string) {
 
 // flawsJS lists what would keep people from using the page: texts that are hard to read
 // (WCAG 2.2, success criterion 1.4.3), fields, buttons and pictures without a name, no
-// language, a page wider than the window, what comes from elsewhere, and more than 100 kB.
-const flawsJS = `(() => {
+// language, a page wider than the window, what comes from elsewhere, more than 100 kB, and what
+// moves while the page loads.
+const flawsJS = `(async () => {
 	const flaws = [];
 	const parse = (c) => { const m = c.match(/[\d.]+/g).map(Number); return m.length < 4 ? [...m, 1] : m; };
 	const light = (c) => { const [r, g, b] = c.slice(0, 3).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
@@ -132,6 +135,12 @@ const flawsJS = `(() => {
 		if (r.name.startsWith("http") && !r.name.startsWith(location.origin)) flaws.push("it loads " + r.name);
 	}
 	if (weight > 100_000) flaws.push("it weighs " + weight + " bytes");
+	const moved = await new Promise((done) => {
+		let sum = 0;
+		new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe({ type: "layout-shift", buffered: true });
+		setTimeout(() => done(sum), 20);
+	});
+	if (moved > 0) flaws.push("its content moves by " + moved.toFixed(4));
 	return flaws;
 })()`
 
@@ -140,6 +149,27 @@ func (w *window) fill(t *testing.T, name, value string) {
 	t.Helper()
 	field := fmt.Sprintf("input[name=%q]:not([type=hidden])", name)
 	w.do(t, "fill in "+name, chromedp.WaitVisible(field, chromedp.ByQuery), chromedp.Clear(field, chromedp.ByQuery), chromedp.SendKeys(field, value, chromedp.ByQuery))
+}
+
+// keys presses keys, in whatever has the focus.
+func (w *window) keys(t *testing.T, keys string) {
+	t.Helper()
+	w.do(t, "type", chromedp.KeyEvent(keys))
+}
+
+// enter goes on by keys to what says a text, and presses it.
+func (w *window) enter(t *testing.T, text string) {
+	t.Helper()
+	var on string
+	for range 30 {
+		w.keys(t, kb.Tab)
+		w.do(t, "look where the focus is", chromedp.Evaluate("document.activeElement.innerText", &on))
+		if strings.Contains(on, text) {
+			w.keys(t, kb.Enter)
+			return
+		}
+	}
+	t.Fatalf("the key Tab never leads to %q", text)
 }
 
 // press presses the button or the link that says a text.
@@ -344,4 +374,30 @@ func TestBrowserPasskeyLink(t *testing.T) {
 		}
 	}
 	w.useKey(t, "ann", "")
+}
+
+// TestBrowserKeyboard logs in with a keyboard alone, sets codes by mail up on the way, and
+// logs in with one, read from the mailbox for development.
+func TestBrowserKeyboard(t *testing.T) {
+	t.Parallel()
+	p, box := developer(t)
+	addAnn(t, p.Server)
+	p.Run(t, testkit.Call{
+		Name: "codes by mail count", Do: "POST /admin/v1/policies/login/second_factors", Body: `{"type":"SECOND_FACTOR_TYPE_OTP_EMAIL"}`,
+		Events: []string{"instance.policy.login.secondfactor.added"},
+	})
+	w := openWindow(t, p.Server)
+	w.open(t, "/")
+	w.sees(t, "Login name")
+	w.keys(t, "ann"+kb.Enter)
+	w.sees(t, "Password")
+	w.keys(t, annsPassword+kb.Enter)
+	w.sees(t, "Protect your account")
+	w.enter(t, "Codes by mail")
+	w.sees(t, "Send")
+	w.enter(t, "Send")
+	w.sees(t, "Code")
+	p.Settle(t)
+	w.keys(t, inBox(t, box, "ann@example.com")[0].Code+kb.Enter)
+	w.sees(t, "You are logged in")
 }

@@ -107,9 +107,8 @@ func anyPasskeyOptions(v *visit) error {
 func takeAnyPasskey(v *visit) error {
 	form := v.R.PostForm
 	out, err := v.sessions.CreateByPasskey(v.AsSystem(), form.Get("kept"), []byte(form.Get("credential")), v.agent())
-	v.current = nil
 	if err != nil {
-		return v.again(err, "login", data{})
+		return v.askName("", err)
 	}
 	v.hold(out, "")
 	return v.next()

@@ -10,6 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/hostname"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/session"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -32,12 +33,31 @@ func showLogin(v *visit) error {
 			return v.goTo("account")
 		}
 	}
-	v.current = nil
 	name := form.Get("loginName")
 	if name == "" && v.request != nil {
 		name = v.request.LoginHint
 	}
-	v.show(http.StatusOK, "login", data{More: name})
+	return v.askName(name, nil)
+}
+
+// loginPage is what the first page of a login shows.
+type loginPage struct {
+	Name    string
+	Passkey bool // may be used by who says nothing
+}
+
+// askName shows the first page of a login, with what was wrong with it.
+func (v *visit) askName(name string, problem error) error {
+	v.current = nil
+	login, err := policy.Login.Resolve(v.Ctx, v.Store, v.Scope(v.Org))
+	if err != nil {
+		return err
+	}
+	d := data{More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
+	if problem != nil {
+		return v.again(problem, "login", d)
+	}
+	v.show(http.StatusOK, "login", d)
 	return nil
 }
 
@@ -61,8 +81,7 @@ func takeLogin(v *visit) error {
 		out, err = v.sessions.Create(v.AsSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
 	}
 	if err != nil {
-		v.current = nil
-		return v.again(err, "login", data{More: name})
+		return v.askName(name, err)
 	}
 	v.hold(out, name)
 	return v.next()

@@ -59,7 +59,7 @@ async function ask(form, more) {
 // presses the button instead (WebAuthn, section 5.1.4). Hosts that keys cannot be for have none.
 async function autofill(form) {
   given.set(form, await optionsOf(form));
-  form.hidden = false;
+  form.classList.remove("veiled"); // Its place was kept: nothing moves.
   if (await PublicKeyCredential.isConditionalMediationAvailable?.()) await ask(form, { mediation: "conditional" });
 }
 
