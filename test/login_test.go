@@ -453,6 +453,14 @@ func TestHostedLoginForApplications(t *testing.T) {
 	p = b.submit(t, p, "password", "proof", annsPassword).at(t, "enrol")
 	back(b.submit(t, p, "enrol/skip"))
 	back(authorize())
+	p = authorize("prompt", "consent", "scope", "openid email").at(t, "consent", "Web (Shop) would get:", "<li>your mail address</li>")
+	b.submit(t, p, "consent").at(t, "consent") // Without a decision nothing is decided.
+	back(b.submit(t, p, "consent", "decision", "allow"))
+	p = b.submit(t, authorize("prompt", "consent"), "consent", "decision", "deny")
+	if u, err := url.Parse(p.header.Get("Location")); err != nil || u.Query().Get("error") != "access_denied" || u.Query().Get("code") != "" || u.Query().Get("state") != "s1" {
+		t.Errorf("who says no is sent to %q (%d): %s", u, p.status, p.body)
+	}
+	authorize("ui_locales", "xx de", "prompt", "login").at(t, "login", `lang="de"`, "Anmeldename")
 	p = authorize("prompt", "select_account").at(t, "account", "ann")
 	back(b.submit(t, p, "account", "session", regexp.MustCompile(`name="session" value="(\d+)"`).FindStringSubmatch(p.body)[1]))
 	p = b.submit(t, authorize("prompt", "login").at(t, "login"), "login", "loginName", "ann").at(t, "password")

@@ -130,7 +130,7 @@ func DeviceByUserCode(ctx context.Context, store *eventstore.Store, g Guesser, c
 	err = store.Write(eventstore.ForGood(ctx), func(tx *eventstore.Tx) (err error) {
 		out.Device, refusal, err = oauth.GuessDevice(tx, instance, plain(g.id), g.most, crypto.HashCode(plain(code)))
 		if err == nil && refusal == nil {
-			err = tx.Read(deviceNames(instance, out.ClientID, &out))
+			err = tx.Read(clientNames(instance, out.ClientID, &out.AppName, &out.ProjectName))
 		}
 		return err
 	})
@@ -150,7 +150,7 @@ func DeviceByID(ctx context.Context, store *eventstore.Store, id string) (out De
 		err = out.Waits(store.Now())
 	}
 	if err == nil {
-		err = store.Read(ctx, deviceNames(instance, out.ClientID, &out))
+		err = store.Read(ctx, clientNames(instance, out.ClientID, &out.AppName, &out.ProjectName))
 	}
 	if err == nil {
 		err = out.known()
@@ -163,13 +163,23 @@ func (d *DeviceRequest) HasCode(code string) bool {
 	return crypto.SameCode(crypto.HashCode(code), d.UserHash)
 }
 
-// deviceNames asks how the client of a device and its project are called.
-func deviceNames(instance, clientID string, d *DeviceRequest) database.Query {
+// clientNames asks how a client and its project are called. Of one that is not there, or not
+// active, any more, it finds none.
+func clientNames(instance, clientID string, app, project *string) database.Query {
 	return database.Query{
 		SQL: `SELECT a.name, p.name FROM applications a JOIN projects p ON p.instance_id = a.instance_id AND p.project_id = a.project_id
 			WHERE a.instance_id = ? AND a.client_id = ? AND a.state = 1 AND p.state = 1`,
-		Args: []any{instance, clientID}, Row: func(scan database.Scan) error { return scan(&d.AppName, &d.ProjectName) },
+		Args: []any{instance, clientID}, Row: func(scan database.Scan) error { return scan(app, project) },
 	}
+}
+
+// ClientNames gives how the client of a login and its project are called.
+func ClientNames(ctx context.Context, store *eventstore.Store, clientID string) (app, project string, err error) {
+	err = store.Read(ctx, clientNames(authz.From(ctx).Instance, clientID, &app, &project))
+	if err == nil && app == "" {
+		err = errGoneClient
+	}
+	return app, project, err
 }
 
 // known refuses a device of an application that is not there, or not active, any more.

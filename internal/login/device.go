@@ -78,10 +78,10 @@ func (v *visit) decideDevice(p *progress) (err error) {
 		return v.goTo(atConfirm)
 	}
 	note := "device-allowed"
-	switch v.R.PostForm.Get("decision") {
-	case "allow":
+	switch v.R.PostForm.Get(fieldDecision) {
+	case decisionAllow:
 		err = flow.AllowDevice(v.asUser(p), v.Store, v.device.ID, p.Session.ID, p.token)
-	case "deny":
+	case decisionDeny:
 		note, err = "device-denied", flow.DenyDevice(v.asUser(p), v.Store, v.device.ID)
 	default:
 		v.show(http.StatusOK, "deviceconfirm", data{LoginName: p.name, More: v.devicePage()})
@@ -96,13 +96,7 @@ func (v *visit) decideDevice(p *progress) (err error) {
 }
 
 func (v *visit) devicePage() devicePage {
-	out := devicePage{Asks: v.Texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code}
-	for _, scope := range v.device.Scopes {
-		text := scope // Of most the name says it.
-		if v.Texts.Has("scope-" + scope) {
-			text = v.Texts.T("scope-" + scope)
-		}
-		out.Scopes = append(out.Scopes, text)
+	return devicePage{
+		Asks: v.Texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code, Scopes: v.inWords(v.device.Scopes),
 	}
-	return out
 }

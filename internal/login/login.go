@@ -82,6 +82,7 @@ func (s *Server) routes() map[string]func(*visit) error {
 		post + atPasskeyLink: takePasskeyLink, post + atPasskeyLink + "/options": passkeyLinkOptions,
 		get + "otp/verify": showCode,
 		get + "device":     showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
+		get + atConsent: (*visit).next, post + atConsent: (*visit).next,
 		get + "done": within(showDone),
 	}
 }
@@ -109,6 +110,7 @@ func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 		}
 		v.request = &r
 		v.leadTo(r.RedirectURI)
+		v.Speak(r.UILocales)
 	}
 	if err := v.openDevice(); err != nil {
 		return err

@@ -201,6 +201,9 @@ func (v *visit) finish(p *progress) error {
 // answer sends the browser back to the application with what it asked for. Where that
 // is a login newer than this one, or of somebody else, the login begins anew.
 func (v *visit) answer(p *progress) error {
+	if v.prompts("consent") && (v.Path() != atConsent || v.R.PostForm.Get(fieldDecision) != decisionAllow) {
+		return v.askConsent(p)
+	}
 	linked, err := flow.LinkSession(v.asUser(p), v.Store, v.request.ID, p.Session.ID, p.token)
 	switch {
 	case flow.WantsNewLogin(err):

@@ -98,6 +98,19 @@ func textsFor(languages map[string]map[string]string, langs []language.Tag) Text
 	return Texts{"en", languages["en"]}
 }
 
+// Speak has the page say what it says in the first of the languages (BCP 47) that has texts,
+// before those of the browser.
+func (v *Visit) Speak(preferred []string) {
+	var langs []language.Tag
+	for _, p := range preferred {
+		if tag, err := language.Parse(p); err == nil {
+			langs = append(langs, tag)
+		}
+	}
+	v.Call.Languages = append(langs, v.Call.Languages...)
+	v.Texts = textsFor(v.languages, v.Call.Languages)
+}
+
 // T is the text of a key with its arguments.
 func (t Texts) T(key string, args ...any) string {
 	text, ok := t.by[key]
