@@ -110,13 +110,21 @@ func SetUp(ctx context.Context, store *eventstore.Store, code string, h user.Hum
 func setUp(tx *eventstore.Tx, r *user.Ref, code string, h user.Human, p user.Password) error {
 	var found, good, owned bool
 	var unfinished user.Ref
-	if err := tx.Read(
-		database.One(&found, "SELECT default_org FROM instances WHERE instance_id = ?", []any{r.Instance}, &r.Org),
-		owners(r.Instance, h.UserName, &owned, &unfinished),
-	); err != nil {
+	all := eventstore.Scope{Instance: r.Instance}
+	if _, err := tx.Lock(all.Aggregate()); err != nil { // Of two at once, the second sees the first.
 		return err
 	}
-	if unfinished.UserID != "" {
+	err := tx.Read(
+		database.One(&found, "SELECT default_org FROM instances WHERE instance_id = ?", []any{r.Instance}, &r.Org),
+		user.Ticket(r.Instance, user.ToSetUp, user.HashToken(code), tx.Now(), &good),
+		owners(r.Instance, h.UserName, &owned, &unfinished),
+	)
+	switch {
+	case err != nil:
+		return err
+	case !good || owned:
+		return errSetup
+	case unfinished.UserID != "":
 		if _, err := RemoveUser(tx, eventstore.Scope{Instance: r.Instance, Org: unfinished.Org}, unfinished.UserID); err != nil {
 			return err
 		}
@@ -127,29 +135,9 @@ func setUp(tx *eventstore.Tx, r *user.Ref, code string, h user.Human, p user.Pas
 	if _, err := user.VerifyEmail(tx, r.Instance, r.Org, r.UserID); err != nil {
 		return err
 	}
-	if _, err := member.Add(tx, member.Of(eventstore.Scope{Instance: r.Instance, Org: r.Org}), r.UserID, []string{authz.OrgOwner}); err != nil {
+	if _, err := member.Add(tx, member.Of(all), r.UserID, []string{authz.InstanceOwner}); err != nil {
 		return err
 	}
-	// This locks the instance: of two at once, the second sees the first.
-	if _, err := member.Add(tx, member.Of(eventstore.Scope{Instance: r.Instance}), r.UserID, []string{authz.InstanceOwner}); err != nil {
-		return err
-	}
-	if err := tx.Read(user.Ticket(r.Instance, user.ToSetUp, user.HashToken(code), tx.Now(), &good), othersOwn(*r, &owned)); err != nil {
-		return err
-	}
-	if !good || owned {
-		return errSetup
-	}
-	if p.Hash != "" {
-		user.EndTickets(tx, r.Instance, user.ToSetUp)
-	}
-	return nil
-}
-
-// othersOwn asks whether somebody else owns the instance who can log in.
-func othersOwn(r user.Ref, owned *bool) database.Query {
-	q := owners(r.Instance, "", owned, new(user.Ref))
-	q.SQL += " AND u.user_id <> ?"
-	q.Args = append(q.Args, r.UserID)
-	return q
+	_, err = member.Add(tx, member.Of(eventstore.Scope{Instance: r.Instance, Org: r.Org}), r.UserID, []string{authz.OrgOwner})
+	return err
 }

@@ -83,11 +83,6 @@ func Ticket(instance string, purpose Purpose, hash string, now time.Time, good *
 	}
 }
 
-// EndTickets ends all codes for a purpose that is about no user.
-func EndTickets(tx *eventstore.Tx, instance string, purpose Purpose) {
-	codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = '' AND purpose = ?", instance, string(purpose))
-}
-
 // DropCode ends the code of the key, if there is one.
 func DropCode(tx *eventstore.Tx, k CodeKey) {
 	codes.Exec(tx, "DELETE FROM user_codes"+whereCode, k.args()...)
