@@ -15,10 +15,12 @@ var navigation = []struct {
 }{
 	{"nav-instance", []entry{
 		{"orgs", "orgs", "org.read"},
+		{"instance/login", "login-policy", "iam.policy.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
 		{"orgs/{org}/users", "users", "user.read"},
+		{"orgs/{org}/login", "login-policy", "policy.read"},
 	}},
 }
 
