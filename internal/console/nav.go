@@ -15,10 +15,15 @@ var navigation = []struct {
 }{
 	{"nav-instance", []entry{
 		{"orgs", "orgs", "org.read"},
+		{"administrators", "administrators", "iam.member.read"},
+		{"sessions", "sessions", "session.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
 		{"orgs/{org}/users", "users", "user.read"},
+		{"orgs/{org}/groups", "groups", "group.read"},
+		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
+		{"orgs/{org}/administrators", "administrators", "org.member.read"},
 	}},
 }
 
