@@ -51,11 +51,6 @@ func loginPolicyPages() (out []page) {
 	}.pages()...)
 }
 
-// backTo leads to a page, where what was done is said.
-func backTo(path, what string) func(*visit, proto.Message) (string, string) {
-	return func(v *visit, _ proto.Message) (string, string) { return v.at(path), what }
-}
-
 // either chooses the request that is about the organization of the page, or else about the
 // instance: the contract has two of each.
 func either(v *visit, ofOrg, ofInstance proto.Message) proto.Message {
@@ -156,16 +151,16 @@ func (v *visit) named(parameter string) (factor, bool) {
 // loginPage is what the page of a login policy shows.
 type loginPage struct {
 	IsDefault, OfOrg, CanWrite bool
-	Factors                    []factorRow
+	Factors                    []listedFactor
 	Demands                    []demandRow
 	Facts                      []fact
 	Ways                       []crumb
 	Whose                      []crumb // to make the policy the organization's own, or the instance's again
-	Base                       string // the address of the page
-	Undo                       factor // that was taken away just now
+	Base                       string  // the address of the page
+	Undo                       factor  // that was taken away just now
 }
 
-type factorRow struct {
+type listedFactor struct {
 	Name       factor
 	Text, Help string
 	On         bool
@@ -210,7 +205,7 @@ func (s scoped) showLogin(v *visit) error {
 		p.Undo = f
 	}
 	for _, f := range factors {
-		row := factorRow{Name: f, Text: v.Texts.T(string(f)), Help: v.Texts.T(string(f) + "-help"), On: f.in(now)}
+		row := listedFactor{Name: f, Text: v.Texts.T(string(f)), Help: v.Texts.T(string(f) + "-help"), On: f.in(now)}
 		for _, plan := range plans.GetRetirements() {
 			if row.On && (f.isMulti() && plan.GetMultiFactor() == f.multi() || !f.isMulti() && plan.GetSecondFactor() == f.second()) {
 				row.Plan = v.Texts.T(plan.GetStage().String(), when(plan.GetOff()))
@@ -273,7 +268,7 @@ var loginFields = []field{
 	{path: "passwordless_type"},
 	{path: "allow_external_idp"},
 	{path: "allow_register", help: "f-allow_register-help"},
-	{path: "hide_password_reset", heading: "login-names"},
+	{path: "hide_password_reset", heading: "login-policy-login-names"},
 	{path: "ignore_unknown_usernames", help: "f-ignore_unknown_usernames-help"},
 	{path: "allow_domain_discovery", help: "f-allow_domain_discovery-help"},
 	{path: "disable_login_with_email"},

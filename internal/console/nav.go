@@ -15,11 +15,16 @@ var navigation = []struct {
 }{
 	{"nav-instance", []entry{
 		{"orgs", "orgs", "org.read"},
+		{"administrators", "administrators", "iam.member.read"},
+		{"sessions", "sessions", "session.read"},
 		{"instance/login", "login-policy", "iam.policy.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
 		{"orgs/{org}/users", "users", "user.read"},
+		{"orgs/{org}/groups", "groups", "group.read"},
+		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
+		{"orgs/{org}/administrators", "administrators", "org.member.read"},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 	}},
 }
