@@ -35,7 +35,8 @@ func groupPages() (out []page) {
 			}}
 		},
 		rows: memberRows, of: readGroup,
-		add: []entry{{atGroup + "/edit", "change", "group.write"}, {atGroup + "/remove", "remove", "group.delete"}, {atGroup + "/add", "members-add", groupUserWrite}},
+		add:  []entry{{atGroup + "/add", "members-add", groupUserWrite}},
+		more: []entry{{atGroup + "/edit", "change", "group.write"}, {atGroup + "/remove", "remove", "group.delete"}},
 		bulk: []bulk{{name: "members-remove", permission: groupUserDelete, request: func(v *visit, id string) proto.Message {
 			return &grouppb.RemoveUsersFromGroupRequest{Id: v.R.PathValue("group"), UserIds: []string{id}}
 		}}},
