@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
@@ -106,8 +107,31 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, ".json")
 	w.press(t, "I have it")
 	w.sees(t, "Personal access tokens")
-	w.open(t, s.Expand("/ui/console/orgs/$org/users"))
-	w.sees(t, "5 in all")
+	w.press(t, "History")
+	w.sees(t, "Key added")
+
+	// Several at once, one after the other, with what did not succeed.
+	w.phone(t)
+	w.open(t, s.Expand("/ui/console/orgs/$org/users?q=example.com"))
+	w.sees(t, "3 in all")
+	others := chromedp.Evaluate(`for (const box of document.querySelectorAll("[name=id]")) box.checked = box.ariaLabel !== "Ann Lee"`, nil)
+	w.do(t, "choose the others", others)
+	w.press(t, "Lock")
+	w.sees(t, "until they are unlocked")
+	w.press(t, "Lock")
+	w.sees(t, "Done: 2.")
+	w.do(t, "choose them again", others)
+	w.press(t, "Lock")
+	w.press(t, "Lock")
+	w.sees(t, "Cyd Cole: ")
+	w.open(t, s.Expand("/ui/console/orgs/$org/users?user-state=locked"))
+	w.sees(t, "Bea Bell")
+}
+
+// phone makes the window as wide as a phone is.
+func (w *window) phone(t *testing.T) {
+	t.Helper()
+	w.do(t, "become narrow", emulation.SetDeviceMetricsOverride(390, 844, 1, true))
 }
 
 // tick chooses the box whose label says a text.

@@ -35,7 +35,8 @@ func groupPages() (out []page) {
 			}}
 		},
 		rows: memberRows, of: readGroup,
-		add: []entry{{atGroup + "/edit", "change", "group.write"}, {atGroup + "/remove", "remove", "group.delete"}, {atGroup + "/add", "members-add", groupUserWrite}},
+		add:  []entry{{atGroup + "/add", "members-add", groupUserWrite}},
+		more: []entry{{atGroup + "/edit", "change", "group.write"}, {atGroup + "/remove", "remove", "group.delete"}},
 		bulk: []bulk{{name: "members-remove", permission: groupUserDelete, request: func(v *visit, id string) proto.Message {
 			return &grouppb.RemoveUsersFromGroupRequest{Id: v.R.PathValue("group"), UserIds: []string{id}}
 		}}},
@@ -58,7 +59,7 @@ func groupPages() (out []page) {
 		path: atGroup + "/edit", permission: "group.write", title: "group-edit", fields: fields, crumbs: inGroup, then: backTo(atGroup, "saved"),
 		load: func(v *visit) (proto.Message, error) {
 			g, err := v.group()
-			return &grouppb.UpdateGroupRequest{Id: g.GetId(), Name: proto.String(g.GetName()), Description: proto.String(g.GetDescription())}, err
+			return &grouppb.UpdateGroupRequest{Id: g.GetId(), Name: new(g.GetName()), Description: new(g.GetDescription())}, err
 		},
 	}.pages()...)
 	return append(out, action{

@@ -29,8 +29,8 @@ type list[S proto.Message] struct {
 	ask func(v *visit, find string) proto.Message
 	// rows are those of an answer, with how many there are on all pages together.
 	rows func(v *visit, res S) ([]row, uint64)
-	// add are ways to make more of them.
-	add []entry
+	// add are ways to make more of them, and more what else can be done with them.
+	add, more []entry
 	// bulk are what can be done with several rows at once.
 	bulk []bulk
 	// ways are what can be done with one row, by its id.
@@ -91,8 +91,16 @@ type listPage struct {
 	Narrow  bool   // there may be more than what is looked for
 	Empty   string
 	Add     []crumb
-	Bulk    []crumb // URL is the name of the action
+	More    []crumb
+	Bulk    []bulkButton
 	Failed  []string
+}
+
+// bulkButton does something with the chosen rows.
+type bulkButton struct {
+	Do, Text string
+	Danger   bool
+	AtOnce   bool // without asking first
 }
 
 // choice is a choice among values.
@@ -128,7 +136,7 @@ func (l list[S]) show(v *visit, failed []string) error {
 		return err
 	}
 	rows, total := l.rows(v, res)
-	p := listPage{State: of.State, Help: of.Help, Total: total, Find: find, Empty: v.Texts.T(l.empty), Failed: failed, Narrow: find != "" || form.Get("page") != "", Add: v.entries(l.add)}
+	p := listPage{State: of.State, Help: of.Help, Total: total, Find: find, Empty: v.Texts.T(l.empty), Failed: failed, Narrow: find != "" || form.Get("page") != "", Add: v.entries(l.add), More: v.entries(l.more)}
 	for _, r := range rows {
 		shown := viewRow{row: r}
 		if l.ways != nil {
@@ -151,7 +159,7 @@ func (l list[S]) show(v *visit, failed []string) error {
 	p.Begin, p.Next = beside(form, next)
 	for _, b := range l.bulk {
 		if v.can[b.permission] {
-			p.Bulk = append(p.Bulk, crumb{URL: b.name, Text: v.Texts.T(b.name)})
+			p.Bulk = append(p.Bulk, bulkButton{b.name, v.Texts.T(b.name), b.danger, b.help == ""})
 		}
 	}
 	f.More = p

@@ -39,5 +39,5 @@ func (v *visit) linkOnce(m message.Message) []fact {
 		return nil
 	}
 	m.Org = v.org
-	return []fact{{Text: "link", Value: m.Link(*origin), Code: true}, {Text: "code", Value: m.Code, Code: true}}
+	return []fact{{Text: "link", Value: m.Link(*origin), Code: true, Help: "link-help"}, {Text: "code", Value: m.Code, Code: true}}
 }

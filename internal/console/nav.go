@@ -40,7 +40,7 @@ func (v *visit) nav() (out []group) {
 				continue
 			}
 			c := crumb{URL: v.at(e.path), Text: v.Texts.T(e.text)}
-			if strings.HasPrefix(v.R.URL.Path+"/", c.URL+"/") && len(c.URL) > len(nearest) {
+			if rest, found := strings.CutPrefix(v.R.URL.Path, c.URL); found && (rest == "" || rest[0] == '/' || rest[0] == '-') && len(c.URL) > len(nearest) {
 				nearest = c.URL
 			}
 			shown.Entries = append(shown.Entries, c)

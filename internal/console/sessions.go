@@ -23,7 +23,7 @@ func sessionPages() (out []page) {
 		path: atUser + "/sessions", permission: sessionRead, title: "sessions", help: "sessions-of-help", empty: "sessions-of-empty", columns: []string{"browser", "proved", "created", "expires"},
 		ask:  func(v *visit, _ string) proto.Message { return listSessions(v.userID(), pageSize) },
 		rows: userSessionRows, of: atHand, bulk: []bulk{end},
-		add: []entry{{atUser + "/sessions/end", "sessions-end-all", sessionDelete}},
+		more: []entry{{atUser + "/sessions/end", "sessions-end-all", sessionDelete}},
 	}.pages()...)
 	out = append(out, action{
 		path: atUser + "/sessions/end", permission: sessionDelete, title: "sessions-end-all", help: "sessions-end-all-help", danger: true,
@@ -33,7 +33,7 @@ func sessionPages() (out []page) {
 		path: "sessions", permission: sessionRead, title: "sessions", help: "sessions-help", empty: "sessions-empty", columns: []string{"user", "browser", "proved", "created", "expires"},
 		ask:  func(*visit, string) proto.Message { return listSessions("", pageSize) },
 		rows: sessionRows, bulk: []bulk{end},
-		add: []entry{{"sessions-of", "sessions-of", sessionRead}},
+		more: []entry{{"sessions-of", "sessions-of", sessionRead}},
 	}.pages()...)
 	out = append(out, picker{
 		path: "sessions-of", permission: sessionRead, title: "sessions-of", help: "sessions-of-pick", then: func(_ *visit, org, id string) string { return prefix + "orgs/" + org + "/users/" + id + "/sessions" },
@@ -98,7 +98,7 @@ func sessionCells(v *visit, s *sessionpb.Session) []cell {
 		browser.Text = v.Texts.T("browser-unknown")
 	}
 	if s.GetId() == v.session.ID {
-		browser.Quiet = strings.Trim(v.Texts.T("this-session")+" · "+browser.Quiet, " ·")
+		browser.Quiet = strings.Trim(v.Texts.T("this-is-you")+" · "+browser.Quiet, " ·")
 	}
 	expires := when(s.GetExpirationDate())
 	if expires == "" {

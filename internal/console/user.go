@@ -193,10 +193,10 @@ func verified(v *visit, is bool) cell {
 // stateActions are what can be done with a user of that state.
 func stateActions(s userv2.UserState) (out []entry) {
 	switch s { //nolint:exhaustive // of the others there is nothing to do
-	case userv2.UserState_USER_STATE_ACTIVE:
+	case userv2.UserState_USER_STATE_ACTIVE, userv2.UserState_USER_STATE_INITIAL:
 		out = []entry{{atUser + "/lock", "lock", userWrite}, {atUser + "/deactivate", "deactivate", userWrite}}
 	case userv2.UserState_USER_STATE_LOCKED:
-		out = []entry{{atUser + "/unlock", "unlock", userWrite}}
+		out = []entry{{atUser + "/unlock", "unlock", userWrite}, {atUser + "/deactivate", "deactivate", userWrite}}
 	case userv2.UserState_USER_STATE_INACTIVE:
 		out = []entry{{atUser + "/reactivate", "reactivate", userWrite}}
 	}

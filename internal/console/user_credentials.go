@@ -30,7 +30,7 @@ func credentialPages() (out []page) {
 				if len(r.GetKeyContent()) == 0 {
 					return nil
 				}
-				return []fact{{Text: "id", Value: r.GetKeyId(), Code: true}, {Text: "key-file", Value: string(r.GetKeyContent()), File: r.GetKeyId() + ".json"}}
+				return []fact{{Text: "id", Value: r.GetKeyId(), Code: true}, {Text: "key-file", Value: string(r.GetKeyContent()), File: r.GetKeyId() + ".json", Help: "key-file-help"}}
 			},
 		},
 		{

@@ -22,7 +22,7 @@ func userEditPages() (out []page) {
 			path: atUser + "/username", title: "username-edit", help: "username-edit-help",
 			load: func(v *visit) (proto.Message, error) {
 				u, err := v.user()
-				return &userv2.UpdateUserRequest{UserId: v.userID(), Username: proto.String(u.GetUsername())}, err
+				return &userv2.UpdateUserRequest{UserId: v.userID(), Username: new(u.GetUsername())}, err
 			},
 			fields: []field{{path: "username", text: "user-name", required: true}},
 		},
@@ -76,8 +76,8 @@ func loadProfile(v *visit) (proto.Message, error) {
 	p := u.GetHuman().GetProfile()
 	return &userv2.UpdateUserRequest{UserId: v.userID(), UserType: &userv2.UpdateUserRequest_Human_{Human: &userv2.UpdateUserRequest_Human{
 		Profile: &userv2.UpdateUserRequest_Human_Profile{
-			GivenName: proto.String(p.GetGivenName()), FamilyName: proto.String(p.GetFamilyName()), NickName: proto.String(p.GetNickName()),
-			DisplayName: proto.String(p.GetDisplayName()), PreferredLanguage: proto.String(p.GetPreferredLanguage()),
+			GivenName: new(p.GetGivenName()), FamilyName: new(p.GetFamilyName()), NickName: new(p.GetNickName()),
+			DisplayName: new(p.GetDisplayName()), PreferredLanguage: new(p.GetPreferredLanguage()),
 		},
 	}}}, err
 }
@@ -89,7 +89,7 @@ func loadMachine(v *visit) (proto.Message, error) {
 		err = errNoPage
 	}
 	return &userv2.UpdateUserRequest{UserId: v.userID(), UserType: &userv2.UpdateUserRequest_Machine_{Machine: &userv2.UpdateUserRequest_Machine{
-		Name: proto.String(m.GetName()), Description: proto.String(m.GetDescription()), AccessTokenType: m.GetAccessTokenType().Enum(),
+		Name: new(m.GetName()), Description: new(m.GetDescription()), AccessTokenType: m.GetAccessTokenType().Enum(),
 	}}}, err
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/message"
 )
 
-const passkeyWrite = "user.passkey.write"
+const passkeyWrite = "user.passkey.write" //nolint:gosec // a permission
 
 // factorPages are what somebody proves who they are with.
 func factorPages() (out []page) {
@@ -79,8 +79,7 @@ func readFactors(v *visit) (viewed, error) {
 		return viewed{}, err
 	}
 	p := part{
-		Title: v.Texts.T("factors"), Help: v.Texts.T("factors-help"), Columns: []string{"kind", "name", "state", "counts"}, Empty: v.Texts.T("factors-empty"),
-		Add: []entry{{atUser + "/passkey-link", "passkey-link", passkeyWrite}},
+		Help: v.Texts.T("factors-help"), Columns: []string{"kind", "name", "state", "counts"}, Empty: v.Texts.T("factors-empty"),
 	}
 	s := v.loginSettings()
 	for _, k := range passkeys.GetResult() {
@@ -92,7 +91,7 @@ func readFactors(v *visit) (viewed, error) {
 	if slices.Contains(methods.GetAuthMethodTypes(), userv2.AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_RECOVERY_CODE) {
 		p.Rows = append(p.Rows, factorRow(v, s, shownFactor{"recovery", "AUTHENTICATION_METHOD_TYPE_RECOVERY_CODE", "", both[0], counts(s, settingspb.SecondFactorType_SECOND_FACTOR_TYPE_RECOVERY_CODES)}))
 	}
-	out.Parts = []part{p}
+	out.Parts, out.Actions = []part{p}, []entry{{atUser + "/passkey-link", "passkey-link", passkeyWrite}}
 	return out, nil
 }
 

@@ -74,7 +74,7 @@ func readHistory(v *visit) (viewed, error) {
 	if err != nil {
 		return viewed{}, err
 	}
-	p := part{Title: v.Texts.T("history"), Help: v.Texts.T("user-history-help"), Empty: v.Texts.T("nothing-found"), Timeline: true}
+	p := part{Help: v.Texts.T("user-history-help"), Empty: v.Texts.T("nothing-found"), Timeline: true}
 	for _, c := range res.GetResult() {
 		p.Rows = append(p.Rows, viewRow{row: row{Cells: []cell{changeCell(v, c)}}})
 	}

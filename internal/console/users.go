@@ -1,6 +1,8 @@
 package console
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/proto"
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
@@ -35,7 +37,7 @@ func userPages() (out []page) {
 			return req
 		},
 		rows:   userRows,
-		add:    []entry{{atUsers + "-invite", "user-invite", userWrite}, {atUsers + "-new", "user-new", userWrite}, {atUsers + "-machine", "machine-new", userWrite}},
+		add:    []entry{{atUsers + "-new", "user-new", userWrite}, {atUsers + "-invite", "user-invite", userWrite}, {atUsers + "-machine", "machine-new", userWrite}},
 		bulk:   userBulk(),
 		crumbs: inOrg,
 	}.pages()...)
@@ -225,10 +227,14 @@ func userRows(v *visit, res *userv2.ListUsersResponse) (out []row, total uint64)
 		if h := u.GetHuman(); h != nil {
 			name, kind = h.GetProfile().GetDisplayName(), "type-human"
 		}
+		quiet := u.GetHuman().GetEmail().GetEmail()
+		if u.GetUserId() == v.me.GetId() {
+			quiet = strings.TrimSuffix(v.Texts.T("this-is-you")+" · "+quiet, " · ")
+		}
 		out = append(out, row{
 			ID: u.GetUserId(), Link: prefix + "orgs/" + u.GetDetails().GetResourceOwner() + "/users/" + u.GetUserId(),
 			Cells: []cell{
-				{Text: name, Quiet: u.GetHuman().GetEmail().GetEmail()}, {Text: u.GetPreferredLoginName()}, {Text: v.Texts.T(kind)},
+				{Text: name, Quiet: quiet}, {Text: u.GetPreferredLoginName()}, {Text: v.Texts.T(kind)},
 				userState(v, u.GetState()), {Text: when(u.GetDetails().GetCreationDate())},
 			},
 		})

@@ -33,6 +33,7 @@ type fact struct {
 	Code        bool    // Value is for programs, such as an id
 	Mark        cell    // beside the value; no text: none
 	Ways        []entry // what can be done with it, as far as the visitor may
+	Help        string  // key of what to do with it; empty: nothing is said
 	File        string  // the name of the file as which the value is given; empty: it is shown
 }
 
@@ -48,6 +49,9 @@ func (v *visit) facts(list []fact) (out []shownFact) {
 	for _, f := range list {
 		shown := shownFact{fact: f, Ways: v.entries(f.Ways)}
 		shown.Text = v.Texts.T(f.Text)
+		if f.Help != "" {
+			shown.Help = v.Texts.T(f.Help)
+		}
 		if f.File != "" { // Base64 holds nothing that could end the address.
 			shown.Data = template.URL("data:application/octet-stream;base64," + base64.StdEncoding.EncodeToString([]byte(f.Value))) //nolint:gosec // see there
 		}
@@ -58,7 +62,7 @@ func (v *visit) facts(list []fact) (out []shownFact) {
 
 // part is a table beneath the facts.
 type part struct {
-	Title, Help string
+	Title, Help string // no title: the only part of a tab, whose name says it
 	Columns     []string // keys of texts
 	Rows        []viewRow
 	Empty       string
