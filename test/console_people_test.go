@@ -251,6 +251,35 @@ func TestConsolePeopleForms(t *testing.T) {
 	}
 }
 
+// TestConsoleGrantedRoles: an owner of an organization gives the roles that another one
+// granted, and no others.
+func TestConsoleGrantedRoles(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t,
+		testkit.Call{Name: "ann administers", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_OWNER"]}`, Events: []string{"org.member.added"}},
+		testkit.Call{Name: "acme", Do: "POST /v2/organizations/_search", Body: `{"queries":[{"nameQuery":{"name":"Acme"}}]}`, Keep: map[string]string{"acme": "result.0.id"}},
+		testkit.Call{Name: "shop", In: "$acme", Do: "POST /management/v1/projects", Body: `{"name":"Shop"}`, Keep: map[string]string{"shop": "id"}, Events: []string{"project.added", "project.member.added"}},
+		testkit.Call{Name: "clerk", In: "$acme", Do: "POST /management/v1/projects/$shop/roles", Body: `{"roleKey":"clerk","displayName":"Clerk"}`, Events: []string{"project.role.added"}},
+		testkit.Call{Name: "boss", In: "$acme", Do: "POST /management/v1/projects/$shop/roles", Body: `{"roleKey":"boss","displayName":"Boss"}`, Events: []string{"project.role.added"}},
+		testkit.Call{Name: "grant", In: "$acme", Do: "POST /management/v1/projects/$shop/grants", Body: `{"grantedOrgId":"$org","roleKeys":["clerk"]}`, Events: []string{"project.grant.added"}},
+	)
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	const roles = "/ui/console/orgs/$org/users/$bea/roles"
+	if p := b.open(t, s.Expand(roles+"-new")); !strings.Contains(p.body, "Shop") || !strings.Contains(p.body, "Tower") {
+		t.Errorf("it does not offer the project that is granted, and one's own:\n%s", p.body)
+	}
+	if p := b.open(t, s.Expand(roles+"-new/$shop")); !strings.Contains(p.body, `value="clerk"`) || strings.Contains(p.body, `value="boss"`) {
+		t.Errorf("it offers other roles than the one that is granted:\n%s", p.body)
+	}
+	if p := b.send(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
+		t.Errorf("the role is not given: %s\n%s", p.url, p.body)
+	}
+}
+
 // TestConsoleElsewhere: a page about an organization shows nobody of another one.
 func TestConsoleElsewhere(t *testing.T) {
 	t.Parallel()

@@ -62,7 +62,7 @@ func (v *visit) facts(list []fact) (out []shownFact) {
 
 // part is a table beneath the facts.
 type part struct {
-	Title, Help string // no title: the only part of a tab, whose name says it
+	Title, Help string   // no title: the only part of a tab, whose name says it
 	Columns     []string // keys of texts
 	Rows        []viewRow
 	Empty       string
