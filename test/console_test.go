@@ -2,6 +2,9 @@ package test
 
 import (
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
@@ -46,4 +49,65 @@ func TestConsoleOrgs(t *testing.T) {
 	w.sees(t, "It is removed.")
 	w.open(t, "/ui/console/search?q=ann")
 	w.sees(t, "Users")
+}
+
+// TestConsoleLoginPolicy is what the console is for: an administrator looks what it would
+// mean to take a factor away, takes it away while somebody is about to log in with it in
+// another window, and puts it back.
+func TestConsoleLoginPolicy(t *testing.T) {
+	t.Parallel()
+	s, admin := openConsole(t, "IAM_OWNER")
+	s.Run(t, testkit.Call{
+		Name: "somebody", Do: "POST /v2/users/human", Keep: map[string]string{"bob": "userId"}, Events: []string{"user.human.added", "user.human.email.verified"},
+		Body: `{"username":"bob","profile":{"givenName":"Bob","familyName":"Ray"},"email":{"email":"bob@example.com","isVerified":true},"password":{"password":"` + annsPassword + `"}}`,
+	})
+	user := openWindow(t, s)
+	user.open(t, "/")
+	user.logIn(t, "bob", annsPassword)
+	user.press(t, "Authenticator app")
+	user.sees(t, "Scan the picture")
+	secret := user.text(t, "main code")
+	user.give(t, "code", totpCode(t, secret, s.Clock.Now()))
+	user.sees(t, "Enter the code")
+	s.Clock.Advance(time.Minute)
+	user.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
+	user.sees(t, "You are logged in")
+	user.open(t, "/ui/login/login?new=true")
+	user.logIn(t, "bob", annsPassword)
+	user.sees(t, "Enter the code")
+
+	admin.open(t, "/ui/console/instance/login")
+	admin.sees(t, "Who needs a second factor")
+	admin.do(t, "turn the app off", chromedp.Click(`[aria-label="Turn off: Authenticator app"]`, chromedp.ByQuery))
+	admin.sees(t, "One person would have no second factor left.")
+	admin.sees(t, "bob")
+	admin.press(t, "Turn it off now")
+	admin.sees(t, "The factor counts no more, from the next request on.")
+
+	s.Clock.Advance(time.Minute)
+	user.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
+	user.sees(t, "“Authenticator app” does not count here any more.")
+
+	admin.press(t, "Undo")
+	admin.sees(t, "Who had it set up has it again.")
+	user.open(t, "/ui/login/login?new=true")
+	user.logIn(t, "bob", annsPassword)
+	user.sees(t, "Enter the code")
+
+	admin.dark(t)
+	admin.do(t, "plan", chromedp.Click(`[aria-label="Turn off: Authenticator app"]`, chromedp.ByQuery))
+	admin.press(t, "Retire it in stages")
+	admin.do(t, "say when", chromedp.SetValue(`input[name="off"]`, s.Clock.Now().AddDate(0, 1, 0).UTC().Format("2006-01-02T15:04"), chromedp.ByQuery))
+	admin.sees(t, "People get time")
+	admin.press(t, "Make the plan")
+	admin.sees(t, "The plan is made.")
+	admin.press(t, "Cancel the plan")
+	admin.press(t, "Cancel the plan")
+	admin.sees(t, "Saved.")
+	admin.do(t, "demand", chromedp.Click(`[aria-label="Choose: Everybody"]`, chromedp.ByQuery))
+	admin.sees(t, "A second factor: Everybody")
+	admin.press(t, "Change it now")
+	admin.sees(t, "Choose an account") // It holds for who chose it, too.
+	admin.press(t, "Ann Lee")
+	admin.sees(t, "A second factor is demanded here.")
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
@@ -81,7 +82,11 @@ func start(s *session, dev bool) error {
 		return err
 	}
 	defer operator()
-	s.greet(external, created)
+	link, err := s.setupLink(srv.Store, external)
+	if err != nil {
+		return err
+	}
+	s.greet(external, link, created)
 	s.greetDeveloper(mailbox)
 	debug.FreeOSMemory() // What only the start needed is more than what serving needs.
 	err = srv.Serve(s.ctx, listener)
@@ -182,17 +187,24 @@ func (s *session) serveAside(l net.Listener, h http.Handler) (stop func()) {
 	return func() { cancel(); <-ended }
 }
 
-func (s *session) greet(external string, created bool) {
+func (s *session) greet(external, setup string, created bool) {
 	where := "embedded database in " + s.Data
 	if !s.embedded() {
 		where = "PostgreSQL"
 	}
 	fmt.Fprintf(s.out, "Gatehouse is ready at %s (%s)\n", external, where)
+	if setup != "" {
+		fmt.Fprintf(s.out, `
+Nobody administers it in the browser yet. This link lets one person begin, within a day:
+
+  %s
+`, setup)
+	}
 	if !created {
 		return
 	}
 	fmt.Fprintf(s.out, `
-The first administrator's token is in %[1]s. Try it:
+For programs, an administrator's token is in %[1]s. Try it:
 
   TOKEN=$(cat %[1]s)
   curl -H "Authorization: Bearer $TOKEN" %[2]s/management/v1/policies/login
@@ -200,6 +212,16 @@ The first administrator's token is in %[1]s. Try it:
 Every call of the API: %[2]s/openapi
 Whether all is well: gatehouse doctor. Ctrl-C stops the server.
 `, s.path(tokenFile), external)
+}
+
+// setupLink is where the first person gets to administer the instance at the external URL;
+// empty where somebody does.
+func (s *session) setupLink(store *eventstore.Store, external string) (string, error) {
+	code, err := flow.SetupCode(s.ctx, store, hostOf(external))
+	if err != nil || code == "" {
+		return "", err
+	}
+	return external + "/ui/login/setup?code=" + code, nil
 }
 
 // hostOf is the host that a checked URL names.

@@ -94,7 +94,12 @@ type page struct {
 // pages are all of them.
 func pages() []page {
 	var out []page
-	for _, area := range [][]page{homePages(), orgPages(), userPages(), administratorPages(), authorizationPages(), groupPages()} {
+	for _, area := range [][]page{
+		homePages(),
+		orgPages(),
+		userPages(), administratorPages(), authorizationPages(), groupPages(),
+		loginPolicyPages(),
+	} {
 		out = append(out, area...)
 	}
 	return out
@@ -199,8 +204,11 @@ func callPage[S proto.Message](v *visit, req proto.Message, token string) (out S
 }
 
 // do makes a call whose answer says nothing that a page shows.
-func (v *visit) do(req proto.Message) error {
-	_, _, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, req)
+func (v *visit) do(req proto.Message) error { return v.doGuarded(req, false) }
+
+// doGuarded is do under the guards of the API: see api.Errand.
+func (v *visit) doGuarded(req proto.Message, guard bool) error {
+	_, _, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org, Guard: guard}, req)
 	return err
 }
 

@@ -59,7 +59,7 @@ func groupPages() (out []page) {
 		path: atGroup + "/edit", permission: "group.write", title: "group-edit", fields: fields, crumbs: inGroup, then: backTo(atGroup, "saved"),
 		load: func(v *visit) (proto.Message, error) {
 			g, err := v.group()
-			return &grouppb.UpdateGroupRequest{Id: g.GetId(), Name: proto.String(g.GetName()), Description: proto.String(g.GetDescription())}, err
+			return &grouppb.UpdateGroupRequest{Id: g.GetId(), Name: new(g.GetName()), Description: new(g.GetDescription())}, err
 		},
 	}.pages()...)
 	return append(out, action{

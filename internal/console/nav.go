@@ -17,6 +17,7 @@ var navigation = []struct {
 		{"orgs", "orgs", "org.read"},
 		{"administrators", "administrators", "iam.member.read"},
 		{"sessions", "sessions", "session.read"},
+		{"instance/login", "login-policy", "iam.policy.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
@@ -24,6 +25,7 @@ var navigation = []struct {
 		{"orgs/{org}/groups", "groups", "group.read"},
 		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
 		{"orgs/{org}/administrators", "administrators", "org.member.read"},
+		{"orgs/{org}/login", "login-policy", "policy.read"},
 	}},
 }
 

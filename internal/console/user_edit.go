@@ -24,7 +24,7 @@ func userEditPages() (out []page) {
 			path: atUser + "/username", title: "username-edit", help: "username-edit-help",
 			load: func(v *visit) (proto.Message, error) {
 				u, err := v.user()
-				return &userv2.UpdateUserRequest{UserId: v.userID(), Username: proto.String(u.GetUsername())}, err
+				return &userv2.UpdateUserRequest{UserId: v.userID(), Username: new(u.GetUsername())}, err
 			},
 			fields: []field{{path: "username", text: "user-name", required: true}},
 		},
@@ -91,7 +91,7 @@ func loadMachine(v *visit) (proto.Message, error) {
 		err = errNoPage
 	}
 	return &userv2.UpdateUserRequest{UserId: v.userID(), UserType: &userv2.UpdateUserRequest_Machine_{Machine: &userv2.UpdateUserRequest_Machine{
-		Name: proto.String(m.GetName()), Description: proto.String(m.GetDescription()), AccessTokenType: m.GetAccessTokenType().Enum(),
+		Name: new(m.GetName()), Description: new(m.GetDescription()), AccessTokenType: m.GetAccessTokenType().Enum(),
 	}}}, err
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/message"
 )
 
-const passkeyWrite = "user.passkey.write"
+const passkeyWrite = "user.passkey.write" //nolint:gosec // a permission
 
 // factorPages are what somebody proves who they are with.
 func factorPages() (out []page) {

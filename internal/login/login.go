@@ -80,8 +80,8 @@ func (s *Server) routes() map[string]func(*visit) error {
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
 		get + atPasskeyMail: showPasskeyLink, get + atPasskeyLink: showPasskeyLink,
 		post + atPasskeyLink: takePasskeyLink, post + atPasskeyLink + "/options": passkeyLinkOptions,
-		get + "otp/verify": showCode,
-		get + "device":     showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
+		get + "otp/verify": showCode, get + atSetup: showSetup, post + atSetup: takeSetup,
+		get + "device": showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
 		get + atConsent: (*visit).next, post + atConsent: (*visit).next,
 		get + "done": within(showDone),
 	}

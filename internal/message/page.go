@@ -3,7 +3,7 @@ package message
 import "net/url"
 
 // pages are where the links of messages lead at our own pages.
-var pages = map[Kind]string{
+var pages = map[Kind]string{ //nolint:gosec // addresses
 	Init:                     "/ui/login/user/init",
 	PasswordReset:            "/ui/login/password/init",
 	PasswordChange:           "/ui/login/login",

@@ -25,6 +25,7 @@ const (
 	ToResetPassword   Purpose = "password"
 	ToAcceptInvite    Purpose = "invite"
 	ToRegisterPasskey Purpose = "passkey"
+	ToSetUp           Purpose = "setup"
 )
 
 // CodeKey names a code. Of one key there is one code at a time: a new one ends the
@@ -63,6 +64,23 @@ func KeepCode(tx *eventstore.Tx, v *crypto.Vault, k CodeKey, code string, lifeti
 		ON CONFLICT (instance_id, user_id, purpose, code_id) DO UPDATE SET sealed = excluded.sealed, attempts = 0, expires = excluded.expires`,
 		append(k.args(), sealed, tx.Now().Add(lifetime).UnixMicro())...)
 	return nil
+}
+
+// KeepTicket makes a code good for a purpose that is about no user yet, for as long as
+// lifetime, beside others for the same purpose. The code has 256 bits of chance, so its hash
+// alone is kept, and tries are not counted.
+func KeepTicket(tx *eventstore.Tx, instance string, purpose Purpose, hash string, lifetime time.Duration) {
+	codes.Exec(tx, "INSERT INTO user_codes (instance_id, user_id, purpose, code_id, sealed, attempts, expires) VALUES (?, '', ?, ?, '', 0, ?)",
+		instance, string(purpose), hash, tx.Now().Add(lifetime).UnixMicro())
+}
+
+// Ticket asks whether a code is good for a purpose now.
+func Ticket(instance string, purpose Purpose, hash string, now time.Time, good *bool) database.Query {
+	*good = false
+	return database.Query{
+		SQL:  "SELECT 1 FROM user_codes WHERE instance_id = ? AND user_id = '' AND purpose = ? AND code_id = ? AND expires > ?",
+		Args: []any{instance, string(purpose), hash, now.UnixMicro()}, Row: func(database.Scan) error { *good = true; return nil },
+	}
 }
 
 // DropCode ends the code of the key, if there is one.
