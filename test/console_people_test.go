@@ -84,6 +84,7 @@ func TestConsolePeople(t *testing.T) {
 	w.press(t, "Lock")
 	w.sees(t, "The user is locked.")
 	w.press(t, "Unlock")
+	w.sees(t, "log in again as before")
 	w.press(t, "Unlock")
 	w.sees(t, "The user is unlocked.")
 
@@ -127,6 +128,7 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "Done: 2.")
 	w.do(t, "choose them again", others)
 	w.press(t, "Lock")
+	w.sees(t, "until they are unlocked")
 	w.press(t, "Lock")
 	w.sees(t, "Cyd Cole: ")
 	w.open(t, s.Expand("/ui/console/orgs/$org/users?user-state=locked"))
@@ -249,6 +251,35 @@ func TestConsolePeopleForms(t *testing.T) {
 			t.Errorf("%s %q leads to %s (%d), which does not say %q:\n%s", c.path, c.values, p.url, p.status, c.says, p.body)
 		}
 	}
+}
+
+// TestConsoleBulk acts on several users without a script: it asks first, then does it, and
+// says what did not succeed.
+func TestConsoleBulk(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_OWNER"]}`, Events: []string{"org.member.added"}})
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	post := func(says string, values ...string) {
+		t.Helper()
+		form := url.Values{"id": {s.Expand("$bea"), s.Expand("$robot")}}
+		for i := 0; i+1 < len(values); i += 2 {
+			form.Set(values[i], values[i+1])
+		}
+		if p := b.do(t, http.MethodPost, s.Expand(s.URL+"/ui/console/orgs/$org/users?type="), form); !strings.Contains(p.body, says) {
+			t.Errorf("%q leads to %s (%d), which does not say %q:\n%s", values, p.url, p.status, says, p.body)
+		}
+	}
+	post("<li>Robot<input", "do", "lock")
+	post("Done: 2.", "do", "lock", "sure", "true")
+	post("0 of 2 are done.", "do", "lock", "sure", "true")
+	post("Robot: The user is not active.", "do", "lock", "sure", "true")
+	post("Done: 2.", "do", "unlock")
+	post("<h1>Users</h1>", "do", "explode")
+	post("Done: 2.", "do", "remove", "sure", "true")
 }
 
 // TestConsoleGrantedRoles: an owner of an organization gives the roles that another one
