@@ -2,6 +2,11 @@ package test
 
 import (
 	"fmt"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -79,6 +84,7 @@ func TestConsolePeople(t *testing.T) {
 	w.press(t, "Lock")
 	w.sees(t, "The user is locked.")
 	w.press(t, "Unlock")
+	w.sees(t, "log in again as before")
 	w.press(t, "Unlock")
 	w.sees(t, "The user is unlocked.")
 
@@ -122,6 +128,7 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "Done: 2.")
 	w.do(t, "choose them again", others)
 	w.press(t, "Lock")
+	w.sees(t, "until they are unlocked")
 	w.press(t, "Lock")
 	w.sees(t, "Cyd Cole: ")
 	w.open(t, s.Expand("/ui/console/orgs/$org/users?user-state=locked"))
@@ -139,4 +146,188 @@ func (w *window) tick(t *testing.T, text string) {
 	t.Helper()
 	it := fmt.Sprintf("//main//label[contains(normalize-space(.), %q)]", text)
 	w.do(t, "tick "+text, chromedp.WaitVisible(it, chromedp.BySearch), chromedp.Click(it, chromedp.BySearch))
+}
+
+// send opens a page of the console, fills in its form over what it shows, and sends it.
+func (b *browser) send(t *testing.T, path string, values ...string) page {
+	t.Helper()
+	p := b.open(t, b.s.Expand(path))
+	_, form, found := strings.Cut(p.body, `<form method="post" class="card">`)
+	if !found {
+		t.Fatalf("%s has no form (%d):\n%s", path, p.status, p.body)
+	}
+	form, _, _ = strings.Cut(form, "</form>")
+	filled := url.Values{}
+	for _, m := range regexp.MustCompile(`<input type="([^"]*)" name="([^"]*)" value="([^"]*)"([^>]*)>`).FindAllStringSubmatch(form, -1) {
+		if m[1] != "checkbox" || strings.Contains(m[4], "checked") {
+			filled.Add(m[2], html.UnescapeString(m[3]))
+		}
+	}
+	for _, m := range regexp.MustCompile(`(?s)<select name="([^"]*)".*?</select>`).FindAllStringSubmatch(form, -1) {
+		chosen := regexp.MustCompile(`<option value="([^"]*)" selected>`).FindStringSubmatch(m[0])
+		if chosen == nil {
+			chosen = regexp.MustCompile(`<option value="([^"]*)"`).FindStringSubmatch(m[0])
+		}
+		filled.Set(m[1], chosen[1])
+	}
+	for _, m := range regexp.MustCompile(`(?s)<textarea name="([^"]*)"[^>]*>(.*?)</textarea>`).FindAllStringSubmatch(form, -1) {
+		filled.Set(m[1], html.UnescapeString(m[2]))
+	}
+	for i := 0; i+1 < len(values); i += 2 {
+		filled.Set(values[i], values[i+1])
+	}
+	return b.do(t, http.MethodPost, b.s.URL+b.s.Expand(path), filled)
+}
+
+// TestConsolePeopleForms sends the forms about people, most as they are shown: what they
+// show is what they take, and each leads to a page that says what was done.
+func TestConsolePeopleForms(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	const once, saved = "This is shown once", "Saved."
+	const org, bea, robot = "/ui/console/orgs/$org", "/ui/console/orgs/$org/users/$bea", "/ui/console/orgs/$org/users/$robot"
+	s.Run(t, testkit.Call{Name: "grants", Do: "POST /zitadel.authorization.v2.AuthorizationService/ListAuthorizations", Body: `{}`, Keep: map[string]string{"grant": "authorizations.0.id"}})
+	for _, c := range []struct {
+		path   string
+		values []string
+		says   string
+	}{
+		{bea + "/profile", nil, "like this already"},
+		{bea + "/profile", []string{"nick_name", "Bee"}, ">Bee<"},
+		{bea + "/profile", []string{"nick_name", ""}, saved},
+		{bea + "/profile", []string{"first_name", ""}, "firstName"},
+		{bea + "/username", []string{"username", "beabell"}, ">beabell<"},
+		{bea + "/email", nil, "like this already"},
+		{bea + "/email", []string{"email", "a@example.com"}, once},
+		{bea + "/email", []string{"verification", "is_verified", "email", "a@example.com"}, saved},
+		{bea + "/email", []string{"verification", "is_verified", "email", "b@example.com"}, saved},
+		{bea + "/email/code", nil, "verified"},
+		{bea + "/phone", []string{"verification", "return_code", "phone", "+41791234568"}, once},
+		{bea + "/phone/code", []string{"verification", "return_code"}, once},
+		{bea + "/phone/verify", []string{"verification_code", "0"}, "code"},
+		{bea + "/phone/remove", nil, "It is removed."},
+		{bea + "/password", []string{"new_password.password", "Bells-ring-9"}, saved},
+		{bea + "/password/reset", nil, once},
+		{bea + "/passkey-link", nil, once},
+		{bea + "/invite", nil, "can log in already"},
+		{bea + "/factors/totp/remove", nil, "No factor is set up."},
+		{bea + "/metadata/set?key=staff", nil, saved},
+		{bea + "/metadata/set", []string{"key", "desk", "value", "7"}, ">desk<"},
+		{bea + "/sessions/end", nil, "All sessions are ended."},
+		{bea + "/deactivate", nil, "The user is inactive."},
+		{bea + "/reactivate", nil, "The user is active again."},
+		{bea + "/roles/$grant", nil, saved},
+		{bea + "/roles/$grant/deactivate", nil, "It is inactive now."},
+		{org + "/authorizations/$grant/activate", nil, "It is active again."},
+		{org + "/authorizations/$grant/remove", nil, "It is removed."},
+		{bea + "/roles-new/$tower", []string{"role_keys", "ringer"}, "Added."},
+		{org + "/administrators/$bea", nil, saved},
+		{org + "/administrators/$bea/remove", nil, "It is removed."},
+		{"/ui/console/administrators-new/$bea", []string{"roles", "IAM_USER_MANAGER"}, "Manager of users"},
+		{org + "/groups/$ringers/edit", []string{"description", "Who rings"}, "Who rings"},
+		{org + "/groups/$ringers/edit", []string{"description", ""}, "description needs"},
+		{org + "/groups/$ringers/remove", nil, "It is removed."},
+		{org + "/groups-new", []string{"name", "Tower"}, "It is there now."},
+		{robot + "/machine", []string{"machine.description", "rings"}, ">rings<"},
+		{robot + "/machine", []string{"machine.description", ""}, saved},
+		{robot + "/credentials/token", []string{"expiration_date", "2000-01-01T00:00"}, "has passed already"},
+		{robot + "/credentials/token", nil, once},
+		{robot + "/credentials/key", nil, "data:application/octet-stream;base64,"},
+		{robot + "/credentials/key", []string{"expiration_date", ""}, "expirationDate"},
+		{robot + "/credentials/key", []string{"public_key", "none"}, "public key"},
+		{robot + "/credentials/secret", nil, ">robot<"},
+		{robot + "/credentials/secret/remove", nil, "There is no secret."},
+		{org + "/users-new", []string{"human.profile.given_name", "Di", "human.profile.family_name", "Dow", "human.email.email", "di@example.com", "human.email.verification", "is_verified"}, "It is there now."},
+		{org + "/users-new", []string{"human.profile.given_name", "Di", "human.profile.family_name", "Dow", "human.email.email", "di@example.com"}, "exists"},
+		{org + "/users-invite", []string{"human.profile.given_name", "Ed", "human.profile.family_name", "Ely", "human.email.email", "ed@example.com", "human.email.verification", "send_code"}, "The invitation is made."},
+		{bea + "/remove", nil, "It is removed."},
+	} {
+		if p := b.send(t, c.path, c.values...); !strings.Contains(p.body, c.says) {
+			t.Errorf("%s %q leads to %s (%d), which does not say %q:\n%s", c.path, c.values, p.url, p.status, c.says, p.body)
+		}
+	}
+}
+
+// TestConsoleBulk acts on several users without a script: it asks first, then does it, and
+// says what did not succeed.
+func TestConsoleBulk(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_OWNER"]}`, Events: []string{"org.member.added"}})
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	post := func(says string, values ...string) {
+		t.Helper()
+		form := url.Values{"id": {s.Expand("$bea"), s.Expand("$robot")}}
+		for i := 0; i+1 < len(values); i += 2 {
+			form.Set(values[i], values[i+1])
+		}
+		if p := b.do(t, http.MethodPost, s.Expand(s.URL+"/ui/console/orgs/$org/users?type="), form); !strings.Contains(p.body, says) {
+			t.Errorf("%q leads to %s (%d), which does not say %q:\n%s", values, p.url, p.status, says, p.body)
+		}
+	}
+	post("<li>Robot<input", "do", "lock")
+	post("Done: 2.", "do", "lock", "sure", "true")
+	post("0 of 2 are done.", "do", "lock", "sure", "true")
+	post("Robot: The user is not active.", "do", "lock", "sure", "true")
+	post("Done: 2.", "do", "unlock")
+	post("<h1>Users</h1>", "do", "explode")
+	post("Done: 2.", "do", "remove", "sure", "true")
+}
+
+// TestConsoleGrantedRoles: an owner of an organization gives the roles that another one
+// granted, and no others.
+func TestConsoleGrantedRoles(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t,
+		testkit.Call{Name: "ann administers", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_OWNER"]}`, Events: []string{"org.member.added"}},
+		testkit.Call{Name: "acme", Do: "POST /v2/organizations/_search", Body: `{"queries":[{"nameQuery":{"name":"Acme"}}]}`, Keep: map[string]string{"acme": "result.0.id"}},
+		testkit.Call{Name: "shop", In: "$acme", Do: "POST /management/v1/projects", Body: `{"name":"Shop"}`, Keep: map[string]string{"shop": "id"}, Events: []string{"project.added", "project.member.added"}},
+		testkit.Call{Name: "clerk", In: "$acme", Do: "POST /management/v1/projects/$shop/roles", Body: `{"roleKey":"clerk","displayName":"Clerk"}`, Events: []string{"project.role.added"}},
+		testkit.Call{Name: "boss", In: "$acme", Do: "POST /management/v1/projects/$shop/roles", Body: `{"roleKey":"boss","displayName":"Boss"}`, Events: []string{"project.role.added"}},
+		testkit.Call{Name: "grant", In: "$acme", Do: "POST /management/v1/projects/$shop/grants", Body: `{"grantedOrgId":"$org","roleKeys":["clerk"]}`, Events: []string{"project.grant.added"}},
+	)
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	const roles = "/ui/console/orgs/$org/users/$bea/roles"
+	if p := b.open(t, s.Expand(roles+"-new")); !strings.Contains(p.body, "Shop") || !strings.Contains(p.body, "Tower") {
+		t.Errorf("it does not offer the project that is granted, and one's own:\n%s", p.body)
+	}
+	if p := b.open(t, s.Expand(roles+"-new/$shop")); !strings.Contains(p.body, `value="clerk"`) || strings.Contains(p.body, `value="boss"`) {
+		t.Errorf("it offers other roles than the one that is granted:\n%s", p.body)
+	}
+	if p := b.send(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
+		t.Errorf("the role is not given: %s\n%s", p.url, p.body)
+	}
+}
+
+// TestConsoleElsewhere: a page about an organization shows nobody of another one.
+func TestConsoleElsewhere(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t,
+		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		testkit.Call{Name: "acme", Do: "POST /v2/organizations/_search", Body: `{"queries":[{"nameQuery":{"name":"Acme"}}]}`, Keep: map[string]string{"acme": "result.0.id"}},
+	)
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	for _, path := range []string{"/users/$bea", "/users/$bea/factors", "/users/$bea/profile", "/users/$bea/sessions", "/groups/$ringers", "/groups/$ringers/edit"} {
+		for org, status := range map[string]int{"$org": http.StatusOK, "$acme": http.StatusNotFound} {
+			if p := b.open(t, s.Expand("/ui/console/orgs/"+org+path)); p.status != status {
+				t.Errorf("%s of %s: status %d, want %d", path, org, p.status, status)
+			}
+		}
+	}
 }

@@ -85,23 +85,23 @@ func overviewPages() (out []page) {
 	out = append(out, view{path: atUser, permission: userRead, read: readUser}.pages()...)
 	for _, a := range []action{
 		{
-			path: atUser + "/deactivate", title: "deactivate", help: "user-deactivate-help", danger: true, then: backTo(atUser, "user-deactivated"),
+			path: atUser + "/deactivate", title: "user-deactivate", help: "user-deactivate-help", danger: true, then: backTo(atUser, "user-deactivated"),
 			request: func(v *visit) proto.Message { return &userv2.DeactivateUserRequest{UserId: v.userID()} },
 		},
 		{
-			path: atUser + "/reactivate", title: "reactivate", help: "user-reactivate-help", then: backTo(atUser, "user-reactivated"),
+			path: atUser + "/reactivate", title: "user-reactivate", help: "user-reactivate-help", then: backTo(atUser, "user-reactivated"),
 			request: func(v *visit) proto.Message { return &userv2.ReactivateUserRequest{UserId: v.userID()} },
 		},
 		{
-			path: atUser + "/lock", title: "lock", help: "user-lock-help", danger: true, then: backTo(atUser, "locked"),
+			path: atUser + "/lock", title: "user-lock", help: "user-lock-help", danger: true, then: backTo(atUser, "locked"),
 			request: func(v *visit) proto.Message { return &userv2.LockUserRequest{UserId: v.userID()} },
 		},
 		{
-			path: atUser + "/unlock", title: "unlock", help: "user-unlock-help", then: backTo(atUser, "unlocked"),
+			path: atUser + "/unlock", title: "user-unlock", help: "user-unlock-help", then: backTo(atUser, "unlocked"),
 			request: func(v *visit) proto.Message { return &userv2.UnlockUserRequest{UserId: v.userID()} },
 		},
 		{
-			path: atUser + "/remove", permission: userDelete, title: "remove", help: "user-remove-help", danger: true, then: backTo(atUsers, "removed"),
+			path: atUser + "/remove", permission: userDelete, title: "user-remove", help: "user-remove-help", danger: true, then: backTo(atUsers, "removed"),
 			request: func(v *visit) proto.Message { return &userv2.DeleteUserRequest{UserId: v.userID()} },
 		},
 	} {

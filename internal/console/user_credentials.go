@@ -24,7 +24,7 @@ func credentialPages() (out []page) {
 			load: func(v *visit) (proto.Message, error) {
 				return &userv2.AddKeyRequest{UserId: v.userID(), ExpirationDate: v.in(lasts)}, nil
 			},
-			fields: []field{{path: "expiration_date", help: "f-expiration_date-help"}, {path: "public_key", kind: "area", help: "f-public_key-help"}},
+			fields: []field{{path: "expiration_date", required: true, help: "f-expiration_date-help"}, {path: "public_key", kind: "area", help: "f-public_key-help"}},
 			once: func(_ *visit, res proto.Message) []fact {
 				r := res.(*userv2.AddKeyResponse) //nolint:forcetypeassert // the contract's
 				if len(r.GetKeyContent()) == 0 {
@@ -38,7 +38,7 @@ func credentialPages() (out []page) {
 			load: func(v *visit) (proto.Message, error) {
 				return &userv2.AddPersonalAccessTokenRequest{UserId: v.userID(), ExpirationDate: v.in(lasts)}, nil
 			},
-			fields: []field{{path: "expiration_date", help: "f-expiration_date-help"}},
+			fields: []field{{path: "expiration_date", required: true, help: "f-expiration_date-help"}},
 			once: func(_ *visit, res proto.Message) []fact {
 				return []fact{{Text: "token", Value: res.(*userv2.AddPersonalAccessTokenResponse).GetToken(), Code: true}} //nolint:forcetypeassert // the contract's
 			},

@@ -3,6 +3,8 @@ package console
 import (
 	"google.golang.org/protobuf/proto"
 
+	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
+	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/message"
 )
@@ -13,8 +15,8 @@ func userEditPages() (out []page) {
 		{
 			path: atUser + "/profile", title: "profile-edit", load: loadProfile,
 			fields: []field{
-				{path: "human.profile.given_name", required: true}, {path: "human.profile.family_name", required: true}, {path: "human.profile.nick_name"},
-				{path: "human.profile.display_name", required: true, help: "f-display_name-help"}, {path: "human.profile.preferred_language", options: languages},
+				{path: "first_name", text: "f-given_name", required: true}, {path: "last_name", text: "f-family_name", required: true}, {path: "nick_name"},
+				{path: "display_name", required: true, help: "f-display_name-help"}, {path: "preferred_language", options: languages},
 			},
 		},
 		{path: atUser + "/machine", title: "machine-edit", load: loadMachine, fields: machineFields("machine")},
@@ -68,18 +70,18 @@ func (v *visit) codeOnce(kind message.Kind, code string) []fact {
 	return v.linkOnce(message.Message{Kind: kind, UserID: v.userID(), Code: code})
 }
 
+// loadProfile gives what the newer version of the contract cannot say: that a nickname
+// goes.
 func loadProfile(v *visit) (proto.Message, error) {
 	u, err := v.user()
 	if err == nil && u.GetHuman() == nil {
 		err = errNoPage
 	}
 	p := u.GetHuman().GetProfile()
-	return &userv2.UpdateUserRequest{UserId: v.userID(), UserType: &userv2.UpdateUserRequest_Human_{Human: &userv2.UpdateUserRequest_Human{
-		Profile: &userv2.UpdateUserRequest_Human_Profile{
-			GivenName: new(p.GetGivenName()), FamilyName: new(p.GetFamilyName()), NickName: new(p.GetNickName()),
-			DisplayName: new(p.GetDisplayName()), PreferredLanguage: new(p.GetPreferredLanguage()),
-		},
-	}}}, err
+	return &mgmtpb.UpdateHumanProfileRequest{
+		UserId: v.userID(), FirstName: p.GetGivenName(), LastName: p.GetFamilyName(), NickName: p.GetNickName(), DisplayName: p.GetDisplayName(),
+		PreferredLanguage: p.GetPreferredLanguage(), Gender: userpb.Gender(p.GetGender()),
+	}, err
 }
 
 func loadMachine(v *visit) (proto.Message, error) {

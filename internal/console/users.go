@@ -28,7 +28,7 @@ const (
 func userPages() (out []page) {
 	out = append(out, list[*userv2.ListUsersResponse]{
 		path: atUsers, permission: userRead, title: "users", empty: "users-empty", columns: []string{"name", "login-name", "kind", "state", "created"}, find: "users-find",
-		filters: []filter{{"type", []string{"", "human", "machine"}}, {"user-state", []string{"", "active", "inactive", "locked"}}},
+		filters: []filter{{"type", []string{"", "human", "machine"}}, {"user-state", []string{"", "active", "inactive", "locked", "initial"}}},
 		ask: func(v *visit, find string) proto.Message {
 			req := listUsers(v.org, find, v.R.URL.Query().Get("type"), pageSize)
 			if s, ok := userStates[v.R.URL.Query().Get("user-state")]; ok {
@@ -196,6 +196,7 @@ func inUsers(v *visit) []crumb {
 
 var userStates = map[string]userv2.UserState{
 	"active": userv2.UserState_USER_STATE_ACTIVE, "inactive": userv2.UserState_USER_STATE_INACTIVE, "locked": userv2.UserState_USER_STATE_LOCKED,
+	"initial": userv2.UserState_USER_STATE_INITIAL,
 }
 
 // listUsers asks for users of an organization, or of all, whose name, login name or
