@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	grouppb "github.com/gatehouse/gatehouse/gen/zitadel/group/v2"
 	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
@@ -77,6 +78,9 @@ var searches = []struct {
 	}},
 	{"users", func(v *visit, find string) ([]row, error) {
 		return searched(v, listUsers("", find, "", searchSize), func(res *userv2.ListUsersResponse) ([]row, uint64) { return userRows(v, res) })
+	}},
+	{"groups", func(v *visit, find string) ([]row, error) {
+		return searched(v, listGroups("", find, searchSize), func(res *grouppb.ListGroupsResponse) ([]row, uint64) { return groupRows(v, res) })
 	}},
 }
 
