@@ -1,6 +1,7 @@
 package test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -110,4 +111,49 @@ func TestConsoleLoginPolicy(t *testing.T) {
 	admin.sees(t, "Choose an account") // It holds for who chose it, too.
 	admin.press(t, "Ann Lee")
 	admin.sees(t, "A second factor is demanded here.")
+}
+
+// TestConsolePolicies gives an organization a policy of its own and takes it back, and saves
+// every policy of the instance as it is: what a form shows is what it sends.
+func TestConsolePolicies(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies")
+	w.sees(t, "As the instance")
+	w.press(t, "Passwords")
+	w.press(t, "Give it a policy of its own")
+	w.fill(t, "min_length", "12")
+	w.press(t, "Save")
+	w.sees(t, "Own")
+	s.Run(t, testkit.Call{Name: "its own", Do: "GET /management/v1/policies/password/complexity", Want: `{"policy":{"minLength":"12","hasNumber":true,"isDefault":null}}`})
+	w.press(t, "Follow the instance again")
+	w.press(t, "Follow the instance again")
+	w.sees(t, "As the instance")
+
+	w.open(t, "/ui/console/instance/policies")
+	w.sees(t, "Codes and secrets")
+	var links []string
+	w.do(t, "read the links", chromedp.Evaluate(`[...document.querySelectorAll("main td a")].map((a) => a.pathname)`, &links))
+	if len(links) < 20 {
+		t.Errorf("the policies are %v", links)
+	}
+	for _, path := range links {
+		w.open(t, path+"/edit")
+		w.press(t, "Save")
+		var shown string
+		w.do(t, "read", chromedp.WaitReady("main .box", chromedp.ByQuery), chromedp.Text("main .box", &shown, chromedp.ByQuery))
+		if !strings.Contains(shown, "Saved.") && !strings.Contains(shown, "change") && !strings.Contains(shown, "already") {
+			t.Errorf("%s, saved as it is, says %q", path, shown)
+		}
+	}
+	w.dark(t)
+	w.open(t, "/ui/console/instance/policies/tokens/edit")
+	w.sees(t, "Refresh tokens in any case")
+	w.fill(t, "access_token_lifetime", "soon")
+	w.press(t, "Save")
+	w.sees(t, "Write a duration as a number with a unit")
+	w.fill(t, "access_token_lifetime", "30m")
+	w.press(t, "Save")
+	w.sees(t, "Access tokens")
+	s.Run(t, testkit.Call{Name: "changed", Do: "GET /admin/v1/settings/oidc", Want: `{"settings":{"accessTokenLifetime":"1800s"}}`})
 }

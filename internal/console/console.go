@@ -98,7 +98,7 @@ func pages() []page {
 		homePages(),
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
-		loginPolicyPages(),
+		loginPolicyPages(), policyPages(),
 	} {
 		out = append(out, area...)
 	}

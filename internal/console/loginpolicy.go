@@ -60,12 +60,18 @@ func either(v *visit, ofOrg, ofInstance proto.Message) proto.Message {
 	return ofInstance
 }
 
-// carry copies the fields that two messages have in common.
+// carry copies the fields that two messages have in common, which the contract sometimes
+// gives numbers of another size.
 func carry[M proto.Message](from proto.Message, to M) M {
 	source, target := from.ProtoReflect(), to.ProtoReflect()
 	source.Range(func(fd protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if same := target.Descriptor().Fields().ByName(fd.Name()); same != nil && same.Kind() == fd.Kind() && same.Cardinality() == fd.Cardinality() && same.Message() == fd.Message() {
+		same := target.Descriptor().Fields().ByName(fd.Name())
+		switch {
+		case same == nil || same.Cardinality() != fd.Cardinality() || same.Message() != fd.Message():
+		case same.Kind() == fd.Kind():
 			target.Set(same, value)
+		case fd.Kind() == protoreflect.Uint64Kind && same.Kind() == protoreflect.Uint32Kind:
+			target.Set(same, numberOf(same.Kind(), value.Uint()))
 		}
 		return true
 	})
@@ -153,7 +159,7 @@ type loginPage struct {
 	IsDefault, OfOrg, CanWrite bool
 	Factors                    []listedFactor
 	Demands                    []demandRow
-	Facts                      []fact
+	Facts                      []shownFact
 	Ways                       []crumb
 	Whose                      []crumb // to make the policy the organization's own, or the instance's again
 	Base                       string  // the address of the page
@@ -216,7 +222,7 @@ func (s scoped) showLogin(v *visit) error {
 	for _, d := range []string{demandNone, demandLocal, demandAll} {
 		p.Demands = append(p.Demands, demandRow{Name: d, Text: v.Texts.T("demand-" + d), Help: v.Texts.T("demand-" + d + "-help"), On: d == demandOf(now)})
 	}
-	p.Facts = v.factsOf(now, loginFields)
+	p.Facts = v.facts(v.factsOf(now, loginFields))
 	if p.CanWrite {
 		p.Ways = v.entries([]entry{{s.path + "/settings", "edit", s.write}})
 	}
@@ -257,7 +263,7 @@ func (v *visit) factsOf(m proto.Message, fields []field) (out []fact) {
 				}
 			}
 		}
-		out = append(out, fact{Text: in.Label, Value: value})
+		out = append(out, fact{Text: f.label(), Value: value})
 	}
 	return out
 }

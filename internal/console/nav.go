@@ -18,6 +18,7 @@ var navigation = []struct {
 		{"administrators", "administrators", "iam.member.read"},
 		{"sessions", "sessions", "session.read"},
 		{"instance/login", "login-policy", "iam.policy.read"},
+		{"instance/policies", "policies", "iam.policy.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
@@ -26,6 +27,7 @@ var navigation = []struct {
 		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
 		{"orgs/{org}/administrators", "administrators", "org.member.read"},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
+		{"orgs/{org}/policies", "policies", "policy.read"},
 	}},
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
@@ -51,12 +52,15 @@ func takeAccount(v *visit) error {
 	return v.next()
 }
 
-// askLogout asks which of the browser's sessions are to end: no page elsewhere may decide
+// askLogout asks which of the browser's sessions are to end, or whether the named one is: no page elsewhere may decide
 // that (OpenID Connect RP-Initiated Logout, section 2).
 func askLogout(v *visit) error {
 	known, err := v.accounts()
 	if err != nil {
 		return err
+	}
+	if named := slices.IndexFunc(known, func(a account) bool { return a.ID == v.R.Form.Get("session") }); named >= 0 {
+		known = known[named : named+1]
 	}
 	v.current = nil
 	d := data{More: known}

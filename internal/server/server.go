@@ -17,6 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/account"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/api/admin"
 	"github.com/gatehouse/gatehouse/internal/api/application"
@@ -127,7 +128,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	maps.Copy(work, provider.Work(out))
 	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages, admins := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, a)
+	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, a), account.New(common, a)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
@@ -136,6 +137,8 @@ func New(db *database.DB, o Options) (*Server, error) {
 			pages.ServeHTTP(w, r)
 		case admins.Serves(r.URL.Path):
 			admins.ServeHTTP(w, r)
+		case own.Serves(r.URL.Path):
+			own.ServeHTTP(w, r)
 		case static.Serves(r.URL.Path):
 			static.ServeHTTP(w, r)
 		default:

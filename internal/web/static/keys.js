@@ -34,6 +34,7 @@ function encode(credential) {
 const given = new Map();
 
 async function optionsOf(form) {
+  if (form.dataset.given) return decode(JSON.parse(form.dataset.given));
   const answer = await fetch(form.dataset.options, { method: "POST", body: new URLSearchParams(new FormData(form)) });
   if (!answer.ok) throw new Error(String(answer.status));
   const options = await answer.json();
