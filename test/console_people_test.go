@@ -76,6 +76,7 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "The invitation")
 	w.press(t, "Invite")
 	w.sees(t, "/ui/login/user/invite")
+	invitation := w.text(t, "main code")
 	w.press(t, "I have it")
 	w.sees(t, "Not begun")
 	w.press(t, "History")
@@ -138,6 +139,20 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "Cyd Cole: ")
 	w.open(t, s.Expand("/ui/console/orgs/$org/users?user-state=locked"))
 	w.sees(t, "Bea Bell")
+	w.do(t, "choose cyd", chromedp.Evaluate(`document.querySelector("[aria-label='Cyd Cole']").checked = true`, nil))
+	w.press(t, "Unlock")
+	w.sees(t, "Done: 1.")
+
+	// The link of the invitation lets in who has it.
+	address, err := url.Parse(invitation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open(t, address.RequestURI())
+	w.fill(t, "password", "Coles-coal-8")
+	w.fill(t, "repeat", "Coles-coal-8")
+	w.press(t, "Go on")
+	w.sees(t, "password is set")
 }
 
 // phone makes the window as wide as a phone is.
