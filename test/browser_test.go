@@ -140,7 +140,7 @@ const flawsJS = `(async () => {
 		new PerformanceObserver((list) => { for (const e of list.getEntries()) if (!e.hadRecentInput) sum += e.value; }).observe({ type: "layout-shift", buffered: true });
 		setTimeout(() => done(sum), 20);
 	});
-	if (moved > 0) flaws.push("its content moves by " + moved.toFixed(4));
+	if (moved > 0.001) flaws.push("its content moves by " + moved.toFixed(4));
 	return flaws;
 })()`
 

@@ -1,7 +1,11 @@
 package test
 
 import (
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
@@ -46,4 +50,110 @@ func TestConsoleOrgs(t *testing.T) {
 	w.sees(t, "It is removed.")
 	w.open(t, "/ui/console/search?q=ann")
 	w.sees(t, "Users")
+}
+
+// TestConsoleLoginPolicy is what the console is for: an administrator looks what it would
+// mean to take a factor away, takes it away while somebody is about to log in with it in
+// another window, and puts it back.
+func TestConsoleLoginPolicy(t *testing.T) {
+	t.Parallel()
+	s, admin := openConsole(t, "IAM_OWNER")
+	s.Run(t, testkit.Call{
+		Name: "somebody", Do: "POST /v2/users/human", Keep: map[string]string{"bob": "userId"}, Events: []string{"user.human.added", "user.human.email.verified"},
+		Body: `{"username":"bob","profile":{"givenName":"Bob","familyName":"Ray"},"email":{"email":"bob@example.com","isVerified":true},"password":{"password":"` + annsPassword + `"}}`,
+	})
+	user := openWindow(t, s)
+	user.open(t, "/")
+	user.logIn(t, "bob", annsPassword)
+	user.press(t, "Authenticator app")
+	user.sees(t, "Scan the picture")
+	secret := user.text(t, "main code")
+	user.give(t, "code", totpCode(t, secret, s.Clock.Now()))
+	user.sees(t, "Enter the code")
+	s.Clock.Advance(time.Minute)
+	user.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
+	user.sees(t, "You are logged in")
+	user.open(t, "/ui/login/login?new=true")
+	user.logIn(t, "bob", annsPassword)
+	user.sees(t, "Enter the code")
+
+	admin.open(t, "/ui/console/instance/login")
+	admin.sees(t, "Who needs a second factor")
+	admin.do(t, "turn the app off", chromedp.Click(`[aria-label="Turn off: Authenticator app"]`, chromedp.ByQuery))
+	admin.sees(t, "One person would have no second factor left.")
+	admin.sees(t, "bob")
+	admin.press(t, "Turn it off now")
+	admin.sees(t, "The factor counts no more, from the next request on.")
+
+	s.Clock.Advance(time.Minute)
+	user.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
+	user.sees(t, "“Authenticator app” does not count here any more.")
+
+	admin.press(t, "Undo")
+	admin.sees(t, "Who had it set up has it again.")
+	user.open(t, "/ui/login/login?new=true")
+	user.logIn(t, "bob", annsPassword)
+	user.sees(t, "Enter the code")
+
+	admin.dark(t)
+	admin.do(t, "plan", chromedp.Click(`[aria-label="Turn off: Authenticator app"]`, chromedp.ByQuery))
+	admin.press(t, "Retire it in stages")
+	admin.do(t, "say when", chromedp.SetValue(`input[name="off"]`, s.Clock.Now().AddDate(0, 1, 0).UTC().Format("2006-01-02T15:04"), chromedp.ByQuery))
+	admin.sees(t, "People get time")
+	admin.press(t, "Make the plan")
+	admin.sees(t, "The plan is made.")
+	admin.press(t, "Cancel the plan")
+	admin.press(t, "Cancel the plan")
+	admin.sees(t, "Saved.")
+	admin.do(t, "demand", chromedp.Click(`[aria-label="Choose: Everybody"]`, chromedp.ByQuery))
+	admin.sees(t, "A second factor: Everybody")
+	admin.press(t, "Change it now")
+	admin.sees(t, "Choose an account") // It holds for who chose it, too.
+	admin.press(t, "Ann Lee")
+	admin.sees(t, "A second factor is demanded here.")
+}
+
+// TestConsolePolicies gives an organization a policy of its own and takes it back, and saves
+// every policy of the instance as it is: what a form shows is what it sends.
+func TestConsolePolicies(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies")
+	w.sees(t, "As the instance")
+	w.press(t, "Passwords")
+	w.press(t, "Give it a policy of its own")
+	w.fill(t, "min_length", "12")
+	w.press(t, "Save")
+	w.sees(t, "Own")
+	s.Run(t, testkit.Call{Name: "its own", Do: "GET /management/v1/policies/password/complexity", Want: `{"policy":{"minLength":"12","hasNumber":true,"isDefault":null}}`})
+	w.press(t, "Follow the instance again")
+	w.press(t, "Follow the instance again")
+	w.sees(t, "As the instance")
+
+	w.open(t, "/ui/console/instance/policies")
+	w.sees(t, "Codes and secrets")
+	var links []string
+	w.do(t, "read the links", chromedp.Evaluate(`[...document.querySelectorAll("main td a")].map((a) => a.pathname)`, &links))
+	if len(links) < 20 {
+		t.Errorf("the policies are %v", links)
+	}
+	for _, path := range links {
+		w.open(t, path+"/edit")
+		w.press(t, "Save")
+		var shown string
+		w.do(t, "read", chromedp.WaitReady("main .box", chromedp.ByQuery), chromedp.Text("main .box", &shown, chromedp.ByQuery))
+		if !strings.Contains(shown, "Saved.") && !strings.Contains(shown, "change") && !strings.Contains(shown, "already") {
+			t.Errorf("%s, saved as it is, says %q", path, shown)
+		}
+	}
+	w.dark(t)
+	w.open(t, "/ui/console/instance/policies/tokens/edit")
+	w.sees(t, "Refresh tokens in any case")
+	w.fill(t, "access_token_lifetime", "soon")
+	w.press(t, "Save")
+	w.sees(t, "Write a duration as a number with a unit")
+	w.fill(t, "access_token_lifetime", "30m")
+	w.press(t, "Save")
+	w.sees(t, "Access tokens")
+	s.Run(t, testkit.Call{Name: "changed", Do: "GET /admin/v1/settings/oidc", Want: `{"settings":{"accessTokenLifetime":"1800s"}}`})
 }

@@ -150,4 +150,5 @@ func TestConsolePages(t *testing.T) {
 func fillConsole(t *testing.T, s *testkit.Server) {
 	t.Helper()
 	s.Run(t, testkit.Call{Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})
+	fillPeople(t, s)
 }

@@ -73,6 +73,8 @@ type Errand struct {
 	Org   string // that the call is about; empty: the one of the token's user
 	// DryRun rolls the call back in the end.
 	DryRun bool
+	// Guard has the call refused where it would lock people out.
+	Guard bool
 	// Page is the token of a page of a list, as the page before it gave it.
 	Page string
 }
@@ -88,8 +90,10 @@ func (s *Server) Run(ctx context.Context, e Errand, req proto.Message) (res prot
 				h.Set(name, value)
 			}
 		}
-		if e.DryRun {
-			h.Set(headerDryRun, "true")
+		for name, set := range map[string]bool{headerDryRun: e.DryRun, headerGuard: e.Guard} {
+			if set {
+				h.Set(name, "true")
+			}
 		}
 	}, req)
 	return res, call.cursor.Next, err

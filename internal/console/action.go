@@ -18,6 +18,8 @@ type action struct {
 	danger           bool
 	// request is what to call.
 	request func(v *visit) proto.Message
+	// send makes the calls in place of request, where it takes several.
+	send func(v *visit) (proto.Message, error)
 	// then says where it leads, and what is said there.
 	then   func(v *visit, res proto.Message) (address, what string)
 	once   func(v *visit, res proto.Message) []fact // see form
@@ -50,31 +52,34 @@ func (a action) ask(v *visit, problem error) error {
 }
 
 func (a action) do(v *visit) error {
-	res, err := call[proto.Message](v, a.request(v))
+	send := a.send
+	if send == nil {
+		send = func(v *visit) (proto.Message, error) { return call[proto.Message](v, a.request(v)) }
+	}
+	res, err := send(v)
 	switch {
 	case err != nil && isTheirs(err):
 		return a.ask(v, err)
 	case err != nil:
 		return err
 	}
-	address, what := a.then(v, res)
-	if a.once != nil {
-		v.showOnce(v.Texts.T(a.title), a.once(v, res), address)
-		return nil
+	return v.leadOn(a.title, a.then, a.once, res)
+}
+
+// leadOn leads to where an answer leads, by way of what of it nobody can see again.
+func (v *visit) leadOn(title string, then func(*visit, proto.Message) (address, what string), once func(*visit, proto.Message) []fact, res proto.Message) error {
+	address, what := then(v, res)
+	if once != nil {
+		if facts := once(v, res); len(facts) > 0 {
+			v.show(http.StatusOK, "once", frame{Title: v.Texts.T(title), More: oncePage{v.facts(facts), address}})
+			return nil
+		}
 	}
 	return v.doneAt(address, what)
 }
 
-// showOnce shows what nobody can see again.
-func (v *visit) showOnce(title string, facts []fact, next string) {
-	for i := range facts {
-		facts[i].Text = v.Texts.T(facts[i].Text)
-	}
-	v.show(http.StatusOK, "once", frame{Title: title, More: oncePage{facts, next}})
-}
-
 type oncePage struct {
-	Facts []fact
+	Facts []shownFact
 	Next  string
 }
 

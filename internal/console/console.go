@@ -20,6 +20,7 @@ import (
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
+	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/web"
@@ -93,7 +94,12 @@ type page struct {
 // pages are all of them.
 func pages() []page {
 	var out []page
-	for _, area := range [][]page{homePages(), orgPages(), userPages()} {
+	for _, area := range [][]page{
+		homePages(),
+		orgPages(),
+		userPages(), administratorPages(), authorizationPages(), groupPages(),
+		loginPolicyPages(), policyPages(),
+	} {
 		out = append(out, area...)
 	}
 	return out
@@ -110,6 +116,7 @@ type visit struct {
 	org     string // that the page is about; empty: none
 	orgName string
 	can     map[string]bool // what the visitor may do there
+	about   *userv2.User    // that the page is about, once it was asked for
 }
 
 // open finds out who sees the page, and what their roles let them do there. Who has no
@@ -197,8 +204,11 @@ func callPage[S proto.Message](v *visit, req proto.Message, token string) (out S
 }
 
 // do makes a call whose answer says nothing that a page shows.
-func (v *visit) do(req proto.Message) error {
-	_, _, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, req)
+func (v *visit) do(req proto.Message) error { return v.doGuarded(req, false) }
+
+// doGuarded is do under the guards of the API: see api.Errand.
+func (v *visit) doGuarded(req proto.Message, guard bool) error {
+	_, _, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org, Guard: guard}, req)
 	return err
 }
 

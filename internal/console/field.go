@@ -16,16 +16,18 @@ import (
 )
 
 // field is a field of a request that a form asks for. What it looks like follows from its
-// type in the contract: a switch for a bool, a choice for an enum, a time for a timestamp.
+// type in the contract: a switch for a bool, a choice for an enum, a time for a timestamp. A
+// oneof of bools and of messages that need no values is a choice among its members.
 type field struct {
-	path string // names with dots, through the messages of the request
+	path string // names with dots, through the messages of the request, to a field or a oneof
 	text string // key of the label; empty: "f-" and the last name of path
 	help string // key; empty: none
 	// kind is the type of the input of a text: "email", "password", "url", "color"; "area"
 	// for several lines. Empty: a line.
 	kind     string
 	required bool
-	// options are the values to choose from, of a text or of a list of texts.
+	// options are the values to choose from, of a text or of a list of texts, and which
+	// members of a oneof there are to choose from, where it is not all of them.
 	options func(v *visit) ([]option, error)
 	// heading is the key of what stands above the field; empty: nothing.
 	heading string
@@ -42,10 +44,11 @@ type input struct {
 	Options                    []option
 }
 
-// target is the field in a request, and the message that it is in.
+// target is the field or the oneof in a request, and the message that it is in.
 type target struct {
 	in protoreflect.Message
 	fd protoreflect.FieldDescriptor
+	of protoreflect.OneofDescriptor // in the place of fd
 }
 
 // find follows the path. The messages on the way are made where make says so; else what
@@ -60,11 +63,12 @@ func (f field) find(m protoreflect.Message, create bool) target {
 			m = m.Get(fd).Message()
 		}
 	}
-	fd := m.Descriptor().Fields().ByName(protoreflect.Name(names[len(names)-1]))
-	if fd == nil {
+	last := protoreflect.Name(names[len(names)-1])
+	t := target{m, m.Descriptor().Fields().ByName(last), m.Descriptor().Oneofs().ByName(last)}
+	if t.fd == nil && t.of == nil {
 		panic("console: " + string(m.Descriptor().FullName()) + " has no " + f.path)
 	}
-	return target{m, fd}
+	return t
 }
 
 const (
@@ -96,6 +100,10 @@ func (f field) input(v *visit, m protoreflect.Message) input {
 	if f.heading != "" {
 		in.Heading = v.Texts.T(f.heading)
 	}
+	if t.of != nil {
+		in.Kind, in.Options = "choice", f.members(v, t)
+		return in
+	}
 	value := t.in.Get(t.fd)
 	switch kind := t.fd.Kind(); {
 	case t.fd.IsList():
@@ -113,8 +121,10 @@ func (f field) input(v *visit, m protoreflect.Message) input {
 		if t.fd.Message().FullName() == timestampName {
 			in.Type = "datetime-local"
 		}
-	case kind == protoreflect.StringKind:
-		in.Value = value.String()
+	case kind == protoreflect.StringKind, kind == protoreflect.BytesKind:
+		if in.Value = value.String(); kind == protoreflect.BytesKind {
+			in.Value = string(value.Bytes())
+		}
 		if f.kind == "area" {
 			in.Kind = "area"
 		}
@@ -143,6 +153,26 @@ func (f field) many(v *visit, in *input, t target, list protoreflect.List) {
 	default:
 		in.Kind, in.Value = "area", strings.Join(lines, "\n")
 	}
+}
+
+// members are those of a oneof. Their texts have the keys label-name.
+func (f field) members(v *visit, t target) (out []option) {
+	which := ""
+	if fd := t.in.WhichOneof(t.of); fd != nil {
+		which = string(fd.Name())
+	}
+	if f.options != nil {
+		return f.chosen(v, func(s string) bool { return s == which })
+	}
+	for i := range t.of.Fields().Len() {
+		name := string(t.of.Fields().Get(i).Name())
+		out = append(out, f.member(v, name, which))
+	}
+	return out
+}
+
+func (f field) member(v *visit, name, which string) option {
+	return option{Value: name, Text: v.Texts.T(f.label() + "-" + name), Chosen: name == which}
 }
 
 func (f field) chosen(v *visit, is func(string) bool) []option {
@@ -203,6 +233,7 @@ func durationText(d time.Duration) string {
 var (
 	errDuration = fault.Invalid("CONSOLE-duration", "Write a duration as a number with a unit, such as 10d, 12h, 30m or 45s.")
 	errTime     = fault.Invalid("CONSOLE-time", "Write a time as year, month, day, hour and minute, such as 2026-01-31T12:00.")
+	errMember   = fault.Invalid("CONSOLE-choice", "Choose one of the values that are offered.")
 	errNumber   = fault.Invalid("CONSOLE-number", "Write a whole number that is not negative.")
 )
 
@@ -221,7 +252,8 @@ func parseDuration(s string) (time.Duration, error) {
 	return d, nil
 }
 
-// take puts what was typed into the request. A text that is empty is not said.
+// take puts what was typed into the request. A text that is empty is not said, unless the
+// request came with one: then it is said to be empty.
 func (f field) take(m protoreflect.Message, form url.Values) error {
 	typed := form.Get(f.path)
 	if f.kind != "password" {
@@ -232,10 +264,17 @@ func (f field) take(m protoreflect.Message, form url.Values) error {
 		return nil
 	}
 	t = f.find(m, true)
+	if t.of != nil {
+		return t.choose(typed)
+	}
 	if t.fd.IsList() {
 		return f.takeMany(t, form[f.path])
 	}
 	if typed == "" && t.fd.Kind() != protoreflect.BoolKind {
+		if t.fd.HasPresence() && t.fd.Kind() == protoreflect.StringKind && t.in.Has(t.fd) {
+			t.in.Set(t.fd, protoreflect.ValueOfString(""))
+			return nil
+		}
 		t.in.Clear(t.fd)
 		return nil
 	}
@@ -244,6 +283,20 @@ func (f field) take(m protoreflect.Message, form url.Values) error {
 		t.in.Set(t.fd, value)
 	}
 	return err
+}
+
+// choose sets the member of a oneof.
+func (t target) choose(name string) error {
+	fd := t.of.Fields().ByName(protoreflect.Name(name))
+	switch {
+	case fd == nil:
+		return errMember
+	case fd.Kind() == protoreflect.BoolKind:
+		t.in.Set(fd, protoreflect.ValueOfBool(true))
+	default:
+		t.in.Mutable(fd)
+	}
+	return nil
 }
 
 func (f field) takeMany(t target, typed []string) error {
@@ -272,6 +325,8 @@ func (t target) parse(typed string) (value protoreflect.Value, err error) {
 		return protoreflect.ValueOfBool(typed == "true"), nil
 	case protoreflect.StringKind:
 		return protoreflect.ValueOfString(typed), nil
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes([]byte(typed)), nil
 	case protoreflect.EnumKind:
 		n, err := strconv.ParseInt(typed, 10, 32)
 		if err != nil {

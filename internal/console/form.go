@@ -22,7 +22,7 @@ type form struct {
 	// then says where it leads, and what is said there: the key is "done-" and what.
 	then func(v *visit, res proto.Message) (address, what string)
 	// once, where it is not nil, gives what is shown once and never again, such as a
-	// secret, before the way leads on.
+	// secret, before the way leads on; nothing: it leads on at once.
 	once   func(v *visit, res proto.Message) []fact
 	crumbs func(v *visit) []crumb
 	tabs   func(v *visit) []crumb
@@ -112,10 +112,5 @@ func (f form) post(v *visit) error {
 	case err != nil:
 		return err
 	}
-	address, what := f.then(v, res)
-	if f.once != nil {
-		v.showOnce(v.Texts.T(f.title), f.once(v, res), address)
-		return nil
-	}
-	return v.doneAt(address, what)
+	return v.leadOn(f.title, f.then, f.once, res)
 }

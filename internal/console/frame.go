@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/web"
@@ -53,10 +54,23 @@ func (v *visit) show(status int, name string, f frame) {
 		f.Me = me{Name: displayName(v.me), LoginName: v.me.GetPreferredLoginName()}
 		f.Nav = v.nav()
 	}
-	if key := noted + v.R.URL.Query().Get("done"); f.Note == "" && v.R.Method == http.MethodGet && v.Texts.Has(key) {
-		f.Note = v.Texts.T(key)
+	if f.Note == "" && v.R.Method == http.MethodGet {
+		f.Note = v.note()
 	}
 	v.Show(status, name, f)
+}
+
+// note is what the page says after something was done.
+func (v *visit) note() string {
+	what := v.R.URL.Query().Get("done")
+	n, err := strconv.Atoi(v.R.URL.Query().Get("n"))
+	switch {
+	case what == "bulk" && err == nil:
+		return v.Texts.T(noted+"bulk", n)
+	case what != "bulk" && v.Texts.Has(noted+what):
+		return v.Texts.T(noted + what)
+	}
+	return ""
 }
 
 // problem shows what went wrong as a page.

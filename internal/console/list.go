@@ -1,8 +1,11 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -16,6 +19,7 @@ const pageSize = 25
 type list[S proto.Message] struct {
 	path, permission string
 	title, empty     string   // keys of texts; empty teaches what could be here
+	help             string   // key of what stands above; empty: nothing
 	columns          []string // keys of texts
 	// find is the key of what the field of the search is called; empty: there is none.
 	find string
@@ -25,10 +29,15 @@ type list[S proto.Message] struct {
 	ask func(v *visit, find string) proto.Message
 	// rows are those of an answer, with how many there are on all pages together.
 	rows func(v *visit, res S) ([]row, uint64)
-	// add are ways to make more of them.
-	add []entry
+	// add are ways to make more of them, and more what else can be done with them.
+	add, more []entry
 	// bulk are what can be done with several rows at once.
 	bulk []bulk
+	// ways are what can be done with one row, by its id.
+	ways func(id string) []entry
+	// of is the thing that the list hangs on, whose title, mark, tabs and pages above are
+	// those of the page; nil: it stands for itself.
+	of   func(v *visit) (viewed, error)
 	tabs func(v *visit) []crumb
 	// crumbs are the pages above it.
 	crumbs func(v *visit) []crumb
@@ -44,7 +53,12 @@ type filter struct {
 // bulk is an action on several rows: a request for each.
 type bulk struct {
 	name, permission string // name is a key
-	request          func(v *visit, id string) proto.Message
+	// help is the key of what it means, said before it is done; empty: it is done at once.
+	help    string
+	danger  bool
+	request func(v *visit, id string) proto.Message
+	// back is the path of the page that it leads to; empty: the list as it was.
+	back string
 }
 
 // row is a row of a list. Its first cell leads to it.
@@ -63,18 +77,30 @@ type cell struct {
 
 // listPage is what the page shows.
 type listPage struct {
+	State   cell // see viewed
+	Help    string
 	Columns []string
-	Rows    []row
+	Rows    []viewRow
+	Ways    bool // some row can be acted on
 	Total   uint64
 	Search  string // what the field of the search is called
 	Find    string
 	Filters []choice
+	Begin   string // the query of the first page; empty: this is it
 	Next    string // the query of the next page
-	First   bool
+	Narrow  bool   // there may be more than what is looked for
 	Empty   string
 	Add     []crumb
-	Bulk    []crumb // URL is the name of the action
+	More    []crumb
+	Bulk    []bulkButton
 	Failed  []string
+}
+
+// bulkButton does something with the chosen rows.
+type bulkButton struct {
+	Do, Text string
+	Danger   bool
+	AtOnce   bool // without asking first
 }
 
 // choice is a choice among values.
@@ -85,6 +111,7 @@ type choice struct {
 
 type option struct {
 	Value, Text string
+	Help        string // beneath the text, of several that can be chosen
 	Chosen      bool
 }
 
@@ -98,6 +125,10 @@ func (l list[S]) pages() []page {
 
 // show answers with the page. failed are the sentences of what did not succeed on it.
 func (l list[S]) show(v *visit, failed []string) error {
+	f, of, err := l.frame(v)
+	if err != nil {
+		return err
+	}
 	form := v.R.URL.Query()
 	find := strings.TrimSpace(form.Get("q"))
 	res, next, err := callPage[S](v, l.ask(v, find), form.Get("page"))
@@ -105,44 +136,70 @@ func (l list[S]) show(v *visit, failed []string) error {
 		return err
 	}
 	rows, total := l.rows(v, res)
-	p := listPage{Rows: rows, Total: total, Find: find, Empty: v.Texts.T(l.empty), First: form.Get("page") == "", Failed: failed}
+	p := listPage{State: of.State, Help: of.Help, Total: total, Find: find, Empty: v.Texts.T(l.empty), Failed: failed, Narrow: find != "" || form.Get("page") != "", Add: v.entries(l.add), More: v.entries(l.more)}
+	for _, r := range rows {
+		shown := viewRow{row: r}
+		if l.ways != nil {
+			shown.Actions = v.entries(l.ways(r.ID))
+		}
+		p.Rows, p.Ways = append(p.Rows, shown), p.Ways || len(shown.Actions) > 0
+	}
 	if l.find != "" {
 		p.Search = v.Texts.T(l.find)
+	}
+	if l.help != "" {
+		p.Help = v.Texts.T(l.help)
 	}
 	for _, c := range l.columns {
 		p.Columns = append(p.Columns, v.Texts.T(c))
 	}
 	for _, f := range l.filters {
-		p.Filters = append(p.Filters, f.choice(v, form.Get(f.name)))
+		p.Filters, p.Narrow = append(p.Filters, f.choice(v, form.Get(f.name))), p.Narrow || form.Get(f.name) != ""
 	}
-	if next != "" {
-		form.Set("page", next)
-		form.Del("done")
-		p.Next = form.Encode()
-	}
-	for _, e := range l.add {
-		if v.can[e.permission] {
-			p.Add = append(p.Add, crumb{URL: v.at(e.path), Text: v.Texts.T(e.text)})
-		}
-	}
+	p.Begin, p.Next = beside(form, next)
 	for _, b := range l.bulk {
 		if v.can[b.permission] {
-			p.Bulk = append(p.Bulk, crumb{URL: b.name, Text: v.Texts.T(b.name)})
+			p.Bulk = append(p.Bulk, bulkButton{b.name, v.Texts.T(b.name), b.danger, b.help == ""})
 		}
 	}
-	f := frame{Title: v.Texts.T(l.title), More: p}
-	if l.tabs != nil {
-		f.Tabs = l.tabs(v)
-	}
-	if l.crumbs != nil {
-		f.Crumbs = l.crumbs(v)
-	}
+	f.More = p
 	status := http.StatusOK
 	if len(failed) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
 	v.show(status, "list", f)
 	return nil
+}
+
+// frame is what is around the rows.
+func (l list[S]) frame(v *visit) (f frame, of viewed, err error) {
+	f.Title = v.Texts.T(l.title)
+	if l.tabs != nil {
+		f.Tabs = l.tabs(v)
+	}
+	if l.crumbs != nil {
+		f.Crumbs = l.crumbs(v)
+	}
+	if l.of != nil {
+		of, err = l.of(v)
+		f.Title, f.Tabs, f.Crumbs = of.Title, of.Tabs, of.Crumbs
+	}
+	return f, of, err
+}
+
+// beside are the queries of the first page, where it is another one, and of the next.
+func beside(form url.Values, token string) (begin, next string) {
+	form.Del("done")
+	form.Del("n")
+	if form.Has("page") {
+		form.Del("page")
+		begin = "?" + form.Encode()
+	}
+	if token != "" {
+		form.Set("page", token)
+		next = "?" + form.Encode()
+	}
+	return begin, next
 }
 
 func (f filter) choice(v *visit, chosen string) choice {
@@ -156,26 +213,63 @@ func (f filter) choice(v *visit, chosen string) choice {
 // act does something with the chosen rows, one after the other: what fails for one says
 // so and keeps nothing from the others.
 func (l list[S]) act(v *visit) error {
+	i := slices.IndexFunc(l.bulk, func(b bulk) bool { return v.R.PostForm.Get("do") == b.name && v.can[b.permission] })
+	ids := v.R.PostForm["id"]
+	if i < 0 || len(ids) == 0 {
+		return v.Redirect(v.listed().String())
+	}
+	b, names := l.bulk[i], map[string]string{}
+	if res, _, err := callPage[S](v, l.ask(v, strings.TrimSpace(v.R.URL.Query().Get("q"))), v.R.URL.Query().Get("page")); err == nil {
+		rows, _ := l.rows(v, res)
+		for _, r := range rows {
+			names[r.ID] = r.Cells[0].Text
+		}
+	}
+	if b.help != "" && v.R.PostForm.Get("sure") == "" {
+		return l.askFirst(v, b, ids, names)
+	}
 	var failed []string
-	done := 0
-	for _, b := range l.bulk {
-		if v.R.PostForm.Get("do") != b.name || !v.can[b.permission] {
-			continue
-		}
-		for _, id := range v.R.PostForm["id"] {
-			if err := v.do(b.request(v, id)); err != nil {
-				failed = append(failed, v.Texts.T("bulk-failed", id, v.Sentence(err)))
-				continue
-			}
-			done++
+	for _, id := range ids {
+		if err := v.do(b.request(v, id)); err != nil {
+			failed = append(failed, v.Texts.T("bulk-failed", cmp.Or(names[id], id), v.Sentence(err)))
 		}
 	}
+	done := len(ids) - len(failed)
 	if len(failed) > 0 {
-		return l.show(v, failed)
+		return l.show(v, append([]string{v.Texts.T("bulk-partly", done, len(ids))}, failed...))
 	}
-	address := &url.URL{Path: v.R.URL.Path, RawQuery: v.R.URL.RawQuery}
-	if done == 0 {
-		return v.Redirect(address.String())
+	address := v.listed().String()
+	if b.back != "" {
+		address = v.at(b.back)
 	}
-	return v.doneAt(address.String(), "bulk")
+	return v.doneAt(address, "bulk&n="+strconv.Itoa(done))
+}
+
+// listed is the address of the list with what it looks for.
+func (v *visit) listed() *url.URL {
+	q := v.R.URL.Query()
+	q.Del("done")
+	q.Del("n")
+	return &url.URL{Path: v.R.URL.Path, RawQuery: q.Encode()}
+}
+
+// bulkPage asks before something is done with several rows.
+type bulkPage struct {
+	Help, Do, Button string
+	Danger           bool
+	Chosen           []option
+}
+
+func (l list[S]) askFirst(v *visit, b bulk, ids []string, names map[string]string) error {
+	f, _, err := l.frame(v)
+	if err != nil {
+		return err
+	}
+	f.Crumbs = append(f.Crumbs, crumb{URL: v.R.URL.RequestURI(), Text: v.Texts.T(l.title)})
+	p := bulkPage{Help: v.Texts.T(b.help), Do: b.name, Button: v.Texts.T(b.name), Danger: b.danger}
+	for _, id := range ids {
+		p.Chosen = append(p.Chosen, option{Value: id, Text: cmp.Or(names[id], id)})
+	}
+	v.show(http.StatusOK, "bulk", frame{Title: p.Button, Crumbs: f.Crumbs, More: p})
+	return nil
 }

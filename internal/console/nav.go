@@ -15,10 +15,19 @@ var navigation = []struct {
 }{
 	{"nav-instance", []entry{
 		{"orgs", "orgs", "org.read"},
+		{"administrators", "administrators", "iam.member.read"},
+		{"sessions", "sessions", "session.read"},
+		{"instance/login", "login-policy", "iam.policy.read"},
+		{"instance/policies", "policies", "iam.policy.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
 		{"orgs/{org}/users", "users", "user.read"},
+		{"orgs/{org}/groups", "groups", "group.read"},
+		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
+		{"orgs/{org}/administrators", "administrators", "org.member.read"},
+		{"orgs/{org}/login", "login-policy", "policy.read"},
+		{"orgs/{org}/policies", "policies", "policy.read"},
 	}},
 }
 
@@ -33,7 +42,7 @@ func (v *visit) nav() (out []group) {
 				continue
 			}
 			c := crumb{URL: v.at(e.path), Text: v.Texts.T(e.text)}
-			if strings.HasPrefix(v.R.URL.Path+"/", c.URL+"/") && len(c.URL) > len(nearest) {
+			if rest, found := strings.CutPrefix(v.R.URL.Path, c.URL); found && (rest == "" || rest[0] == '/' || rest[0] == '-') && len(c.URL) > len(nearest) {
 				nearest = c.URL
 			}
 			shown.Entries = append(shown.Entries, c)

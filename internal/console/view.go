@@ -1,6 +1,10 @@
 package console
 
-import "net/http"
+import (
+	"encoding/base64"
+	"html/template"
+	"net/http"
+)
 
 // view is a page about one thing: what it is, what can be done with it, and what hangs on
 // it.
@@ -26,16 +30,47 @@ type fact struct {
 	Text, Value string
 	Link        string
 	State       string
-	Code        bool // Value is for programs, such as an id
+	Code        bool    // Value is for programs, such as an id
+	Mark        cell    // beside the value; no text: none
+	Ways        []entry // what can be done with it, as far as the visitor may
+	Help        string  // key of what to do with it; empty: nothing is said
+	File        string  // the name of the file as which the value is given; empty: it is shown
+}
+
+// shownFact is a fact as the page shows it.
+type shownFact struct {
+	fact
+	Ways []crumb
+	Data template.URL // holds the file
+}
+
+// facts are what is known in words.
+func (v *visit) facts(list []fact) (out []shownFact) {
+	for _, f := range list {
+		shown := shownFact{fact: f, Ways: v.entries(f.Ways)}
+		shown.Text = v.Texts.T(f.Text)
+		if f.Help != "" {
+			shown.Help = v.Texts.T(f.Help)
+		}
+		if f.File != "" { // Base64 holds nothing that could end the address.
+			shown.Data = template.URL("data:application/octet-stream;base64," + base64.StdEncoding.EncodeToString([]byte(f.Value))) //nolint:gosec // see there
+		}
+		out = append(out, shown)
+	}
+	return out
 }
 
 // part is a table beneath the facts.
 type part struct {
-	Title, Help string
+	Title, Help string   // no title: the only part of a tab, whose name says it
 	Columns     []string // keys of texts
 	Rows        []viewRow
 	Empty       string
 	Add         []entry
+	// Timeline shows the rows along a line: their cells are what happened, when, and who
+	// did it.
+	Timeline bool
+	Older    string // where the line goes on; empty: this is all
 }
 
 // viewRow is a row with what can be done with it.
@@ -47,7 +82,7 @@ type viewRow struct {
 // viewPage is what the page shows.
 type viewPage struct {
 	viewed
-	Facts   []fact
+	Facts   []shownFact
 	Actions []crumb
 	Parts   []partPage
 }
@@ -71,11 +106,7 @@ func (w view) pages() []page {
 
 // showView answers with a view.
 func (v *visit) showView(status int, seen viewed) {
-	p := viewPage{viewed: seen, Actions: v.entries(seen.Actions)}
-	for _, f := range seen.Facts {
-		f.Text = v.Texts.T(f.Text)
-		p.Facts = append(p.Facts, f)
-	}
+	p := viewPage{viewed: seen, Facts: v.facts(seen.Facts), Actions: v.entries(seen.Actions)}
 	for _, part := range seen.Parts {
 		shown := partPage{part: part, Add: v.entries(part.Add)}
 		for _, c := range part.Columns {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
-	"net/url"
 	"strings"
 	"time"
 
@@ -21,18 +20,6 @@ type content struct {
 	Language                                                  string
 	Primary, Background, Font                                 string // colors
 	values                                                    map[string]string
-}
-
-// pages are where the links of messages lead at our own pages.
-var pages = map[message.Kind]string{
-	message.Init:                     "/ui/login/user/init",
-	message.PasswordReset:            "/ui/login/password/init",
-	message.PasswordChange:           "/ui/login/login",
-	message.VerifyEmail:              "/ui/login/mail/verification",
-	message.VerifyEmailOTP:           "/ui/login/otp/verify",
-	message.DomainClaimed:            "/ui/login/login",
-	message.PasswordlessRegistration: "/ui/login/login/passwordless/init",
-	message.InviteUser:               "/ui/login/user/invite",
 }
 
 // compose makes the content of a message.
@@ -99,20 +86,7 @@ func link(f facts, m message.Message) string {
 			return filled
 		}
 	}
-	path, ok := pages[m.Kind]
-	if !ok {
-		return ""
-	}
-	u := f.origin
-	u.Path = path
-	q := url.Values{"userID": {m.UserID}}
-	for key, value := range map[string]string{"code": m.Code, "orgID": m.Org, "codeID": m.CodeID, "sessionID": m.SessionID} {
-		if value != "" {
-			q.Set(key, value)
-		}
-	}
-	u.RawQuery = q.Encode()
-	return u.String()
+	return m.Link(f.origin)
 }
 
 // plain is the text of a mail for programs that show no HTML.

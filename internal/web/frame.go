@@ -126,6 +126,14 @@ func (t Texts) T(key string, args ...any) string {
 // Has reports whether there is a text of the key.
 func (t Texts) Has(key string) bool { _, ok := t.by[key]; return ok }
 
+// Or is the text of a key without arguments or, without one, another text.
+func (t Texts) Or(key, other string) string {
+	if text, ok := t.by[key]; ok {
+		return text
+	}
+	return other
+}
+
 // Frame is what is around the content of every page.
 type Frame struct {
 	Texts

@@ -122,7 +122,7 @@ func (h *Handlers) listAdministrators(ctx context.Context, r *pb.ListAdministrat
 func message(a flow.Administrator) *pb.Administrator {
 	out := &pb.Administrator{
 		CreationDate: timestamppb.New(a.Details.Created), ChangeDate: timestamppb.New(a.Details.Changed), Roles: a.Roles,
-		User: &pb.User{Id: a.ID, PreferredLoginName: a.LoginName, DisplayName: a.Name, OrganizationId: a.OrgID},
+		User: &pb.User{Id: a.ID, PreferredLoginName: a.LoginName, DisplayName: a.DisplayName(), OrganizationId: a.OrgID},
 	}
 	switch a.Of.Kind() {
 	case member.OfInstance:
