@@ -4,6 +4,7 @@ import (
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
+	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
 
@@ -12,6 +13,7 @@ func overviewPages() []page { return []page{{path: "{$}", get: showOverview}} }
 // overviewPage is what the page shows.
 type overviewPage struct {
 	User      *userpb.User
+	Org       string
 	LastLogin string
 	// Console is where the visitor administers something; empty: they do nowhere.
 	Console string
@@ -35,7 +37,11 @@ func showOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := overviewPage{User: v.me, LastLogin: when(me.GetLastLogin()), Checks: v.checks(own)}
+	home, err := org.ByID(v.Ctx, v.Store, v.Instance, v.Org)
+	if err != nil {
+		return err
+	}
+	p := overviewPage{User: v.me, Org: home.Name, LastLogin: when(me.GetLastLogin()), Checks: v.checks(own)}
 	for _, c := range p.Checks {
 		if !c.Done {
 			p.Missing++

@@ -1,7 +1,6 @@
 package account
 
 import (
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -68,9 +67,8 @@ func (v *visit) show(name, title string, more any) error {
 	if v.refused != nil {
 		status, f.typed = http.StatusUnprocessableEntity, v.R.PostForm
 		f.Problem = v.Sentence(v.refused)
-		var e *fault.Error
-		if errors.As(v.refused, &e) && e.ID == "AUTH-reauth" {
-			f.Reauth = v.login("true")
+		if fault.Of(v.refused).ID == "AUTH-reauth" {
+			f.Problem, f.Reauth = v.Texts.T("reauth-help"), v.logIn(v.refused)
 		}
 	}
 	v.put(status, name, f)

@@ -86,6 +86,9 @@ func takeProfile(v *visit) error {
 	if _, ok := userpb.Gender_name[int32(p.GetGender())]; !ok {
 		return errGender
 	}
+	if p.GetDisplayName() == "" {
+		p.DisplayName = p.GetFirstName() + " " + p.GetLastName()
+	}
 	return v.do(&authpb.UpdateMyProfileRequest{
 		FirstName: p.GetFirstName(), LastName: p.GetLastName(), NickName: p.GetNickName(), DisplayName: p.GetDisplayName(),
 		PreferredLanguage: p.GetPreferredLanguage(), Gender: p.GetGender(),

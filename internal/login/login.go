@@ -57,7 +57,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.pages.Ser
 func (s *Server) routes() map[string]func(*visit) error {
 	const get, post = "GET " + prefix, "POST " + prefix
 	return map[string]func(*visit) error{
-		get + "{$}": toLogin, get + "login": showLogin, post + "login": takeLogin,
+		get + "{$}": toLogin, get + "login": showLogin, post + "login": takeLogin, get + "continue": (*visit).next,
 		post + atAnyPasskey + "/options": anyPasskeyOptions, post + atAnyPasskey: takeAnyPasskey,
 		get + "account": showAccounts, post + "account": takeAccount,
 		get + "logout": askLogout, post + "logout": logOut,
