@@ -191,8 +191,8 @@ func (w *window) tick(t *testing.T, text string) {
 	w.do(t, "tick "+text, chromedp.WaitVisible(it, chromedp.BySearch), chromedp.Click(it, chromedp.BySearch))
 }
 
-// send opens a page of the console, fills in its form over what it shows, and sends it.
-func (b *browser) send(t *testing.T, path string, values ...string) page {
+// fillIn opens a page of the console, fills in its form over what it shows, and sends it.
+func (b *browser) fillIn(t *testing.T, path string, values ...string) page {
 	t.Helper()
 	p := b.open(t, b.s.Expand(path))
 	_, form, found := strings.Cut(p.body, `<form method="post" class="card">`)
@@ -290,7 +290,7 @@ func TestConsolePeopleForms(t *testing.T) {
 		{org + "/users-invite", []string{"human.profile.given_name", "Ed", "human.profile.family_name", "Ely", "human.email.email", "ed@example.com", "human.email.verification", "send_code"}, "The invitation is made."},
 		{bea + "/remove", nil, "It is removed."},
 	} {
-		if p := b.send(t, c.path, c.values...); !strings.Contains(p.body, c.says) {
+		if p := b.fillIn(t, c.path, c.values...); !strings.Contains(p.body, c.says) {
 			t.Errorf("%s %q leads to %s (%d), which does not say %q:\n%s", c.path, c.values, p.url, p.status, c.says, p.body)
 		}
 	}
@@ -303,7 +303,7 @@ func TestConsolePeopleForms(t *testing.T) {
 	if p := b.open(t, s.Expand(org+"/users-invite")); !strings.Contains(p.body, `value="send_code" selected`) || strings.Contains(p.body, "No mail server") {
 		t.Errorf("the invitation does not go by mail:\n%s", p.body)
 	}
-	if p := b.send(t, org+"/users-invite", "human.profile.given_name", "Flo", "human.profile.family_name", "Fox", "human.email.email", "flo@example.com"); strings.Contains(p.body, once) || !strings.Contains(p.body, "Flo Fox") {
+	if p := b.fillIn(t, org+"/users-invite", "human.profile.given_name", "Flo", "human.profile.family_name", "Fox", "human.email.email", "flo@example.com"); strings.Contains(p.body, once) || !strings.Contains(p.body, "Flo Fox") {
 		t.Errorf("the invitation is shown: %s\n%s", p.url, p.body)
 	}
 }
@@ -361,7 +361,7 @@ func TestConsoleGrantedRoles(t *testing.T) {
 	if p := b.open(t, s.Expand(roles+"-new/$shop")); !strings.Contains(p.body, `value="clerk"`) || strings.Contains(p.body, `value="boss"`) {
 		t.Errorf("it offers other roles than the one that is granted:\n%s", p.body)
 	}
-	if p := b.send(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
+	if p := b.fillIn(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
 		t.Errorf("the role is not given: %s\n%s", p.url, p.body)
 	}
 }
