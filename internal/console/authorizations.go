@@ -49,7 +49,7 @@ func authorizationPages() (out []page) {
 		columns: []string{"project", "kind"}, ask: askProjects, rows: projectChoices, crumbs: inUser,
 	}.pages()...)
 	out = append(out, form{
-		path: atRoles + "-new/{project}", permission: grantWrite, title: "authorization-new", help: "authorization-roles-help", button: "add", crumbs: inProject,
+		path: atRoles + "-new/{project}", permission: grantWrite, title: "authorization-new", help: "authorization-roles-help", button: "add", crumbs: inProjectRoles,
 		load: func(v *visit) (proto.Message, error) {
 			_, err := v.user()
 			return &authorizationpb.CreateAuthorizationRequest{UserId: v.userID(), ProjectId: v.R.PathValue("project"), OrganizationId: v.org}, err
@@ -65,8 +65,8 @@ func inGrants(v *visit) []crumb {
 	return append(inOrg(v), crumb{URL: v.at(atGrants), Text: v.Texts.T("authorizations")})
 }
 
-// inProject are the pages above the roles of a project for a user: the last one names it.
-func inProject(v *visit) []crumb {
+// inProjectRoles are the pages above the roles of a project for a user: the last one names it.
+func inProjectRoles(v *visit) []crumb {
 	out := inUser(v)
 	res, err := call[*projectpb.ListProjectsResponse](v, &projectpb.ListProjectsRequest{Filters: []*projectpb.ProjectSearchFilter{
 		{Filter: &projectpb.ProjectSearchFilter_InProjectIdsFilter{InProjectIdsFilter: &filterpb.InIDsFilter{Ids: []string{v.R.PathValue("project")}}}},

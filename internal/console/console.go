@@ -99,6 +99,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
+		projectPages(), appPages(),
 	} {
 		out = append(out, area...)
 	}
