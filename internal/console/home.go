@@ -81,6 +81,9 @@ var searches = []struct {
 	{"users", func(v *visit, find string) ([]row, error) {
 		return searched(v, listUsers("", find, "", searchSize), func(res *userv2.ListUsersResponse) ([]row, uint64) { return userRows(v, res) })
 	}},
+	{"groups", func(v *visit, find string) ([]row, error) {
+		return searched(v, listGroups("", find, searchSize), func(res *grouppb.ListGroupsResponse) ([]row, uint64) { return groupRows(v, res) })
+	}},
 	{"projects", func(v *visit, find string) ([]row, error) {
 		return searched(v, listProjects("", find, searchSize), func(res *projectpb.ListProjectsResponse) ([]row, uint64) { return projectRows(v, res) })
 	}},
@@ -88,9 +91,6 @@ var searches = []struct {
 		return searched(v, listApps("", find, searchSize), func(res *applicationpb.ListApplicationsResponse) ([]row, uint64) {
 			return appRows(v, prefix+"apps", res)
 		})
-	}},
-	{"groups", func(v *visit, find string) ([]row, error) {
-		return searched(v, listGroups("", find, searchSize), func(res *grouppb.ListGroupsResponse) ([]row, uint64) { return groupRows(v, res) })
 	}},
 }
 
