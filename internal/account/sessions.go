@@ -9,6 +9,7 @@ import (
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 func sessionPages() []page {
@@ -95,7 +96,7 @@ func (v *visit) sessions(ids ...string) (out []*sessionpb.Session, err error) {
 
 func (v *visit) sessionOf(s *sessionpb.Session) session {
 	out := session{
-		ID: s.GetId(), Device: deviceName(s.GetUserAgent().GetDescription()), Address: s.GetUserAgent().GetIp(), Here: s.GetId() == v.session.ID,
+		ID: s.GetId(), Device: web.Browser(s.GetUserAgent().GetDescription()), Address: s.GetUserAgent().GetIp(), Here: s.GetId() == v.session.ID,
 		Began: when(s.GetCreationDate()), Last: when(s.GetChangeDate()), Ends: when(s.GetExpirationDate()),
 	}
 	if out.Device == "" {
@@ -106,7 +107,7 @@ func (v *visit) sessionOf(s *sessionpb.Session) session {
 		there bool
 		key   string
 	}{
-		{f.GetPassword() != nil, "proof-password"},
+		{f.GetPassword() != nil, "factor-password"},
 		{f.GetWebAuthN().GetUserVerified(), "factor-passkey"},
 		{f.GetWebAuthN() != nil && !f.GetWebAuthN().GetUserVerified(), "factor-u2f"},
 		{f.GetTotp() != nil, "factor-totp"},
@@ -120,31 +121,6 @@ func (v *visit) sessionOf(s *sessionpb.Session) session {
 		}
 	}
 	return out
-}
-
-// The names by which browsers and systems tell themselves apart. Many name others as well,
-// so that the order counts.
-var (
-	browsers = [][2]string{{"Edg/", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"SamsungBrowser/", "Samsung Internet"}, {"Chrome/", "Chrome"}, {"Safari/", "Safari"}}
-	systems  = [][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"CrOS", "ChromeOS"}, {"Macintosh", "macOS"}, {"Linux", "Linux"}}
-)
-
-// deviceName makes a name for people of what a browser says it is. What is not known is
-// shown as it is.
-func deviceName(agent string) string {
-	named := func(list [][2]string) string {
-		for _, l := range list {
-			if strings.Contains(agent, l[0]) {
-				return l[1]
-			}
-		}
-		return ""
-	}
-	browser, system := named(browsers), named(systems)
-	if browser == "" || system == "" {
-		return agent
-	}
-	return browser + " · " + system
 }
 
 // applicationOf is the login of an application, with how that is called where it is still
