@@ -5,18 +5,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
-
-// narrow makes the window as wide as that of a phone.
-func (w *window) narrow(t *testing.T) {
-	t.Helper()
-	w.do(t, "narrow", emulation.SetDeviceMetricsOverride(390, 844, 1, false))
-}
 
 // focus is the name of the field that keys go to.
 func (w *window) focus(t *testing.T) (name string) {
@@ -134,7 +127,7 @@ func TestBrowserAccount(t *testing.T) {
 	w.open(t, "/ui/account/data")
 	w.sees(t, "Download the file")
 
-	w.narrow(t)
+	w.phone(t)
 	w.open(t, "/ui/account/")
 	w.sees(t, "Well protected")
 	w.open(t, "/ui/account/security")

@@ -27,12 +27,17 @@ func TestAccountPages(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
+	s.Run(t,
+		testkit.Call{Name: "recovery codes count", Do: "POST /admin/v1/policies/login/second_factors", Body: `{"type":"SECOND_FACTOR_TYPE_RECOVERY_CODES"}`, Events: []string{"instance.policy.login.secondfactor.added"}},
+		testkit.Call{Name: "ann manages herself", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_USER_SELF_MANAGER"]}`, Events: []string{"org.member.added"}},
+		testkit.Call{Name: "ann has a phone", Do: "POST /v2/users/$ann/phone", Body: `{"phone":"+41791234567","isVerified":true}`, Events: []string{"user.human.phone.changed", "user.human.phone.verified"}},
+	)
 	for _, language := range []string{"en", "de"} {
 		w := &walker{browser: newBrowser(t, s), prefix: "/ui/account/", seen: map[string]bool{}}
 		w.header.Set("Accept-Language", language)
 		w.atAccount(t)
 		w.walk(t, "/ui/account/", "the login")
-		if len(w.pages) < 9 {
+		if len(w.pages) < 12 {
 			t.Errorf("there are %d pages only: %v", len(w.pages), w.pages)
 		}
 	}
@@ -46,8 +51,8 @@ func TestAccountPages(t *testing.T) {
 	}
 }
 
-// send posts values to a page of the account.
-func (b *browser) send(t *testing.T, path string, values ...string) page {
+// change posts values to a page of the account.
+func (b *browser) change(t *testing.T, path string, values ...string) page {
 	t.Helper()
 	form := url.Values{}
 	for i := 0; i+1 < len(values); i += 2 {
@@ -78,11 +83,11 @@ func TestAccountProfile(t *testing.T) {
 	addAnn(t, s)
 	b := newBrowser(t, s)
 	b.atAccount(t)
-	b.send(t, "profile", "first", "Anna", "last", "Lee", "language", "de", "gender", "1").says(t, http.StatusOK, "Gespeichert.", `lang="de"`, "Anna")
-	b.send(t, "profile", "first", "Anna", "last", strings.Repeat("x", 300), "language", "en", "nick", "Annie").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="Annie"`)
-	b.send(t, "profile", "first", "Anna", "last", "Lee", "language", "en", "gender", "17").says(t, http.StatusUnprocessableEntity, "angebotenen")
-	b.send(t, "profile/name", "userName", "").says(t, http.StatusUnprocessableEntity, `role="alert"`)
-	b.send(t, "profile/name", "userName", "anna").says(t, http.StatusOK, "Gespeichert.", `value="anna"`)
+	b.change(t, "profile", "first", "Anna", "last", "Lee", "language", "de", "gender", "1").says(t, http.StatusOK, "Gespeichert.", `lang="de"`, "Anna")
+	b.change(t, "profile", "first", "Anna", "last", strings.Repeat("x", 300), "language", "en", "nick", "Annie").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="Annie"`)
+	b.change(t, "profile", "first", "Anna", "last", "Lee", "language", "en", "gender", "17").says(t, http.StatusUnprocessableEntity, "angebotenen")
+	b.change(t, "profile/name", "userName", "").says(t, http.StatusUnprocessableEntity, `role="alert"`)
+	b.change(t, "profile/name", "userName", "anna").says(t, http.StatusOK, "Gespeichert.", `value="anna"`)
 	b.open(t, "/ui/account/").says(t, http.StatusOK, "Guten Tag, Anna Lee", "anna")
 }
 
@@ -93,17 +98,17 @@ func TestAccountContact(t *testing.T) {
 	addAnn(t, p.Server)
 	b := newBrowser(t, p.Server)
 	b.atAccount(t)
-	b.send(t, "contact/email", "email", "nowhere").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="nowhere"`)
-	b.send(t, "contact/email", "email", "anna@example.com").says(t, http.StatusOK, "A code is on its way.", "Not verified")
-	b.send(t, "contact/email/verify", "emailCode", "wrong").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="wrong"`)
-	b.send(t, "contact/email/resend").says(t, http.StatusOK, "A code is on its way.")
+	b.change(t, "contact/email", "email", "nowhere").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="nowhere"`)
+	b.change(t, "contact/email", "email", "anna@example.com").says(t, http.StatusOK, "A code is on its way.", "Not verified")
+	b.change(t, "contact/email/verify", "emailCode", "wrong").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="wrong"`)
+	b.change(t, "contact/email/resend").says(t, http.StatusOK, "A code is on its way.")
 	p.Settle(t)
-	b.send(t, "contact/email/verify", "emailCode", inBox(t, box, "anna@example.com")[0].Code).says(t, http.StatusOK, "Verified.")
-	b.send(t, "contact/phone", "phone", "+41791234567").says(t, http.StatusOK, "A code is on its way.", "Not verified")
+	b.change(t, "contact/email/verify", "emailCode", inBox(t, box, "anna@example.com")[0].Code).says(t, http.StatusOK, "Verified.")
+	b.change(t, "contact/phone", "phone", "+41791234567").says(t, http.StatusOK, "A code is on its way.", "Not verified")
 	p.Settle(t)
-	b.send(t, "contact/phone/verify", "phoneCode", inBox(t, box, "+41791234567")[0].Code).says(t, http.StatusOK, "Verified.")
+	b.change(t, "contact/phone/verify", "phoneCode", inBox(t, box, "+41791234567")[0].Code).says(t, http.StatusOK, "Verified.")
 	b.open(t, "/ui/account/contact/phone/remove").says(t, http.StatusOK, "41791234567", "cannot reach you any more")
-	if got := b.send(t, "contact/phone/remove").says(t, http.StatusOK, "It is removed."); strings.Contains(got.body, "41791234567") {
+	if got := b.change(t, "contact/phone/remove").says(t, http.StatusOK, "It is removed."); strings.Contains(got.body, "41791234567") {
 		t.Error("the number is still there")
 	}
 }
@@ -117,14 +122,14 @@ func TestAccountFactorEnds(t *testing.T) {
 	s.Run(t, testkit.Call{Name: "codes by mail count", Do: "POST /admin/v1/policies/login/second_factors", Body: `{"type":"SECOND_FACTOR_TYPE_OTP_EMAIL"}`, Events: []string{"instance.policy.login.secondfactor.added"}})
 	b := newBrowser(t, s)
 	b.atAccount(t)
-	b.send(t, "security/otp-email").at(t, "otp-email") // It is to be proved at once.
+	b.change(t, "security/otp-email").at(t, "otp-email") // It is to be proved at once.
 	s.Run(t, testkit.Call{Name: "no more", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP_EMAIL", Events: []string{"instance.policy.login.secondfactor.removed"}})
 	got := b.open(t, "/ui/account/security").says(t, http.StatusOK, "Does not count here any more", "/ui/account/security/otp-email/remove")
 	if strings.Contains(got.body, `action="/ui/account/security/otp-email"`) {
 		t.Errorf("what does not count can be set up:\n%s", got.body)
 	}
-	b.send(t, "security/otp-email/remove").says(t, http.StatusOK, "It is removed.")
-	b.send(t, "security/otp-email").says(t, http.StatusUnprocessableEntity, `role="alert"`)
+	b.change(t, "security/otp-email/remove").says(t, http.StatusOK, "It is removed.")
+	b.change(t, "security/otp-email").says(t, http.StatusUnprocessableEntity, `role="alert"`)
 }
 
 // TestAccountOthers tries what belongs to somebody else, as one who may do that elsewhere:
@@ -149,7 +154,7 @@ func TestAccountOthers(t *testing.T) {
 		"sessions/end/$login", "sessions/applications/revoke/$token", "security/u2f/remove/$key", "security/passkey/remove/$key", "access/links/remove/1/ada@elsewhere",
 		"sessions/end/1", "sessions/applications/revoke/1", "security/u2f/remove/1",
 	} {
-		b.send(t, s.Expand(path)).says(t, http.StatusNotFound)
+		b.change(t, s.Expand(path)).says(t, http.StatusNotFound)
 	}
 	for _, path := range []string{"sessions/applications/revoke/$token", "security/u2f/remove/$key", "access/links/remove/1/ada@elsewhere"} {
 		b.open(t, "/ui/account/"+s.Expand(path)).says(t, http.StatusNotFound)
@@ -169,7 +174,7 @@ func TestAccountElsewhere(t *testing.T) {
 	before := len(s.Events(t))
 	b.header.Set("Origin", "https://evil.example")
 	for _, p := range pagesOfAccount {
-		got := b.send(t, p, "email", "eve@example.com", "first", "Eve", "last", "Eve", "userName", "eve").says(t, http.StatusForbidden)
+		got := b.change(t, p, "email", "eve@example.com", "first", "Eve", "last", "Eve", "userName", "eve").says(t, http.StatusForbidden)
 		if got.header.Get("Access-Control-Allow-Origin") != "" || got.header.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s: %v", p, got.header)
 		}
@@ -190,7 +195,7 @@ func TestAccountData(t *testing.T) {
 	addAnn(t, s)
 	b := newBrowser(t, s)
 	b.atAccount(t)
-	got := b.send(t, "data/export").says(t, http.StatusOK, "ann@example.com", "user.human.added", "127.0.0.1")
+	got := b.change(t, "data/export").says(t, http.StatusOK, "ann@example.com", "user.human.added", "127.0.0.1")
 	for name, want := range map[string]string{"Content-Type": "application/json", "Content-Disposition": `attachment; filename="account.json"`, "Cache-Control": "no-store"} {
 		if has := got.header.Get(name); has != want {
 			t.Errorf("%s is %q, want %q", name, has, want)
@@ -205,12 +210,12 @@ func TestAccountData(t *testing.T) {
 	}
 
 	b.open(t, "/ui/account/data/remove").says(t, http.StatusNotFound)
-	b.send(t, "data/remove", "loginName", "ann").says(t, http.StatusNotFound)
+	b.change(t, "data/remove", "loginName", "ann").says(t, http.StatusNotFound)
 	s.Run(t, testkit.Call{Name: "ann manages herself", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_USER_SELF_MANAGER"]}`, Events: []string{"org.member.added"}})
 	b.open(t, "/ui/account/data").says(t, http.StatusOK, "/ui/account/data/remove")
 	b.open(t, "/ui/account/data/remove").says(t, http.StatusOK, "Nobody can bring the account back")
-	b.send(t, "data/remove", "loginName", "anne").says(t, http.StatusUnprocessableEntity, "Write your login name", `value="anne"`)
-	b.send(t, "data/remove", "loginName", "ann").at(t, "login", "Login name")
+	b.change(t, "data/remove", "loginName", "anne").says(t, http.StatusUnprocessableEntity, "Write your login name", `value="anne"`)
+	b.change(t, "data/remove", "loginName", "ann").at(t, "login", "Login name")
 	s.Run(t, testkit.Call{Name: "she is gone", Do: "GET /v2/users/$ann", Status: http.StatusNotFound})
 }
 

@@ -13,7 +13,6 @@ import (
 	"context"
 	"embed"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -117,7 +116,7 @@ func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 	}
 	switch {
 	case fault.KindOf(err) == fault.KindUnauthenticated:
-		return v.Redirect(v.logIn(err))
+		return v.Redirect(v.LogIn(err, v.session))
 	case err == nil:
 		return nil
 	}
@@ -149,24 +148,6 @@ func (v *visit) know() error {
 		v.can[permission] = true
 	}
 	return nil
-}
-
-// logIn is where to log in and come back from. Where something is left to be proved in the
-// session, such as a factor that was set up just now, the login goes on in it.
-func (v *visit) logIn(reason error) string {
-	q := url.Values{"next": {v.R.URL.Path}}
-	if v.R.Method == http.MethodGet {
-		q.Set("next", v.R.URL.RequestURI())
-	}
-	switch fault.Of(reason).ID {
-	case "AUTH-assurance":
-		q.Set("session", v.session.ID)
-		return web.Login + "continue?" + q.Encode()
-	case "AUTH-reauth":
-		q.Set("new", "true")
-		q.Set("loginName", v.me.GetPreferredLoginName())
-	}
-	return web.Login + "login?" + q.Encode()
 }
 
 // call makes a call of the contract as the visitor.

@@ -68,7 +68,7 @@ func (v *visit) show(name, title string, more any) error {
 		status, f.typed = http.StatusUnprocessableEntity, v.R.PostForm
 		f.Problem = v.Sentence(v.refused)
 		if fault.Of(v.refused).ID == "AUTH-reauth" {
-			f.Problem, f.Reauth = v.Texts.T("reauth-help"), v.logIn(v.refused)
+			f.Problem, f.Reauth = v.Texts.T("reauth-help"), v.LogIn(v.refused, v.session)
 		}
 	}
 	v.put(status, name, f)

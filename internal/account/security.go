@@ -11,8 +11,9 @@ import (
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 )
 
-// The kinds of factors, which are parts of paths and of keys, in the order of the page.
+// The kinds of factors, the first one among them, which are parts of paths and of keys, in the order of the page.
 const (
+	kindPassword = "password"
 	kindPasskey  = "passkey"
 	kindTOTP     = "totp"
 	kindU2F      = "u2f"
@@ -21,7 +22,7 @@ const (
 	kindRecovery = "recovery"
 )
 
-var kinds = []string{kindPasskey, kindTOTP, kindU2F, kindMail, kindSMS, kindRecovery}
+var kinds = []string{kindPassword, kindPasskey, kindTOTP, kindU2F, kindMail, kindSMS, kindRecovery}
 
 func securityPages() []page {
 	out := []page{{path: "security", get: showSecurity}}
@@ -87,7 +88,10 @@ func (v *visit) factors() (factors, error) {
 
 // allows reports whether a login policy lists a kind of factors.
 func allows(p *policypb.LoginPolicy, kind string) bool {
-	if kind == kindPasskey {
+	switch kind {
+	case kindPassword:
+		return p.GetAllowUsernamePassword()
+	case kindPasskey:
 		return p.GetPasswordlessType() == policypb.PasswordlessType_PASSWORDLESS_TYPE_ALLOWED &&
 			slices.Contains(p.GetMultiFactors(), policypb.MultiFactorType_MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION)
 	}
@@ -130,6 +134,9 @@ func (v *visit) items() (map[string][]item, error) {
 		}
 	}
 	methods, err := v.methods()
+	if slices.Contains(methods, userv2.AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_PASSWORD) {
+		out[kindPassword] = []item{{Name: when(v.me.GetHuman().GetPasswordChanged())}}
+	}
 	if slices.Contains(methods, userv2.AuthenticationMethodType_AUTHENTICATION_METHOD_TYPE_RECOVERY_CODE) {
 		out[kindRecovery] = []item{{}}
 	}
@@ -142,19 +149,13 @@ func (v *visit) methods() ([]userv2.AuthenticationMethodType, error) {
 	return res.GetAuthMethodTypes(), err
 }
 
-// securityPage is what the page shows.
-type securityPage struct {
-	Password string // since when there is one; empty: there is none
-	Factors  factors
-}
-
 // showSecurity shows how somebody logs in.
 func showSecurity(v *visit) error {
 	own, err := v.factors()
 	if err != nil {
 		return err
 	}
-	return v.show("security", v.Texts.T("nav-security"), securityPage{when(v.me.GetHuman().GetPasswordChanged()), own})
+	return v.show("security", v.Texts.T("nav-security"), own)
 }
 
 // codePages are about codes that are sent, and those for the worst day.

@@ -107,7 +107,7 @@ func (v *visit) sessionOf(s *sessionpb.Session) session {
 		there bool
 		key   string
 	}{
-		{f.GetPassword() != nil, "proof-password"},
+		{f.GetPassword() != nil, "factor-password"},
 		{f.GetWebAuthN().GetUserVerified(), "factor-passkey"},
 		{f.GetWebAuthN() != nil && !f.GetWebAuthN().GetUserVerified(), "factor-u2f"},
 		{f.GetTotp() != nil, "factor-totp"},

@@ -1,14 +1,11 @@
 package console
 
 import (
-	"errors"
 	"net/http"
-	"net/url"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // action is a page that asks before something is done that takes no values.
@@ -98,8 +95,7 @@ func isTheirs(err error) bool {
 // way.
 func (v *visit) explain(f *frame, err error) {
 	f.Problem = v.Sentence(err)
-	var e *fault.Error
-	if errors.As(err, &e) && e.ID == "AUTH-reauth" {
-		f.Reauth = web.Login + "login?" + url.Values{"new": {"true"}, "next": {v.here()}}.Encode()
+	if fault.Of(err).ID == "AUTH-reauth" {
+		f.Reauth = v.LogIn(err, v.session)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"context"
 	"embed"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -134,7 +133,7 @@ func (s *Server) open(w *web.Visit, p page, answer func(*visit) error) error {
 	}
 	switch {
 	case fault.KindOf(err) == fault.KindUnauthenticated:
-		return v.logIn("")
+		return v.Redirect(v.LogIn(err, v.session))
 	case err == nil:
 		return nil
 	}
@@ -170,24 +169,6 @@ func (v *visit) know() error {
 }
 
 var errNobody = fault.Unauthenticated("CONSOLE-login", "Log in first.")
-
-// logIn leads to the login and from there back to this page, which is asked for once more
-// where it was one that changes something.
-func (v *visit) logIn(newly string) error {
-	q := url.Values{"next": {v.here()}}
-	if newly != "" {
-		q.Set("new", newly)
-	}
-	return v.Redirect(web.Login + "login?" + q.Encode())
-}
-
-// here is the address of the page.
-func (v *visit) here() string {
-	if v.R.Method == http.MethodGet && v.R.URL.RawQuery != "" {
-		return v.R.URL.Path + "?" + v.R.URL.RawQuery
-	}
-	return v.R.URL.Path
-}
 
 // call makes a call of the contract about the organization of the page.
 func call[S proto.Message](v *visit, req proto.Message) (S, error) {

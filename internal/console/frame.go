@@ -37,7 +37,7 @@ func (f frame) Back() string {
 }
 
 // me is who sees the page.
-type me struct{ Name, LoginName string }
+type me struct{ Name, LoginName, Session string }
 
 // crumb is a page above this one, or beside it.
 type crumb struct {
@@ -59,7 +59,7 @@ func (v *visit) show(status int, name string, f frame) {
 	f.Frame = v.Frame()
 	f.OrgID, f.OrgName = v.org, v.orgName
 	if v.me != nil {
-		f.Me = me{Name: displayName(v.me), LoginName: v.me.GetPreferredLoginName()}
+		f.Me = me{Name: displayName(v.me), LoginName: v.me.GetPreferredLoginName(), Session: v.session.ID}
 		f.Nav = v.nav()
 	}
 	if f.Note == "" && v.R.Method == http.MethodGet {

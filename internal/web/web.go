@@ -174,6 +174,24 @@ func (v *Visit) Redirect(to string) error {
 	return nil
 }
 
+// LogIn is the address of the login that leads back to this page, for one of the reasons why
+// a call is refused. Where something is left to be proved in the session, such as a factor
+// that was set up just now, the login goes on in it.
+func (v *Visit) LogIn(reason error, session *Session) string {
+	q := url.Values{"next": {v.R.URL.Path}}
+	if v.R.Method == http.MethodGet { // Else the page is asked for once more.
+		q.Set("next", v.R.URL.RequestURI())
+	}
+	switch fault.Of(reason).ID {
+	case "AUTH-assurance":
+		q.Set("session", session.ID)
+		return Login + "continue?" + q.Encode()
+	case "AUTH-reauth":
+		q.Set("new", "true")
+	}
+	return Login + "login?" + q.Encode()
+}
+
 // JSON answers a script.
 func (v *Visit) JSON(message []byte) error {
 	v.W.Header().Set("Content-Type", "application/json")
