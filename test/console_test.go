@@ -1,6 +1,9 @@
 package test
 
 import (
+	"html"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,4 +204,70 @@ func TestConsoleApps(t *testing.T) {
 	w.open(t, "/ui/console/search?q=web")
 	w.press(t, "Web")
 	w.sees(t, client)
+}
+
+// TestConsoleEvents reads the whole log page by page: every event once, the newest first.
+func TestConsoleEvents(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	var shown []string
+	written := s.Events(t)
+	for next, pages := "/ui/console/events?until=2100-01-01T00:00", 0; next != ""; pages++ {
+		p := b.open(t, next)
+		for _, m := range regexp.MustCompile(`<li><strong>.*?</strong>\s*<small>[^<]*<a[^>]*>[^<]*</a> · <a[^>]*>[^<]*</a></small>(?:\s*<details><summary>([^<]*)</summary>)?`).FindAllStringSubmatch(p.body, -1) {
+			shown = append(shown, m[1])
+		}
+		next = ""
+		if m := regexp.MustCompile(`href="(\?[^"]*)" rel="next"`).FindStringSubmatch(p.body); m != nil {
+			next = "/ui/console/events" + html.UnescapeString(m[1])
+		}
+		if pages > 20 {
+			t.Fatal("the log has no end")
+		}
+	}
+	if len(shown) != len(written) {
+		t.Errorf("%d of %d events are shown", len(shown), len(written))
+	}
+	slices.Reverse(written)
+	for i, event := range shown {
+		if event != "" && event != written[i] { // Those without a payload show no name.
+			t.Fatalf("at %d, %s is shown in the place of %s", i, event, written[i])
+		}
+	}
+	if p := b.open(t, s.Expand("/ui/console/events?object=$ann&kind=user&type=user.human.added")); strings.Count(p.body, "<li><strong>") != 1 || strings.Contains(p.body, "encodedHash") {
+		t.Errorf("the event that made ann: %s", p.body)
+	}
+	if p := b.open(t, "/ui/console/events?since=yesterday"); !strings.Contains(p.body, "Write a time as year") {
+		t.Errorf("a time that is none: %s", p.body)
+	}
+}
+
+// TestConsoleDomains adds a domain to an organization, and is told how to prove it.
+func TestConsoleDomains(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	s.Run(t, testkit.Call{
+		Name: "domains are proved", Do: "PUT /admin/v1/policies/domain", Body: `{"validateOrgDomains":true}`, Events: []string{"instance.policy.domain.changed"},
+	})
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/domains")
+	w.press(t, "Add a domain")
+	w.fill(t, "domain", "acme.example")
+	w.press(t, "Create")
+	w.sees(t, "it does nothing until it is")
+	w.press(t, "Prove it")
+	w.press(t, "Prove it")
+	w.sees(t, "TXT")
+	w.press(t, "I have it")
+	w.press(t, "Look now")
+	w.press(t, "Look now")
+	w.sees(t, "Domain") // What was not found is said.
+	w.open(t, "/ui/console/events")
+	w.sees(t, "Filter")
+	w.do(t, "unfold", chromedp.Click(".events details summary", chromedp.ByQuery))
+	w.sees(t, "{")
 }

@@ -98,7 +98,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(),
+		projectPages(), appPages(), domainPages(), eventPages(),
 	} {
 		out = append(out, area...)
 	}

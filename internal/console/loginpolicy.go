@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 
@@ -375,7 +376,7 @@ type impactPage struct {
 	Harmless bool
 	Columns  []string
 	Rows     []row
-	Next     string // the query of the next page of people
+	Next     string // the address of the next page of people
 	Button   string
 	Anyway   bool // the change was refused by a guard
 	CanWrite bool
@@ -417,7 +418,7 @@ func (s scoped) showImpact(v *visit, problem error) error {
 		})
 	}
 	if next := impact.GetNextPageToken(); next != "" {
-		p.Next = w.query() + "&page=" + next
+		p.Next = "?" + w.query() + "&page=" + url.QueryEscape(next)
 	}
 	f := frame{Title: v.Texts.T("impact-demand", v.Texts.T("demand-"+w.demand)), Crumbs: s.below(v), More: p}
 	if w.off != "" {

@@ -19,6 +19,7 @@ var navigation = []struct {
 		{"sessions", "sessions", "session.read"},
 		{"instance/login", "login-policy", "iam.policy.read"},
 		{"instance/policies", "policies", "iam.policy.read"},
+		{"events", "events", "events.read"},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
@@ -29,6 +30,7 @@ var navigation = []struct {
 		{"orgs/{org}/projects", "projects", "project.read"},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 		{"orgs/{org}/policies", "policies", "policy.read"},
+		{"orgs/{org}/domains", "domains", "org.read"},
 	}},
 }
 
