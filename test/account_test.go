@@ -164,6 +164,44 @@ func TestAccountOthers(t *testing.T) {
 	}
 }
 
+// TestAccountAccess: somebody sees what they may do and where they are logged in, and ends what
+// they want to.
+func TestAccountAccess(t *testing.T) {
+	t.Parallel()
+	s, web := startOAuth(t)
+	addAnn(t, s)
+	first, second := web.redeem(t, web.code(t)), web.redeem(t, web.code(t))
+	s.Run(t,
+		testkit.Call{Name: "a role", Do: "POST /management/v1/projects/$project/roles", Body: `{"roleKey":"cashier","displayName":"Cashier"}`, Events: []string{"project.role.added"}},
+		testkit.Call{Name: "a grant", Do: "POST /management/v1/users/$ada/grants", Body: `{"projectId":"$project","roleKeys":["cashier"]}`, Events: []string{"user.grant.added"}},
+		listIDP("159/a"),
+		testkit.Call{Name: "an account elsewhere", Do: "POST /v2/users/$ada/links", Body: `{"idpLink":{"idpId":"159/a","userId":"a/1?x","userName":"ada@acme"}}`, Events: []string{linkAdded}},
+	)
+	b := newBrowser(t, s)
+	b.client.CheckRedirect = nil
+	b.header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	p := b.submit(t, b.open(t, "/ui/login/login"), "login", "loginName", "ada")
+	b.submit(t, p, "password", "proof", password)
+
+	sessions := b.open(t, "/ui/account/sessions").says(t, http.StatusOK, "Firefox · Linux", "Shop", "<strong>web</strong>")
+	apps := regexp.MustCompile(`/ui/account/(sessions/applications/revoke/\d+)`).FindAllStringSubmatch(sessions.body, -1)
+	if len(apps) != 2 {
+		t.Fatalf("%d applications:\n%s", len(apps), sessions.body)
+	}
+	b.open(t, "/ui/account/"+apps[0][1]).says(t, http.StatusOK, "web")
+	b.change(t, apps[0][1]).says(t, http.StatusOK, "Die Anwendung ist abgemeldet.")
+	if web.active(t, first.Access) == web.active(t, second.Access) {
+		t.Error("not one of two logins has ended")
+	}
+	b.change(t, "sessions/applications/revoke-all").says(t, http.StatusOK, "Keine Anwendung bleibt")
+	b.change(t, "sessions/end/"+s.Var("login")).says(t, http.StatusOK, "Die Sitzung ist beendet.")
+
+	access := b.open(t, "/ui/account/access").says(t, http.StatusOK, "Shop", "cashier", "ada@acme")
+	remove := regexp.MustCompile(`/ui/account/(access/links/remove/[^"]+)`).FindStringSubmatch(access.body)[1]
+	b.open(t, "/ui/account/"+remove).says(t, http.StatusOK, "ada@acme", "nicht mehr mit diesem Konto")
+	b.change(t, remove).says(t, http.StatusOK, "Kein anderes Konto")
+}
+
 // TestAccountElsewhere: no page elsewhere makes anybody do something to their account.
 func TestAccountElsewhere(t *testing.T) {
 	t.Parallel()

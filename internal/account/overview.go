@@ -29,10 +29,6 @@ type check struct {
 
 // showOverview says who somebody is, what they can reach, and how well they are protected.
 func showOverview(v *visit) error {
-	me, err := call[*authpb.GetMyUserResponse](v, &authpb.GetMyUserRequest{})
-	if err != nil {
-		return err
-	}
 	own, err := v.factors()
 	if err != nil {
 		return err
@@ -41,7 +37,7 @@ func showOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := overviewPage{User: v.me, Org: home.Name, LastLogin: when(me.GetLastLogin()), Checks: v.checks(own)}
+	p := overviewPage{User: v.me, Org: home.Name, LastLogin: v.lastLogin, Checks: v.checks(own)}
 	for _, c := range p.Checks {
 		if !c.Done {
 			p.Missing++
@@ -76,8 +72,8 @@ func (v *visit) checks(own factors) []check {
 		out = append(out, check{own.counts(kindRecovery), "check-recovery", "security"})
 	}
 	for i := range out {
-		if out[i].Text += "-missing"; out[i].Done {
-			out[i].Text = out[i].Text[:len(out[i].Text)-len("-missing")]
+		if !out[i].Done {
+			out[i].Text += "-missing"
 		}
 	}
 	return out
