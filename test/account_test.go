@@ -247,9 +247,15 @@ func TestAccountData(t *testing.T) {
 		t.Errorf("the file holds a secret: %s", secret)
 	}
 
+	if strings.Contains(b.open(t, "/ui/account/").body, "/ui/console/") {
+		t.Error("who administers nothing is led to the console")
+	}
 	b.open(t, "/ui/account/data/remove").says(t, http.StatusNotFound)
 	b.change(t, "data/remove", "loginName", "ann").says(t, http.StatusNotFound)
 	s.Run(t, testkit.Call{Name: "ann manages herself", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_USER_SELF_MANAGER"]}`, Events: []string{"org.member.added"}})
+	if strings.Contains(b.open(t, "/ui/account/").body, "/ui/console/") {
+		t.Error("who administers themselves only is led to the console")
+	}
 	b.open(t, "/ui/account/data").says(t, http.StatusOK, "/ui/account/data/remove")
 	b.open(t, "/ui/account/data/remove").says(t, http.StatusOK, "Nobody can bring the account back")
 	b.change(t, "data/remove", "loginName", "anne").says(t, http.StatusUnprocessableEntity, "Write your login name", `value="anne"`)

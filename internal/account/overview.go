@@ -1,9 +1,9 @@
 package account
 
 import (
-	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/object/v2"
+	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
-	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -43,11 +43,11 @@ func showOverview(v *visit) error {
 			p.Missing++
 		}
 	}
-	roles, err := call[*authpb.ListMyMembershipsResponse](v, &authpb.ListMyMembershipsRequest{Query: &objectpb.ListQuery{Limit: 1}})
+	administered, err := call[*orgpb.ListOrganizationsResponse](v, &orgpb.ListOrganizationsRequest{Query: &objectpb.ListQuery{Limit: 1}})
 	if err != nil {
 		return err
 	}
-	if len(roles.GetResult()) > 0 {
+	if len(administered.GetResult()) > 0 {
 		p.Console = web.Console
 	}
 	return v.show("overview", v.Texts.T("hello", displayName(v.me)), p)
