@@ -5,10 +5,14 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
+	cdpbrowser "github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
@@ -72,6 +76,7 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "The invitation")
 	w.press(t, "Invite")
 	w.sees(t, "/ui/login/user/invite")
+	invitation := w.text(t, "main code")
 	w.press(t, "I have it")
 	w.sees(t, "Not begun")
 	w.press(t, "History")
@@ -111,6 +116,7 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "Valid until")
 	w.press(t, "Create")
 	w.sees(t, ".json")
+	w.downloads(t, ".json", `"keyId"`)
 	w.press(t, "I have it")
 	w.sees(t, "Personal access tokens")
 	w.press(t, "History")
@@ -133,12 +139,49 @@ func TestConsolePeople(t *testing.T) {
 	w.sees(t, "Cyd Cole: ")
 	w.open(t, s.Expand("/ui/console/orgs/$org/users?user-state=locked"))
 	w.sees(t, "Bea Bell")
+	w.do(t, "choose cyd", chromedp.Evaluate(`document.querySelector("[aria-label='Cyd Cole']").checked = true`, nil))
+	w.press(t, "Unlock")
+	w.sees(t, "Done: 1.")
+
+	// The link of the invitation lets in who has it.
+	address, err := url.Parse(invitation)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open(t, address.RequestURI())
+	w.fill(t, "password", "Coles-coal-8")
+	w.fill(t, "repeat", "Coles-coal-8")
+	w.press(t, "Go on")
+	w.sees(t, "password is set")
 }
 
 // phone makes the window as wide as a phone is.
 func (w *window) phone(t *testing.T) {
 	t.Helper()
 	w.do(t, "become narrow", emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+}
+
+// downloads presses a link and waits until the file that it gives is there, which holds a
+// text.
+func (w *window) downloads(t *testing.T, link, text string) {
+	t.Helper()
+	folder, done := t.TempDir(), make(chan string, 1)
+	chromedp.ListenTarget(w.ctx, func(event any) {
+		if e, ok := event.(*cdpbrowser.EventDownloadProgress); ok && e.State == cdpbrowser.DownloadProgressStateCompleted {
+			done <- e.GUID
+		}
+	})
+	w.do(t, "allow downloads", cdpbrowser.SetDownloadBehavior(cdpbrowser.SetDownloadBehaviorBehaviorAllowAndName).WithDownloadPath(folder).WithEventsEnabled(true))
+	w.press(t, link)
+	select {
+	case name := <-done:
+		data, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil || !strings.Contains(string(data), text) {
+			t.Errorf("the file holds %q: %v", data, err)
+		}
+	case <-time.After(patience):
+		t.Fatal("no file came")
+	}
 }
 
 // tick chooses the box whose label says a text.
@@ -148,8 +191,8 @@ func (w *window) tick(t *testing.T, text string) {
 	w.do(t, "tick "+text, chromedp.WaitVisible(it, chromedp.BySearch), chromedp.Click(it, chromedp.BySearch))
 }
 
-// send opens a page of the console, fills in its form over what it shows, and sends it.
-func (b *browser) send(t *testing.T, path string, values ...string) page {
+// fillIn opens a page of the console, fills in its form over what it shows, and sends it.
+func (b *browser) fillIn(t *testing.T, path string, values ...string) page {
 	t.Helper()
 	p := b.open(t, b.s.Expand(path))
 	_, form, found := strings.Cut(p.body, `<form method="post" class="card">`)
@@ -247,9 +290,21 @@ func TestConsolePeopleForms(t *testing.T) {
 		{org + "/users-invite", []string{"human.profile.given_name", "Ed", "human.profile.family_name", "Ely", "human.email.email", "ed@example.com", "human.email.verification", "send_code"}, "The invitation is made."},
 		{bea + "/remove", nil, "It is removed."},
 	} {
-		if p := b.send(t, c.path, c.values...); !strings.Contains(p.body, c.says) {
+		if p := b.fillIn(t, c.path, c.values...); !strings.Contains(p.body, c.says) {
 			t.Errorf("%s %q leads to %s (%d), which does not say %q:\n%s", c.path, c.values, p.url, p.status, c.says, p.body)
 		}
+	}
+
+	// Where mail goes out, links go by mail.
+	s.Run(t,
+		testkit.Call{Name: "mail", Do: "POST /admin/v1/smtp", Body: `{"senderAddress":"id@example.com","senderName":"Acme","host":"mail.example.com:25"}`, Keep: map[string]string{"smtp": "id"}, Events: []string{"instance.smtp.config.added"}},
+		testkit.Call{Name: "goes out", Do: "POST /admin/v1/smtp/$smtp/_activate", Body: `{}`, Events: []string{"instance.smtp.config.activated"}},
+	)
+	if p := b.open(t, s.Expand(org+"/users-invite")); !strings.Contains(p.body, `value="send_code" selected`) || strings.Contains(p.body, "No mail server") {
+		t.Errorf("the invitation does not go by mail:\n%s", p.body)
+	}
+	if p := b.fillIn(t, org+"/users-invite", "human.profile.given_name", "Flo", "human.profile.family_name", "Fox", "human.email.email", "flo@example.com"); strings.Contains(p.body, once) || !strings.Contains(p.body, "Flo Fox") {
+		t.Errorf("the invitation is shown: %s\n%s", p.url, p.body)
 	}
 }
 
@@ -306,7 +361,7 @@ func TestConsoleGrantedRoles(t *testing.T) {
 	if p := b.open(t, s.Expand(roles+"-new/$shop")); !strings.Contains(p.body, `value="clerk"`) || strings.Contains(p.body, `value="boss"`) {
 		t.Errorf("it offers other roles than the one that is granted:\n%s", p.body)
 	}
-	if p := b.send(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
+	if p := b.fillIn(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
 		t.Errorf("the role is not given: %s\n%s", p.url, p.body)
 	}
 }

@@ -149,6 +149,19 @@ func TestConsolePages(t *testing.T) {
 // fillConsole makes something of everything that the console shows.
 func fillConsole(t *testing.T, s *testkit.Server) {
 	t.Helper()
+	s.Run(t,
+		testkit.Call{Name: "project", Do: "POST /management/v1/projects", Body: `{"name":"Shop"}`, Keep: map[string]string{"shop": "id"}, Events: []string{"project.added", "project.member.added"}},
+		testkit.Call{Name: "role", Do: "POST /management/v1/projects/$shop/roles", Body: `{"roleKey":"editor","displayName":"Editor"}`, Events: []string{"project.role.added"}},
+		testkit.Call{
+			Name: "application", Do: "POST /management/v1/projects/$shop/apps/oidc", Events: []string{"project.application.added", "project.application.config.oidc.added"}, Keep: map[string]string{"app": "appId"},
+			Body: `{"name":"Web","redirectUris":["http://shop.example/back"],"responseTypes":["OIDC_RESPONSE_TYPE_CODE"],"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE"],"authMethodType":"OIDC_AUTH_METHOD_TYPE_BASIC"}`,
+		},
+		testkit.Call{
+			Name: "API", Do: "POST /management/v1/projects/$shop/apps/api", Body: `{"name":"Stock","authMethodType":"API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT"}`,
+			Events: []string{"project.application.added", "project.application.config.api.added"},
+		},
+		testkit.Call{Name: "key", Do: "POST /management/v1/projects/$shop/apps/$app/keys", Body: `{"type":"KEY_TYPE_JSON"}`, Events: []string{"project.application.oidc.key.added"}},
+	)
 	s.Run(t, testkit.Call{Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})
 	fillPeople(t, s)
 }

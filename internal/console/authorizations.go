@@ -49,7 +49,7 @@ func authorizationPages() (out []page) {
 		columns: []string{"project", "kind"}, ask: askProjects, rows: projectChoices, crumbs: inUser,
 	}.pages()...)
 	out = append(out, form{
-		path: atRoles + "-new/{project}", permission: grantWrite, title: "authorization-new", help: "authorization-roles-help", button: "add", crumbs: inUser,
+		path: atRoles + "-new/{project}", permission: grantWrite, title: "authorization-new", help: "authorization-roles-help", button: "add", crumbs: inProjectRoles,
 		load: func(v *visit) (proto.Message, error) {
 			_, err := v.user()
 			return &authorizationpb.CreateAuthorizationRequest{UserId: v.userID(), ProjectId: v.R.PathValue("project"), OrganizationId: v.org}, err
@@ -65,9 +65,28 @@ func inGrants(v *visit) []crumb {
 	return append(inOrg(v), crumb{URL: v.at(atGrants), Text: v.Texts.T("authorizations")})
 }
 
+// inProjectRoles are the pages above the roles of a project for a user: the last one names it.
+func inProjectRoles(v *visit) []crumb {
+	out := inUser(v)
+	res, err := call[*projectpb.ListProjectsResponse](v, &projectpb.ListProjectsRequest{Filters: []*projectpb.ProjectSearchFilter{
+		{Filter: &projectpb.ProjectSearchFilter_InProjectIdsFilter{InProjectIdsFilter: &filterpb.InIDsFilter{Ids: []string{v.R.PathValue("project")}}}},
+	}})
+	if err == nil && len(res.GetProjects()) > 0 {
+		out = append(out, crumb{URL: v.at(atRoles + "-new"), Text: res.GetProjects()[0].GetName()})
+	}
+	return out
+}
+
 // grantPages change one authorization, beneath one of the lists that show it.
-func grantPages(at string, crumbs func(v *visit) []crumb) []page {
+func grantPages(at string, above func(v *visit) []crumb) []page {
 	id := func(v *visit) string { return v.R.PathValue("grant") }
+	crumbs := func(v *visit) []crumb {
+		g, err := v.grant()
+		if err != nil { // The page itself says what is wrong.
+			return above(v)
+		}
+		return append(above(v), crumb{URL: v.at(at), Text: g.GetUser().GetDisplayName() + " · " + g.GetProject().GetName()})
+	}
 	out := form{
 		path: at + "/{grant}", permission: grantWrite, title: "authorization-edit", help: "authorization-roles-help", crumbs: crumbs,
 		load: func(v *visit) (proto.Message, error) {

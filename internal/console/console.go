@@ -98,6 +98,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
+		projectPages(), appPages(),
 	} {
 		out = append(out, area...)
 	}

@@ -192,6 +192,9 @@ func enumOptions(v *visit, e protoreflect.EnumDescriptor, is func(protoreflect.E
 	for i := range e.Values().Len() {
 		value := e.Values().Get(i)
 		if value.Number() == 0 && strings.HasSuffix(string(value.Name()), "UNSPECIFIED") {
+			if is(0) { // Nothing is chosen, and need not be.
+				out = append(out, option{Value: "0", Text: "–", Chosen: true})
+			}
 			continue
 		}
 		out = append(out, option{Value: strconv.Itoa(int(value.Number())), Text: v.Texts.T(string(value.Name())), Chosen: is(value.Number())})

@@ -31,9 +31,9 @@ type form struct {
 
 // formPage is what the page shows.
 type formPage struct {
-	Help, Button, Back string
-	Inputs             []input
-	More               []crumb
+	Help, Button string
+	Inputs       []input
+	More         []crumb
 }
 
 func (f form) pages() []page {

@@ -28,6 +28,14 @@ type frame struct {
 	More any
 }
 
+// Back is the page right above this one; empty: there is none.
+func (f frame) Back() string {
+	if len(f.Crumbs) == 0 {
+		return ""
+	}
+	return f.Crumbs[len(f.Crumbs)-1].URL
+}
+
 // me is who sees the page.
 type me struct{ Name, LoginName, Session string }
 

@@ -24,7 +24,7 @@ const (
 func groupPages() (out []page) {
 	out = append(out, list[*grouppb.ListGroupsResponse]{
 		path: atGroups, permission: groupRead, title: "groups", help: "groups-help", empty: "groups-empty", find: "groups-find", columns: []string{"name", "description", "created"},
-		ask: askGroups, rows: groupRows, crumbs: inOrg,
+		ask: func(v *visit, find string) proto.Message { return listGroups(v.org, find, pageSize) }, rows: groupRows, crumbs: inOrg,
 		add: []entry{{atGroups + "-new", "group-new", "group.create"}},
 	}.pages()...)
 	out = append(out, list[*grouppb.ListGroupUsersResponse]{
@@ -68,10 +68,13 @@ func groupPages() (out []page) {
 	}.pages()...)
 }
 
-func askGroups(v *visit, find string) proto.Message {
+// listGroups asks for groups of an organization, or of all, whose name holds a text.
+func listGroups(org, find string, limit uint32) *grouppb.ListGroupsRequest {
 	req := &grouppb.ListGroupsRequest{
-		Pagination: &filterpb.PaginationRequest{Limit: pageSize, Asc: true}, SortingColumn: grouppb.FieldName_FIELD_NAME_NAME.Enum(),
-		Filters: []*grouppb.GroupsSearchFilter{{Filter: &grouppb.GroupsSearchFilter_OrganizationId{OrganizationId: &filterpb.IDFilter{Id: v.org}}}},
+		Pagination: &filterpb.PaginationRequest{Limit: limit, Asc: true}, SortingColumn: grouppb.FieldName_FIELD_NAME_NAME.Enum(),
+	}
+	if org != "" {
+		req.Filters = append(req.Filters, &grouppb.GroupsSearchFilter{Filter: &grouppb.GroupsSearchFilter_OrganizationId{OrganizationId: &filterpb.IDFilter{Id: org}}})
 	}
 	if find != "" {
 		req.Filters = append(req.Filters, &grouppb.GroupsSearchFilter{Filter: &grouppb.GroupsSearchFilter_NameFilter{
@@ -85,7 +88,7 @@ func groupRows(v *visit, res *grouppb.ListGroupsResponse) (out []row, total uint
 	for _, g := range res.GetGroups() {
 		r := row{ID: g.GetId(), Cells: []cell{{Text: g.GetName()}, {Text: g.GetDescription()}, {Text: when(g.GetCreationDate())}}}
 		if v.can[groupUserRead] {
-			r.Link = v.at(atGroups) + "/" + g.GetId()
+			r.Link = prefix + "orgs/" + g.GetOrganizationId() + "/groups/" + g.GetId()
 		}
 		out = append(out, r)
 	}

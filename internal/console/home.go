@@ -7,7 +7,10 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	applicationpb "github.com/gatehouse/gatehouse/gen/zitadel/application/v2"
+	grouppb "github.com/gatehouse/gatehouse/gen/zitadel/group/v2"
 	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v2"
+	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 )
@@ -77,6 +80,17 @@ var searches = []struct {
 	}},
 	{"users", func(v *visit, find string) ([]row, error) {
 		return searched(v, listUsers("", find, "", searchSize), func(res *userv2.ListUsersResponse) ([]row, uint64) { return userRows(v, res) })
+	}},
+	{"groups", func(v *visit, find string) ([]row, error) {
+		return searched(v, listGroups("", find, searchSize), func(res *grouppb.ListGroupsResponse) ([]row, uint64) { return groupRows(v, res) })
+	}},
+	{"projects", func(v *visit, find string) ([]row, error) {
+		return searched(v, listProjects("", find, searchSize), func(res *projectpb.ListProjectsResponse) ([]row, uint64) { return projectRows(v, res) })
+	}},
+	{"apps", func(v *visit, find string) ([]row, error) {
+		return searched(v, listApps("", find, searchSize), func(res *applicationpb.ListApplicationsResponse) ([]row, uint64) {
+			return appRows(v, prefix+"apps", res)
+		})
 	}},
 }
 

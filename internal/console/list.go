@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"net/http"
 	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -50,17 +48,6 @@ type filter struct {
 	values []string
 }
 
-// bulk is an action on several rows: a request for each.
-type bulk struct {
-	name, permission string // name is a key
-	// help is the key of what it means, said before it is done; empty: it is done at once.
-	help    string
-	danger  bool
-	request func(v *visit, id string) proto.Message
-	// back is the path of the page that it leads to; empty: the list as it was.
-	back string
-}
-
 // row is a row of a list. Its first cell leads to it.
 type row struct {
 	ID    string
@@ -96,13 +83,6 @@ type listPage struct {
 	Failed  []string
 }
 
-// bulkButton does something with the chosen rows.
-type bulkButton struct {
-	Do, Text string
-	Danger   bool
-	AtOnce   bool // without asking first
-}
-
 // choice is a choice among values.
 type choice struct {
 	Name, Text string
@@ -130,13 +110,29 @@ func (l list[S]) show(v *visit, failed []string) error {
 		return err
 	}
 	form := v.R.URL.Query()
-	find := strings.TrimSpace(form.Get("q"))
-	res, next, err := callPage[S](v, l.ask(v, find), form.Get("page"))
+	res, next, err := callPage[S](v, l.ask(v, v.looksFor()), form.Get("page"))
 	if err != nil {
 		return err
 	}
+	p := l.page(v, res)
+	p.State, p.Failed = of.State, failed
+	p.Help = cmp.Or(p.Help, of.Help)
+	p.Begin, p.Next = beside(form, next)
+	f.More = p
+	status := http.StatusOK
+	if len(failed) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	v.show(status, "list", f)
+	return nil
+}
+
+// page is what is shown of an answer.
+func (l list[S]) page(v *visit, res S) listPage {
+	form := v.R.URL.Query()
 	rows, total := l.rows(v, res)
-	p := listPage{State: of.State, Help: of.Help, Total: total, Find: find, Empty: v.Texts.T(l.empty), Failed: failed, Narrow: find != "" || form.Get("page") != "", Add: v.entries(l.add), More: v.entries(l.more)}
+	p := listPage{Total: total, Find: v.looksFor(), Empty: v.Texts.T(l.empty), Add: v.entries(l.add), More: v.entries(l.more)}
+	p.Narrow = p.Find != "" || form.Has("page")
 	for _, r := range rows {
 		shown := viewRow{row: r}
 		if l.ways != nil {
@@ -156,20 +152,16 @@ func (l list[S]) show(v *visit, failed []string) error {
 	for _, f := range l.filters {
 		p.Filters, p.Narrow = append(p.Filters, f.choice(v, form.Get(f.name))), p.Narrow || form.Get(f.name) != ""
 	}
-	p.Begin, p.Next = beside(form, next)
 	for _, b := range l.bulk {
 		if v.can[b.permission] {
 			p.Bulk = append(p.Bulk, bulkButton{b.name, v.Texts.T(b.name), b.danger, b.help == ""})
 		}
 	}
-	f.More = p
-	status := http.StatusOK
-	if len(failed) > 0 {
-		status = http.StatusUnprocessableEntity
-	}
-	v.show(status, "list", f)
-	return nil
+	return p
 }
+
+// looksFor is what the visitor looks for.
+func (v *visit) looksFor() string { return strings.TrimSpace(v.R.URL.Query().Get("q")) }
 
 // frame is what is around the rows.
 func (l list[S]) frame(v *visit) (f frame, of viewed, err error) {
@@ -208,68 +200,4 @@ func (f filter) choice(v *visit, chosen string) choice {
 		c.Options = append(c.Options, option{Value: value, Text: v.Texts.T(f.name + "-" + value), Chosen: value == chosen})
 	}
 	return c
-}
-
-// act does something with the chosen rows, one after the other: what fails for one says
-// so and keeps nothing from the others.
-func (l list[S]) act(v *visit) error {
-	i := slices.IndexFunc(l.bulk, func(b bulk) bool { return v.R.PostForm.Get("do") == b.name && v.can[b.permission] })
-	ids := v.R.PostForm["id"]
-	if i < 0 || len(ids) == 0 {
-		return v.Redirect(v.listed().String())
-	}
-	b, names := l.bulk[i], map[string]string{}
-	if res, _, err := callPage[S](v, l.ask(v, strings.TrimSpace(v.R.URL.Query().Get("q"))), v.R.URL.Query().Get("page")); err == nil {
-		rows, _ := l.rows(v, res)
-		for _, r := range rows {
-			names[r.ID] = r.Cells[0].Text
-		}
-	}
-	if b.help != "" && v.R.PostForm.Get("sure") == "" {
-		return l.askFirst(v, b, ids, names)
-	}
-	var failed []string
-	for _, id := range ids {
-		if err := v.do(b.request(v, id)); err != nil {
-			failed = append(failed, v.Texts.T("bulk-failed", cmp.Or(names[id], id), v.Sentence(err)))
-		}
-	}
-	done := len(ids) - len(failed)
-	if len(failed) > 0 {
-		return l.show(v, append([]string{v.Texts.T("bulk-partly", done, len(ids))}, failed...))
-	}
-	address := v.listed().String()
-	if b.back != "" {
-		address = v.at(b.back)
-	}
-	return v.doneAt(address, "bulk&n="+strconv.Itoa(done))
-}
-
-// listed is the address of the list with what it looks for.
-func (v *visit) listed() *url.URL {
-	q := v.R.URL.Query()
-	q.Del("done")
-	q.Del("n")
-	return &url.URL{Path: v.R.URL.Path, RawQuery: q.Encode()}
-}
-
-// bulkPage asks before something is done with several rows.
-type bulkPage struct {
-	Help, Do, Button string
-	Danger           bool
-	Chosen           []option
-}
-
-func (l list[S]) askFirst(v *visit, b bulk, ids []string, names map[string]string) error {
-	f, _, err := l.frame(v)
-	if err != nil {
-		return err
-	}
-	f.Crumbs = append(f.Crumbs, crumb{URL: v.R.URL.RequestURI(), Text: v.Texts.T(l.title)})
-	p := bulkPage{Help: v.Texts.T(b.help), Do: b.name, Button: v.Texts.T(b.name), Danger: b.danger}
-	for _, id := range ids {
-		p.Chosen = append(p.Chosen, option{Value: id, Text: cmp.Or(names[id], id)})
-	}
-	v.show(http.StatusOK, "bulk", frame{Title: p.Button, Crumbs: f.Crumbs, More: p})
-	return nil
 }

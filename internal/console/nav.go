@@ -26,6 +26,7 @@ var navigation = []struct {
 		{"orgs/{org}/groups", "groups", "group.read"},
 		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
 		{"orgs/{org}/administrators", "administrators", "org.member.read"},
+		{"orgs/{org}/projects", "projects", "project.read"},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 		{"orgs/{org}/policies", "policies", "policy.read"},
 	}},

@@ -105,7 +105,7 @@ func chooseNewHuman(v *visit) ([]field, error) {
 		field{path: "human.email.verification", help: v.mailHelp("f-verification-help")},
 		field{path: "username", text: "user-name", help: "f-username-help"},
 		field{path: "human.profile.preferred_language", options: languages, help: "f-preferred_language-help"},
-		field{path: "human.password.password", kind: "password", auto: "new-password", heading: "password", help: "f-first-password-help"},
+		field{path: "human.password.password", kind: "password", auto: "new-password", help: "f-first-password-help"},
 		field{path: "human.password.change_required"},
 	), nil
 }

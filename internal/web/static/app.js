@@ -18,6 +18,18 @@ for (const all of document.querySelectorAll("[data-all]")) {
   });
 }
 
+// What is shown once can be copied at a press.
+for (const shown of document.querySelectorAll("[data-copy]")) {
+  for (const code of shown.querySelectorAll("code")) {
+    const button = Object.assign(document.createElement("button"), { type: "button", className: "quiet copy", textContent: shown.dataset.copy });
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(code.textContent);
+      button.textContent = shown.dataset.copied;
+    });
+    code.after(button);
+  }
+}
+
 // What is done with many rows is done with one after the other, and says how far it is.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-steps]");
