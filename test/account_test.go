@@ -122,6 +122,8 @@ func TestAccountFactorEnds(t *testing.T) {
 	s.Run(t, testkit.Call{Name: "codes by mail count", Do: "POST /admin/v1/policies/login/second_factors", Body: `{"type":"SECOND_FACTOR_TYPE_OTP_EMAIL"}`, Events: []string{"instance.policy.login.secondfactor.added"}})
 	b := newBrowser(t, s)
 	b.atAccount(t)
+	b.change(t, "security/passkey/new").says(t, http.StatusOK, "data-given=")
+	b.change(t, "security/passkey", "credential", "{}", "name", "Laptop").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="Laptop"`, "data-given=")
 	b.change(t, "security/otp-email").at(t, "otp-email") // It is to be proved at once.
 	s.Run(t, testkit.Call{Name: "no more", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP_EMAIL", Events: []string{"instance.policy.login.secondfactor.removed"}})
 	got := b.open(t, "/ui/account/security").says(t, http.StatusOK, "Does not count here any more", "/ui/account/security/otp-email/remove")
