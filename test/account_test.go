@@ -122,6 +122,8 @@ func TestAccountFactorEnds(t *testing.T) {
 	s.Run(t, testkit.Call{Name: "codes by mail count", Do: "POST /admin/v1/policies/login/second_factors", Body: `{"type":"SECOND_FACTOR_TYPE_OTP_EMAIL"}`, Events: []string{"instance.policy.login.secondfactor.added"}})
 	b := newBrowser(t, s)
 	b.atAccount(t)
+	b.change(t, "security/passkey/new").says(t, http.StatusOK, "data-given=")
+	b.change(t, "security/passkey", "credential", "{}", "name", "Laptop").says(t, http.StatusUnprocessableEntity, `role="alert"`, `value="Laptop"`, "data-given=")
 	b.change(t, "security/otp-email").at(t, "otp-email") // It is to be proved at once.
 	s.Run(t, testkit.Call{Name: "no more", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP_EMAIL", Events: []string{"instance.policy.login.secondfactor.removed"}})
 	got := b.open(t, "/ui/account/security").says(t, http.StatusOK, "Does not count here any more", "/ui/account/security/otp-email/remove")
@@ -162,6 +164,44 @@ func TestAccountOthers(t *testing.T) {
 	if after := s.Events(t); len(after) != before {
 		t.Errorf("events %v", after[before:])
 	}
+}
+
+// TestAccountAccess: somebody sees what they may do and where they are logged in, and ends what
+// they want to.
+func TestAccountAccess(t *testing.T) {
+	t.Parallel()
+	s, web := startOAuth(t)
+	addAnn(t, s)
+	first, second := web.redeem(t, web.code(t)), web.redeem(t, web.code(t))
+	s.Run(t,
+		testkit.Call{Name: "a role", Do: "POST /management/v1/projects/$project/roles", Body: `{"roleKey":"cashier","displayName":"Cashier"}`, Events: []string{"project.role.added"}},
+		testkit.Call{Name: "a grant", Do: "POST /management/v1/users/$ada/grants", Body: `{"projectId":"$project","roleKeys":["cashier"]}`, Events: []string{"user.grant.added"}},
+		listIDP("159/a"),
+		testkit.Call{Name: "an account elsewhere", Do: "POST /v2/users/$ada/links", Body: `{"idpLink":{"idpId":"159/a","userId":"a/1?x","userName":"ada@acme"}}`, Events: []string{linkAdded}},
+	)
+	b := newBrowser(t, s)
+	b.client.CheckRedirect = nil
+	b.header.Set("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+	p := b.submit(t, b.open(t, "/ui/login/login"), "login", "loginName", "ada")
+	b.submit(t, p, "password", "proof", password)
+
+	sessions := b.open(t, "/ui/account/sessions").says(t, http.StatusOK, "Firefox · Linux", "Shop", "<strong>web</strong>")
+	apps := regexp.MustCompile(`/ui/account/(sessions/applications/revoke/\d+)`).FindAllStringSubmatch(sessions.body, -1)
+	if len(apps) != 2 {
+		t.Fatalf("%d applications:\n%s", len(apps), sessions.body)
+	}
+	b.open(t, "/ui/account/"+apps[0][1]).says(t, http.StatusOK, "web")
+	b.change(t, apps[0][1]).says(t, http.StatusOK, "Die Anwendung ist abgemeldet.")
+	if web.active(t, first.Access) == web.active(t, second.Access) {
+		t.Error("not one of two logins has ended")
+	}
+	b.change(t, "sessions/applications/revoke-all").says(t, http.StatusOK, "Keine Anwendung bleibt")
+	b.change(t, "sessions/end/"+s.Var("login")).says(t, http.StatusOK, "Die Sitzung ist beendet.")
+
+	access := b.open(t, "/ui/account/access").says(t, http.StatusOK, "Shop", "cashier", "ada@acme")
+	remove := regexp.MustCompile(`/ui/account/(access/links/remove/[^"]+)`).FindStringSubmatch(access.body)[1]
+	b.open(t, "/ui/account/"+remove).says(t, http.StatusOK, "ada@acme", "nicht mehr mit diesem Konto")
+	b.change(t, remove).says(t, http.StatusOK, "Kein anderes Konto")
 }
 
 // TestAccountElsewhere: no page elsewhere makes anybody do something to their account.
@@ -209,9 +249,15 @@ func TestAccountData(t *testing.T) {
 		t.Errorf("the file holds a secret: %s", secret)
 	}
 
+	if strings.Contains(b.open(t, "/ui/account/").body, "/ui/console/") {
+		t.Error("who administers nothing is led to the console")
+	}
 	b.open(t, "/ui/account/data/remove").says(t, http.StatusNotFound)
 	b.change(t, "data/remove", "loginName", "ann").says(t, http.StatusNotFound)
 	s.Run(t, testkit.Call{Name: "ann manages herself", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$ann","roles":["ORG_USER_SELF_MANAGER"]}`, Events: []string{"org.member.added"}})
+	if strings.Contains(b.open(t, "/ui/account/").body, "/ui/console/") {
+		t.Error("who administers themselves only is led to the console")
+	}
 	b.open(t, "/ui/account/data").says(t, http.StatusOK, "/ui/account/data/remove")
 	b.open(t, "/ui/account/data/remove").says(t, http.StatusOK, "Nobody can bring the account back")
 	b.change(t, "data/remove", "loginName", "anne").says(t, http.StatusUnprocessableEntity, "Write your login name", `value="anne"`)

@@ -1,6 +1,7 @@
 package account
 
 import (
+	"cmp"
 	"net/url"
 	"strings"
 
@@ -66,7 +67,7 @@ func showAccess(v *visit) error {
 		return err
 	}
 	for _, l := range links {
-		p.Links = append(p.Links, link{l.GetIdpName(), l.GetProvidedUserName(), prefix + "access/links/remove/" + url.PathEscape(l.GetIdpId()) + "/" + url.PathEscape(l.GetProvidedUserId())})
+		p.Links = append(p.Links, link{providerName(l), l.GetProvidedUserName(), prefix + "access/links/remove/" + url.PathEscape(l.GetIdpId()) + "/" + url.PathEscape(l.GetProvidedUserId())})
 	}
 	return v.show("access", v.Texts.T("nav-access"), p)
 }
@@ -92,6 +93,9 @@ func (v *visit) links() ([]*idppb.IDPUserLink, error) {
 	return res.GetResult(), err
 }
 
+// providerName is how the place of an account elsewhere is called, or its id.
+func providerName(l *idppb.IDPUserLink) string { return cmp.Or(l.GetIdpName(), l.GetIdpId()) }
+
 // linkName is how the account elsewhere is called that the page is about, which is one of
 // the visitor's.
 func linkName(v *visit) (string, error) {
@@ -101,7 +105,7 @@ func linkName(v *visit) (string, error) {
 	}
 	for _, l := range links {
 		if l.GetIdpId() == v.R.PathValue("idp") && l.GetProvidedUserId() == v.R.PathValue("id") {
-			return l.GetIdpName() + " · " + l.GetProvidedUserName(), nil
+			return providerName(l) + " · " + l.GetProvidedUserName(), nil
 		}
 	}
 	return "", errNoPage

@@ -99,9 +99,9 @@ var (
 type visit struct {
 	*web.Visit
 	*Server
-	session *web.Session
-	me      *userpb.User
-	can     map[string]bool // what the visitor may do in their organization
+	session   *web.Session
+	me        *userpb.User
+	lastLogin string
 	// refused is what was wrong with the form that was sent; nil: nothing.
 	refused error
 }
@@ -109,7 +109,7 @@ type visit struct {
 // open finds out who sees the page, in whose language it is then. Who has no session that
 // counts is led to the login and back.
 func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
-	v := &visit{Visit: w, Server: s, session: w.Jar.Find(""), can: map[string]bool{}}
+	v := &visit{Visit: w, Server: s, session: w.Jar.Find("")}
 	err := v.know()
 	if err == nil {
 		err = answer(v)
@@ -128,7 +128,7 @@ func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 	return nil
 }
 
-// know asks who the visitor is and what they may do.
+// know asks who the visitor is.
 func (v *visit) know() error {
 	if v.session == nil {
 		return errNobody
@@ -137,16 +137,9 @@ func (v *visit) know() error {
 	if err != nil {
 		return err
 	}
-	may, err := call[*authpb.ListMyZitadelPermissionsResponse](v, &authpb.ListMyZitadelPermissionsRequest{})
-	if err != nil {
-		return err
-	}
-	v.me = me.GetUser()
+	v.me, v.lastLogin = me.GetUser(), when(me.GetLastLogin())
 	v.Org = v.me.GetDetails().GetResourceOwner()
 	v.Speak([]string{v.me.GetHuman().GetProfile().GetPreferredLanguage()})
-	for _, permission := range may.GetResult() {
-		v.can[permission] = true
-	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package account
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -29,7 +30,17 @@ func dataPages() []page {
 
 // showData offers what is known about the visitor, and to remove it where they may.
 func showData(v *visit) error {
-	return v.show("data", v.Texts.T("nav-data"), v.can[permRemove])
+	removable, err := v.removable()
+	if err != nil {
+		return err
+	}
+	return v.show("data", v.Texts.T("nav-data"), removable)
+}
+
+// removable reports whether the visitor's roles let them remove their own account.
+func (v *visit) removable() (bool, error) {
+	may, err := call[*authpb.ListMyZitadelPermissionsResponse](v, &authpb.ListMyZitadelPermissionsRequest{})
+	return slices.Contains(may.GetResult(), permRemove), err
 }
 
 // exported is how many there are at most of each part of an export, the newest.
@@ -109,7 +120,10 @@ var errTyped = fault.Invalid("ACCOUNT-confirm", "Write your login name as it is 
 
 // askRemoval asks whether the account is to go, where the visitor may decide that.
 func askRemoval(v *visit) error {
-	if !v.can[permRemove] {
+	switch removable, err := v.removable(); {
+	case err != nil:
+		return err
+	case !removable:
 		return errNoPage
 	}
 	return v.show("remove", v.Texts.T("remove-account"), nil)

@@ -1,6 +1,8 @@
 package account
 
 import (
+	"cmp"
+
 	"google.golang.org/protobuf/proto"
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
@@ -57,12 +59,12 @@ func keyPages() (out []page) {
 // keyPage is what the page of a new key shows: its kind, and what the browser asks it.
 type keyPage struct{ Kind, Options string }
 
-// start begins the registration of a key.
+// start begins the registration of a key, also anew where its answer was refused.
 func (k keyKind) start(v *visit) error {
 	key, err := k.begin(v)
 	switch {
 	case err != nil && isTheirs(err):
-		v.refused = err
+		v.refused = cmp.Or(v.refused, err)
 		return showSecurity(v)
 	case err != nil:
 		return err
@@ -70,26 +72,17 @@ func (k keyKind) start(v *visit) error {
 	return v.show("key", v.Texts.T("add-"+k.kind), keyPage{k.kind, string(key.GetPublicKey())})
 }
 
-// take finishes the registration of a key. Where its answer is refused, it begins anew.
+// take finishes the registration of a key.
 func (k keyKind) take(v *visit) error {
 	err := v.do(k.verify(&userpb.WebAuthNVerification{PublicKeyCredential: []byte(v.typed("credential")), TokenName: v.typed("name")}))
 	switch {
 	case err != nil && isTheirs(err):
 		v.refused = err
-		return k.retry(v)
+		return k.start(v)
 	case err != nil:
 		return err
 	}
 	return v.done("security", "set-up")
-}
-
-// retry shows the page of a new key once more, with what was wrong.
-func (k keyKind) retry(v *visit) error {
-	key, err := k.begin(v)
-	if err != nil {
-		return showSecurity(v)
-	}
-	return v.show("key", v.Texts.T("add-"+k.kind), keyPage{k.kind, string(key.GetPublicKey())})
 }
 
 // name is how the key is called that the page is about, which is one of the visitor's.

@@ -1,9 +1,9 @@
 package account
 
 import (
-	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/object/v2"
+	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
-	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -29,10 +29,6 @@ type check struct {
 
 // showOverview says who somebody is, what they can reach, and how well they are protected.
 func showOverview(v *visit) error {
-	me, err := call[*authpb.GetMyUserResponse](v, &authpb.GetMyUserRequest{})
-	if err != nil {
-		return err
-	}
 	own, err := v.factors()
 	if err != nil {
 		return err
@@ -41,17 +37,17 @@ func showOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := overviewPage{User: v.me, Org: home.Name, LastLogin: when(me.GetLastLogin()), Checks: v.checks(own)}
+	p := overviewPage{User: v.me, Org: home.Name, LastLogin: v.lastLogin, Checks: v.checks(own)}
 	for _, c := range p.Checks {
 		if !c.Done {
 			p.Missing++
 		}
 	}
-	roles, err := call[*authpb.ListMyMembershipsResponse](v, &authpb.ListMyMembershipsRequest{Query: &objectpb.ListQuery{Limit: 1}})
+	administered, err := call[*orgpb.ListOrganizationsResponse](v, &orgpb.ListOrganizationsRequest{Query: &objectpb.ListQuery{Limit: 1}})
 	if err != nil {
 		return err
 	}
-	if len(roles.GetResult()) > 0 {
+	if len(administered.GetResult()) > 0 {
 		p.Console = web.Console
 	}
 	return v.show("overview", v.Texts.T("hello", displayName(v.me)), p)
@@ -76,8 +72,8 @@ func (v *visit) checks(own factors) []check {
 		out = append(out, check{own.counts(kindRecovery), "check-recovery", "security"})
 	}
 	for i := range out {
-		if out[i].Text += "-missing"; out[i].Done {
-			out[i].Text = out[i].Text[:len(out[i].Text)-len("-missing")]
+		if !out[i].Done {
+			out[i].Text += "-missing"
 		}
 	}
 	return out
