@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -399,5 +400,33 @@ func TestBrowserKeyboard(t *testing.T) {
 	w.sees(t, "Code")
 	p.Settle(t)
 	w.keys(t, inBox(t, box, "ann@example.com")[0].Code+kb.Enter)
+	w.sees(t, "You are logged in")
+}
+
+// TestBrowserRegister makes an account by oneself, from the login page to the account.
+func TestBrowserRegister(t *testing.T) {
+	t.Parallel()
+	o, box := developer(t)
+	w := openWindow(t, o.Server)
+	w.open(t, "/")
+	w.press(t, "I have no account yet")
+	w.fill(t, "givenName", "Eve")
+	w.fill(t, "familyName", "Lee")
+	w.fill(t, "email", "eve@example.com")
+	w.sees(t, "You get a mail")
+	w.press(t, "Create an account")
+	w.sees(t, "is on its way")
+	o.Settle(t)
+	link, err := url.Parse(inBox(t, box, "eve@example.com")[0].URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open(t, link.RequestURI())
+	w.fill(t, "password", annsPassword)
+	w.fill(t, "repeat", annsPassword)
+	w.press(t, "Go on")
+	w.press(t, "Log in")
+	w.logIn(t, "eve@example.com", annsPassword)
+	w.press(t, "Not now")
 	w.sees(t, "You are logged in")
 }

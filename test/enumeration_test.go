@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -43,7 +44,7 @@ func addPersons(t *testing.T, s *testkit.Server) {
 		testkit.Call{Name: "deactivate", Do: "POST /v2/users/$inactive/deactivate", Body: `{}`, Events: []string{"user.deactivated"}},
 		testkit.Call{
 			Name: "hide", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
-			Body: `{"allowUsernamePassword":true,"ignoreUnknownUsernames":true,"passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s"}`,
+			Body: `{"allowUsernamePassword":true,"allowRegister":true,"ignoreUnknownUsernames":true,"passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s"}`,
 		},
 	)
 }
@@ -116,6 +117,13 @@ var doors = []struct {
 	{"forgotten", func(t *testing.T, _ *testkit.Server, b *browser, name string) func() page {
 		p := b.open(t, "/ui/login/password/forgotten")
 		return func() page { return b.submit(t, p, "password/forgotten", "loginName", name) }
+	}},
+	{"register", func(t *testing.T, s *testkit.Server, b *browser, name string) func() page {
+		s.Clock.Advance(time.Minute) // Registrations from one address are counted.
+		p := b.open(t, "/ui/login/register")
+		return func() page {
+			return b.submit(t, p, "register", "givenName", "Eve", "familyName", "Lee", "email", name+"@example.com")
+		}
 	}},
 }
 

@@ -80,6 +80,7 @@ func (s *Server) routes() map[string]func(*visit) error {
 		get + "mail/verification": showVerify, post + "mail/verification": takeVerify,
 		get + atPasskeyMail: showPasskeyLink, get + atPasskeyLink: showPasskeyLink,
 		post + atPasskeyLink: takePasskeyLink, post + atPasskeyLink + "/options": passkeyLinkOptions,
+		get + atRegister: showRegister, post + atRegister: takeRegister, get + atRegisterOrg: showRegister, post + atRegisterOrg: takeRegister,
 		get + "otp/verify": showCode, get + atSetup: showSetup, post + atSetup: takeSetup,
 		get + "device": showDevice, post + "device": takeDevice, get + atConfirm: (*visit).next, post + atConfirm: (*visit).next,
 		get + atConsent: (*visit).next, post + atConsent: (*visit).next,
@@ -109,6 +110,9 @@ func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 			return err
 		}
 		v.request = &r
+		if v.Org, err = flow.OrgAsked(v.AsNobody(), v.Store, r.Scopes); err != nil {
+			return err
+		}
 		v.leadTo(r.RedirectURI)
 		v.Speak(r.UILocales)
 	}

@@ -21,6 +21,9 @@ func toLogin(v *visit) error { return v.goTo("login") }
 // application that asks for nothing else gets the only one there is.
 func showLogin(v *visit) error {
 	form := v.R.Form
+	if v.prompts("create") && form.Get("new") == "" {
+		return v.goTo(atRegister)
+	}
 	if form.Get("new") == "" && len(v.Jar) > 0 && !v.prompts("login") {
 		known, err := v.accounts()
 		switch {
@@ -54,6 +57,9 @@ func (v *visit) askName(name string, problem error) error {
 		return err
 	}
 	d := data{More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
+	if login.Doc.AllowRegister {
+		d.Others = []way{{atRegister, "register-way"}}
+	}
 	if problem != nil {
 		return v.again(problem, "login", d)
 	}

@@ -153,19 +153,26 @@ func (d *Device) Waits(now time.Time) error {
 	return nil
 }
 
+// Try counts what somebody tries, and gives how often they did in the lifetime of a code,
+// this time included; also are queries that travel along.
+func Try(tx *eventstore.Tx, instance, guesser string, also ...database.Query) (tries int, err error) {
+	now := tx.Now()
+	guesses.Exec(tx, `INSERT INTO device_guesses (instance_id, guesser, tries, expires) VALUES (?, ?, 1, ?) ON CONFLICT (instance_id, guesser) DO UPDATE SET
+		tries = CASE WHEN device_guesses.expires <= ? THEN 1 ELSE device_guesses.tries + 1 END,
+		expires = CASE WHEN device_guesses.expires <= ? THEN excluded.expires ELSE device_guesses.expires END`,
+		instance, guesser, now.Add(DeviceLifetime).UnixMicro(), now.UnixMicro(), now.UnixMicro())
+	err = tx.Read(append(also, database.One(new(bool), "SELECT tries FROM device_guesses WHERE instance_id = ? AND guesser = ?", []any{instance, guesser}, &tries))...)
+	return tries, err
+}
+
 // GuessDevice gives the device whose code somebody typed. Of wrong codes a guesser has
 // so many in the lifetime of a code: each try is counted before it is looked at, so
 // that many at once are not more. refusal says that there is none; the transaction is
 // to be committed all the same.
 func GuessDevice(tx *eventstore.Tx, instance, guesser string, most int, userHash string) (d Device, refusal, err error) {
 	now := tx.Now()
-	guesses.Exec(tx, `INSERT INTO device_guesses (instance_id, guesser, tries, expires) VALUES (?, ?, 1, ?) ON CONFLICT (instance_id, guesser) DO UPDATE SET
-		tries = CASE WHEN device_guesses.expires <= ? THEN 1 ELSE device_guesses.tries + 1 END,
-		expires = CASE WHEN device_guesses.expires <= ? THEN excluded.expires ELSE device_guesses.expires END`,
-		instance, guesser, now.Add(DeviceLifetime).UnixMicro(), now.UnixMicro(), now.UnixMicro())
-	tries := 0
-	if err := tx.Read(database.One(new(bool), "SELECT tries FROM device_guesses WHERE instance_id = ? AND guesser = ?", []any{instance, guesser}, &tries),
-		deviceBy("user_hash", instance, userHash, &d)); err != nil {
+	tries, err := Try(tx, instance, guesser, deviceBy("user_hash", instance, userHash, &d))
+	if err != nil {
 		return d, nil, err
 	}
 	if tries > most {

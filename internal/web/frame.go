@@ -161,10 +161,15 @@ func (v *Visit) Frame() Frame {
 	f.Theme = map[policy.ThemeMode]string{policy.ThemeDark: "dark", policy.ThemeLight: "light"}[label.Doc.ThemeMode]
 	for _, l := range []Link{{privacy.Doc.TOSLink, "terms"}, {privacy.Doc.PrivacyLink, "privacy"}, {privacy.Doc.HelpLink, "help"}} {
 		if l.URL != "" {
-			f.Links = append(f.Links, Link{strings.ReplaceAll(l.URL, policy.LanguagePlaceholder, url.PathEscape(v.Texts.Lang)), v.Texts.T(l.Text)})
+			f.Links = append(f.Links, v.Link(l))
 		}
 	}
 	return f
+}
+
+// Link is a link of a policy, whose text is a key, in the language of the page.
+func (v *Visit) Link(l Link) Link {
+	return Link{strings.ReplaceAll(l.URL, policy.LanguagePlaceholder, url.PathEscape(v.Texts.Lang)), v.Texts.T(l.Text)}
 }
 
 // Show answers with a page of the area. What it shows begins with a Frame.
