@@ -133,7 +133,7 @@ func (r *Registration) make(tx *eventstore.Tx, v *crypto.Vault, instance string)
 		UserName: r.Email, FirstName: r.FirstName, LastName: r.LastName, Email: r.Email, PreferredLanguage: r.Language,
 	}}
 	if r.OrgName != "" {
-		_, _, _, err := SetUpOrg(tx, v, instance, FirstOrg{Name: r.OrgName, Human: h}) //nolint:dogsled // nobody is told
+		_, _, _, err := SetUpOrg(tx, v, instance, FirstOrg{Name: r.OrgName, Human: h})
 		return err
 	}
 	s := eventstore.Scope{Instance: instance, Org: r.Org}
