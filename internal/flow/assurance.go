@@ -63,15 +63,19 @@ const (
 		AND p.kind IN ('policy.login', 'policy.enforcement') WHERE %s ORDER BY p.org_id`
 )
 
+// logins are the login policies that were read.
+var logins policy.Parsed[policy.LoginPolicy]
+
 // read is the row of sessionRulesSQL and rulesOf: what is the organization's
 // own comes last and replaces the default as a whole.
 func (r *rules) read(scan database.Scan) error {
-	var kind, document string
+	var kind string
+	var document []byte
 	err := scan(&kind, &document)
 	if err == nil && kind == "policy.login" {
-		r.login, err = logins.of(document)
+		r.login, err = logins.Of(document)
 	} else if err == nil {
-		err = json.Unmarshal([]byte(document), &r.enforcement)
+		err = json.Unmarshal(document, &r.enforcement)
 	}
 	return err
 }

@@ -37,10 +37,11 @@ type Client struct {
 
 // clientApp is the row of an application.
 type clientApp struct {
-	AppID, Name, Kind    string
-	ClientOrg            string
-	state                int
-	secretHash, document string
+	AppID, Name, Kind string
+	ClientOrg         string
+	state             int
+	secretHash        string
+	document          []byte
 	// Config is all zero for an API but for how it proves who it is.
 	Config application.OIDC
 }
@@ -63,7 +64,7 @@ type clientProject struct {
 func (a *clientApp) dest() (dest []any, done func() error) {
 	dest = []any{&a.AppID, &a.Name, &a.Kind, &a.ClientOrg, &a.state, &a.secretHash, &a.document}
 	return dest, func() (err error) {
-		a.Config, err = applications.of(a.document)
+		a.Config, err = applications.Of(a.document)
 		if a.Kind == application.KindAPI && a.Config.AuthMethod == application.APIPrivateKeyJWT {
 			a.Config.AuthMethod = application.AuthPrivateKeyJWT
 		}
@@ -104,7 +105,16 @@ const siteFrom = ` FROM instance_domains d
 	LEFT JOIN policies os ON os.instance_id = d.instance_id AND os.org_id = '' AND os.kind = 'oidc.settings'`
 
 // site reads what there is about the instance of a host.
-type site struct{ limits, settings string }
+type site struct {
+	limits   string
+	settings []byte
+}
+
+// What most requests of clients need is parsed once.
+var (
+	applications policy.Parsed[application.OIDC]
+	lifetimes    policy.Parsed[policy.OIDCSettings]
+)
 
 func (s *site) dest(in *Instance) []any {
 	return []any{&in.ID, &s.limits, &s.settings}
@@ -115,7 +125,7 @@ func (s *site) done(in *Instance, settings *policy.OIDCSettings, now time.Time) 
 	if err := in.admit(s.limits, now); err != nil {
 		return err
 	}
-	set, err := oauthLifetimes.of(s.settings)
+	set, err := lifetimes.Of(s.settings)
 	*settings = set.Lifetimes()
 	return err
 }

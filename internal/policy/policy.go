@@ -65,6 +65,8 @@ type Kind[D any] struct {
 	shadow    *Kind[D]                                            // a second row that goes when the policy is reset
 	also      func(*eventstore.Fold)                              // writes what follows from the policy's row
 	around    *Around                                             // runs around each change
+
+	parsed Parsed[D] // what readers were given
 }
 
 type events[D any] struct {
@@ -357,7 +359,8 @@ func (k *Kind[D]) Resolve(ctx context.Context, store database.Reader, s Scope) (
 }
 
 // Ask is the query of Resolve, for who has more to ask. Kinds that a newer version
-// brings have no document in older instances: their zero value holds.
+// brings have no document in older instances: their zero value holds. Nobody may change
+// what the slices and maps of a document hold.
 func (k *Kind[D]) Ask(s Scope, out *State[D]) database.Query {
 	*out = State[D]{IsDefault: true, Details: k.details(&row[D]{}, s.Default())}
 	return database.Query{
@@ -374,7 +377,8 @@ func (k *Kind[D]) Ask(s Scope, out *State[D]) database.Query {
 			if org == "" && !out.IsDefault { // The organization's own came first.
 				return nil
 			}
-			if err := json.Unmarshal(doc, &r.doc); err != nil {
+			var err error
+			if r.doc, err = k.parsed.Of(doc); err != nil {
 				return fmt.Errorf("%s of %+v: %w", k.name, s, err)
 			}
 			*out = State[D]{Doc: r.doc, IsDefault: org == "", Details: k.details(&r, Scope{Instance: s.Instance, Org: org})}
