@@ -160,6 +160,12 @@ func fillConsole(t *testing.T, s *testkit.Server) {
 			Name: "API", Do: "POST /management/v1/projects/$shop/apps/api", Body: `{"name":"Stock","authMethodType":"API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT"}`,
 			Events: []string{"project.application.added", "project.application.config.api.added"},
 		},
+		testkit.Call{
+			Name: "mail server", Do: "POST /admin/v1/email/smtp", Body: `{"senderAddress":"id@gatehouse.localhost","senderName":"Gatehouse","host":"localhost:2525"}`, Events: []string{"instance.smtp.config.added"},
+		},
+		testkit.Call{
+			Name: "Twilio", Do: "POST /admin/v1/sms/twilio", Body: `{"sid":"AC1","token":"t","senderNumber":"+41791234567"}`, Events: []string{"instance.sms.configtwilio.added"},
+		},
 		testkit.Call{Name: "key", Do: "POST /management/v1/projects/$shop/apps/$app/keys", Body: `{"type":"KEY_TYPE_JSON"}`, Events: []string{"project.application.oidc.key.added"}},
 	)
 	s.Run(t, testkit.Call{Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})

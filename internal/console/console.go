@@ -98,7 +98,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), domainPages(), eventPages(),
+		projectPages(), appPages(), domainPages(), eventPages(), messagePages(),
 	} {
 		out = append(out, area...)
 	}

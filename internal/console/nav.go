@@ -19,6 +19,7 @@ var navigation = []struct {
 		{"sessions", "sessions", "session.read"},
 		{"instance/login", "login-policy", "iam.policy.read"},
 		{"instance/policies", "policies", "iam.policy.read"},
+		{atMessages, "messages", iamRead},
 		{"events", "events", "events.read"},
 	}},
 	{"nav-org", []entry{
