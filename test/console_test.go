@@ -4,6 +4,7 @@ import (
 	"html"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -302,4 +303,36 @@ func TestConsoleMessages(t *testing.T) {
 	w.press(t, "Save")
 	w.sees(t, "Saved.")
 	s.Run(t, testkit.Call{Name: "saved", Do: "POST /admin/v1/email/_search", Want: `{"result":[{"description":"Ours","state":"EMAIL_PROVIDER_ACTIVE","smtp":{"senderName":"Gatehouse"}}]}`})
+}
+
+// TestConsoleBranding changes how the login looks: in the preview first, and for everybody
+// once it is put in use.
+func TestConsoleBranding(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	color := func(where string) (c string) {
+		w.do(t, "read a color", chromedp.Evaluate("getComputedStyle(document.querySelector("+strconv.Quote(where)+")).backgroundColor", &c))
+		return c
+	}
+	const red = "rgb(193, 18, 31)"
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/branding")
+	w.press(t, "Give it a policy of its own")
+	w.do(t, "choose red", chromedp.SetValue(`input[name="primary_color"]`, "#c1121f", chromedp.ByQuery))
+	w.sees(t, "Dark theme")
+	w.press(t, "Save")
+	w.sees(t, "The preview shows it.")
+	if got := color(".sample.light .sample-button"); got != red {
+		t.Errorf("the preview's button is %s", got)
+	}
+	look := newBrowser(t, s)
+	if css := look.open(t, "/ui/static/colors.css?org="+s.OrgID).body; strings.Contains(css, "#c1121f") {
+		t.Errorf("the login looks like the preview already: %s", css)
+	}
+	w.dark(t)
+	w.press(t, "Put it in use")
+	w.press(t, "Put it in use")
+	w.sees(t, "Saved.")
+	if css := look.open(t, "/ui/static/colors.css?org="+s.OrgID).body; !strings.Contains(css, "--primary:#c1121f") {
+		t.Errorf("the login does not look like the preview: %s", css)
+	}
 }

@@ -19,6 +19,7 @@ var navigation = []struct {
 		{"sessions", "sessions", "session.read"},
 		{"instance/login", "login-policy", "iam.policy.read"},
 		{"instance/policies", "policies", "iam.policy.read"},
+		{"instance/policies/branding", "branding", "iam.policy.read"},
 		{atMessages, "messages", iamRead},
 		{"events", "events", "events.read"},
 	}},
@@ -31,6 +32,7 @@ var navigation = []struct {
 		{"orgs/{org}/projects", "projects", "project.read"},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 		{"orgs/{org}/policies", "policies", "policy.read"},
+		{"orgs/{org}/policies/branding", "branding", "policy.read"},
 		{"orgs/{org}/domains", "domains", "org.read"},
 	}},
 }

@@ -113,11 +113,16 @@ func scheme(primary, background, warn, font string, surface rgb) string {
 	return b.String()
 }
 
+// Themes are the colors of an organization as declarations of both themes.
+func Themes(p policy.LabelPolicy) (light, dark string) {
+	return scheme(p.PrimaryColor, p.BackgroundColor, p.WarnColor, p.FontColor, lightSurface),
+		scheme(p.PrimaryColorDark, p.BackgroundColorDark, p.WarnColorDark, p.FontColorDark, darkSurface)
+}
+
 // stylesheet is the colors of an organization as a file of its own: the pages allow no
 // styles inside.
 func stylesheet(p policy.LabelPolicy) string {
-	light := scheme(p.PrimaryColor, p.BackgroundColor, p.WarnColor, p.FontColor, lightSurface)
-	dark := scheme(p.PrimaryColorDark, p.BackgroundColorDark, p.WarnColorDark, p.FontColorDark, darkSurface)
+	light, dark := Themes(p)
 	return ":root{" + light + "}:root[data-theme=dark]{" + dark + "}" +
 		"@media(prefers-color-scheme:dark){:root:not([data-theme=light]){" + dark + "}}\n"
 }

@@ -1,0 +1,99 @@
+package console
+
+import (
+	"net/http"
+
+	"google.golang.org/protobuf/proto"
+
+	adminpb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
+	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
+	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
+	rules "github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/web"
+)
+
+// branding is how the login of an organization looks. A change shows in the preview only,
+// until it is put in use.
+var branding = func() policy {
+	p := policy{path: "branding", title: "branding", fields: []field{
+		{path: "theme_mode"},
+		{path: "primary_color", kind: "color", heading: "light-theme"}, {path: "background_color", kind: "color"}, {path: "font_color", kind: "color"}, {path: "warn_color", kind: "color"},
+		{path: "primary_color_dark", text: "f-primary_color", kind: "color", heading: "dark-theme"}, {path: "background_color_dark", text: "f-background_color", kind: "color"},
+		{path: "font_color_dark", text: "f-font_color", kind: "color"}, {path: "warn_color_dark", text: "f-warn_color", kind: "color"},
+	}}
+	p.ofOrg, p.ofInstance = both("LabelPolicy")
+	p.ofOrg.read, p.ofInstance.read = ofManagement+"GetPreviewLabelPolicyRequest", ofAdmin+"GetPreviewLabelPolicyRequest"
+	return p
+}()
+
+// brandingPages are about it: the preview, the form, and what puts it in use.
+func brandingPages() (out []page) {
+	for base, c := range map[string]calls{policiesOfInstance: branding.ofInstance, policiesOfOrg: branding.ofOrg} {
+		at := base + "/" + branding.path
+		out = append(out,
+			page{path: at, permission: c.canRead, get: showBranding},
+			page{path: at + "/preview.css", permission: c.canRead, get: showPreviewColors},
+		)
+		out = append(out, form{
+			path: at + "/edit", permission: c.canWrite, title: branding.title, help: "branding-edit-help", load: branding.load, fields: branding.fields, then: backTo(at, "previewed"), crumbs: branding.below,
+		}.pages()...)
+		out = append(out, action{
+			path: at + "/use", permission: c.canWrite, title: "branding-use", help: "branding-use-help", then: backTo(at, "saved"), crumbs: branding.below,
+			request: func(v *visit) proto.Message {
+				return either(v, &mgmtpb.ActivateCustomLabelPolicyRequest{}, &adminpb.ActivateLabelPolicyRequest{})
+			},
+		}.pages()...)
+		if c.reset != "" {
+			out = append(out, action{
+				path: at + "/follow", permission: c.mayReset(), title: "login-follow", help: "policy-follow-help", danger: true, then: backTo(at, "saved"), crumbs: branding.below,
+				request: func(v *visit) proto.Message { return branding.make(v, c.reset) },
+			}.pages()...)
+		}
+	}
+	return out
+}
+
+// showBranding is the page of the preview.
+func showBranding(v *visit) error {
+	_, inherited, err := branding.loaded(v)
+	if err != nil {
+		return err
+	}
+	c, base := branding.of(v)
+	at := base + "/" + branding.path
+	actions := []entry{{at + "/edit", "edit", c.canWrite}, {at + "/use", "branding-use", c.canWrite}}
+	if v.org != "" {
+		actions = append(actions, entry{at + "/follow", "login-follow", c.mayReset()})
+	}
+	if v.org != "" && inherited {
+		actions = []entry{{at + "/edit", "login-own", c.canWrite}}
+	}
+	v.show(http.StatusOK, "branding", frame{Title: v.Texts.T(branding.title), Crumbs: aboveOf(v, base), More: brandingPage{
+		Inherited: v.org != "" && inherited, Ways: v.entries(actions), Colors: v.at(at) + "/preview.css", Themes: []string{"light", "dark"},
+	}})
+	return nil
+}
+
+// brandingPage is what the page shows.
+type brandingPage struct {
+	Inherited bool
+	Ways      []crumb
+	Colors    string // the address of the colors of the preview
+	Themes    []string
+}
+
+// showPreviewColors is the stylesheet of the samples: a page holds no styles.
+func showPreviewColors(v *visit) error {
+	now, _, err := branding.now(v)
+	if err != nil {
+		return err
+	}
+	l := now.(*policypb.LabelPolicy) //nolint:forcetypeassert // the contract's
+	light, dark := web.Themes(rules.LabelPolicy{
+		PrimaryColor: l.GetPrimaryColor(), BackgroundColor: l.GetBackgroundColor(), WarnColor: l.GetWarnColor(), FontColor: l.GetFontColor(),
+		PrimaryColorDark: l.GetPrimaryColorDark(), BackgroundColorDark: l.GetBackgroundColorDark(), WarnColorDark: l.GetWarnColorDark(), FontColorDark: l.GetFontColorDark(),
+	})
+	v.W.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = v.W.Write([]byte(".sample.light{" + light + "}.sample.dark{" + dark + "}\n"))
+	return nil
+}
