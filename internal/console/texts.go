@@ -1,0 +1,92 @@
+package console
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+)
+
+// atTexts is where the texts of messages are, below the policies.
+const atTexts = "texts"
+
+// messageKinds are the messages that have texts, as the contract calls them.
+var messageKinds = []string{
+	"Init", "InviteUser", "VerifyEmail", "VerifyPhone", "PasswordReset", "PasswordChange", "PasswordlessRegistration", "VerifyEmailOTP", "VerifySMSOTP", "DomainClaimed",
+}
+
+// messageTexts are the texts of a kind of messages in the language of the page.
+func messageTexts(kind string) policy {
+	texts := policy{path: atTexts + "/{lang}/" + kind, title: "message-" + kind, help: "message-texts-help"}
+	// The contract names the requests that change them in two ways.
+	set := protoreflect.FullName(ofManagement + "SetCustom" + kind + "MessageTextRequest")
+	if _, err := protoregistry.GlobalTypes.FindMessageByName(set); err != nil {
+		set = protoreflect.FullName(ofManagement + "SetCustom" + kind + "MessageCustomTextRequest")
+	}
+	texts.ofOrg = calls{
+		read: ofManagement + "GetCustom" + kind + "MessageTextRequest", change: string(set), reset: ofManagement + "ResetCustom" + kind + "MessageTextToDefaultRequest",
+		canRead: "policy.read", canWrite: "policy.write",
+	}
+	texts.ofInstance = calls{
+		read: ofAdmin + "GetCustom" + kind + "MessageTextRequest", change: ofAdmin + "SetDefault" + kind + "MessageTextRequest",
+		reset: ofAdmin + "ResetCustom" + kind + "MessageTextToDefaultRequest", canRead: "iam.policy.read", canWrite: "iam.policy.write",
+	}
+	fields := request(texts.ofOrg.change).ProtoReflect().Descriptor().Fields()
+	for _, name := range []string{"subject", "title", "pre_header", "greeting", "text", "button_text", "footer_text"} {
+		if fields.ByName(protoreflect.Name(name)) == nil {
+			continue
+		}
+		f := field{path: name, text: "f-message-" + name}
+		if name == "text" {
+			f.kind = "area"
+		}
+		texts.fields = append(texts.fields, f)
+	}
+	texts.fields[0].help = "f-placeholders-help"
+	texts.fix = func(v *visit, req protoreflect.ProtoMessage) {
+		fill(req, "language", protoreflect.ValueOfString(v.R.PathValue("lang")))
+	}
+	return texts
+}
+
+// textPages are about what people are told by mail and SMS.
+func textPages() (out []page) {
+	for base, permission := range map[string]string{policiesOfInstance: "iam.policy.read", policiesOfOrg: "policy.read"} {
+		out = append(out, page{path: base + "/" + atTexts, permission: permission, get: func(v *visit) error {
+			return v.Redirect(v.at(base+"/"+atTexts) + "/" + v.Texts.Lang)
+		}})
+		out = append(out, view{path: base + "/" + atTexts + "/{lang}", permission: permission, read: func(v *visit) (viewed, error) { return readTexts(v, base) }}.pages()...)
+	}
+	for _, kind := range messageKinds {
+		out = append(out, messageTexts(kind).pages()...)
+	}
+	return out
+}
+
+// readTexts is the page of the texts in a language.
+func readTexts(v *visit, base string) (viewed, error) {
+	res, err := call[*authpb.GetSupportedLanguagesResponse](v, &authpb.GetSupportedLanguagesRequest{})
+	if err != nil {
+		return viewed{}, err
+	}
+	out := viewed{Title: v.Texts.T("message-texts"), Help: v.Texts.T("message-texts-help"), Crumbs: aboveOf(v, base)}
+	for _, l := range res.GetLanguages() {
+		out.Tabs = append(out.Tabs, crumb{URL: v.at(base+"/"+atTexts) + "/" + l, Text: v.Texts.Or("language-"+l, l), Here: l == v.R.PathValue("lang")})
+	}
+	p := part{Columns: []string{"message", "says"}}
+	for _, kind := range messageKinds {
+		texts := messageTexts(kind)
+		now, inherited, err := texts.now(v)
+		if err != nil {
+			return out, err
+		}
+		first := cell{Text: v.Texts.T(texts.title)}
+		if !inherited {
+			first.Quiet = v.Texts.T("own")
+		}
+		says := now.ProtoReflect().Get(now.ProtoReflect().Descriptor().Fields().ByName("text")).String()
+		p.Rows = append(p.Rows, viewRow{row: row{Link: v.at(base + "/" + texts.path), Cells: []cell{first, {Text: says}}}})
+	}
+	out.Parts = []part{p}
+	return out, nil
+}
