@@ -23,7 +23,7 @@ const module = "github.com/gatehouse/gatehouse/"
 var floors = [][]string{
 	{"cmd/gatehouse"},
 	{"internal/server"},
-	{"internal/api/*", "internal/oidc", "internal/login", "internal/console", "internal/account", "internal/telemetry", "internal/notify"},
+	{"internal/api/*", "internal/oidc", "internal/login", "internal/assets", "internal/console", "internal/account", "internal/telemetry", "internal/notify"},
 	{"internal/web"},
 	{"internal/api", "internal/outbound"},
 	{"internal/flow"},

@@ -23,7 +23,7 @@ import (
 
 // Headers that clients send.
 const (
-	headerOrg    = "X-Zitadel-Orgid"
+	HeaderOrg    = "X-Zitadel-Orgid"     // names the organization that the call is about
 	headerDryRun = "X-Gatehouse-Dry-Run" // "true": run the call, then roll it back
 	headerGuard  = "X-Gatehouse-Guard"   // "true": refuse what would lock people out
 	headerPage   = "X-Gatehouse-Page"    // the page of a list behind this token
@@ -54,6 +54,7 @@ type Call struct {
 	Took   time.Duration
 	cursor database.Cursor // of the list that the call asks for
 	notice string
+	origin string // where clients reach the instance; filled in with it
 	failed *reply
 	cause  error
 }
@@ -95,6 +96,17 @@ func (c *Call) Code() string {
 		return "none"
 	}
 	return "ok"
+}
+
+// AssetPrefix is where pictures and fonts are.
+const AssetPrefix = "/assets/v1/"
+
+// AssetURL is the address of a picture or a font; empty for none.
+func AssetURL(ctx context.Context, key string) string {
+	if key == "" {
+		return ""
+	}
+	return callOf(ctx).origin + AssetPrefix + key
 }
 
 type callKey struct{}
@@ -185,13 +197,13 @@ func (s *Server) serve(ctx context.Context, h *handler, decode func(proto.Messag
 // the method's permission.
 func (s *Server) authenticate(ctx context.Context, call *Call, m *Method) (context.Context, error) {
 	instance, caller, err := s.gate.Enter(ctx, flow.Credentials{
-		Host: call.Host, Authorization: call.Header.Get("Authorization"), Sender: call.Sender(s.External), Org: call.Header.Get(headerOrg),
+		Host: call.Host, Authorization: call.Header.Get("Authorization"), Sender: call.Sender(s.External), Org: call.Header.Get(HeaderOrg),
 		Anonymous: m.Permission == Public, System: strings.HasPrefix(m.Procedure, systemService),
 	})
 	if err != nil {
 		return ctx, err
 	}
-	call.Instance = instance
+	call.Instance, call.origin = instance, call.Origin(s.External)
 	origin := eventstore.Origin{DryRun: call.Header.Get(headerDryRun) == "true"}
 	if caller != nil {
 		ctx = authz.WithCaller(ctx, caller)

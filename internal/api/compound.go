@@ -63,7 +63,7 @@ var errNotImported = fault.Unimplemented("Such objects cannot be imported yet. M
 
 // do is Do.
 func (s *Server) do(ctx context.Context, org string, req proto.Message) (proto.Message, error) {
-	res, _, err := s.inner(ctx, func(h http.Header) { h.Set(headerOrg, org) }, req)
+	res, _, err := s.inner(ctx, func(h http.Header) { h.Set(HeaderOrg, org) }, req)
 	return res, err
 }
 
@@ -85,7 +85,7 @@ type Errand struct {
 func (s *Server) Run(ctx context.Context, e Errand, req proto.Message) (res proto.Message, next string, err error) {
 	res, call, err := s.inner(ctx, func(h http.Header) {
 		clear(h)
-		for name, value := range map[string]string{"Authorization": "Bearer " + e.Token, headerOrg: e.Org, headerPage: e.Page} {
+		for name, value := range map[string]string{"Authorization": "Bearer " + e.Token, HeaderOrg: e.Org, headerPage: e.Page} {
 			if value != "" {
 				h.Set(name, value)
 			}

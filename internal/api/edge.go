@@ -228,7 +228,7 @@ func allowOrigin(h http.Header) {
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("Access-Control-Allow-Methods", strings.Join(verbs, ", "))
 	h.Set("Access-Control-Allow-Headers", strings.Join([]string{
-		"Authorization", "DPoP", "Content-Type", "Accept", "Accept-Language", headerOrg, headerDryRun, headerGuard, headerPage,
+		"Authorization", "DPoP", "Content-Type", "Accept", "Accept-Language", HeaderOrg, headerDryRun, headerGuard, headerPage,
 		"Connect-Protocol-Version", "Connect-Timeout-Ms", "Grpc-Timeout", "X-Grpc-Web", "X-User-Agent",
 	}, ", "))
 	h.Set("Access-Control-Expose-Headers", "X-Request-Id, WWW-Authenticate, "+headerNextPage+", "+headerNotice+", Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, Connect-Content-Encoding, Location")

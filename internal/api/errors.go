@@ -56,6 +56,9 @@ func explain(ctx context.Context, err error) reply {
 	return r
 }
 
+// Refuse answers a request that is no RPC with an error, as REST does.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) { explain(r.Context(), err).rest(w) }
+
 // told turns err into what the caller sees.
 func told(call *Call, err error) reply {
 	f := fault.Of(err)

@@ -18,6 +18,8 @@ type Policy[D, R any] struct {
 	// Resolve stands in for that of the kind where it is not nil.
 	Resolve func(context.Context, *eventstore.Store, policy.Scope) (policy.State[D], error)
 	Show    func(policy.State[D]) proto.Message
+	// Address fills in the addresses of files, where the policy names any.
+	Address func(context.Context, D, proto.Message)
 	Edit    func(*D, R)
 }
 
@@ -58,6 +60,9 @@ func (p Policy[D, R]) Read(rpc string, store *eventstore.Store, of Scoping) RPC 
 			return nil, err
 		}
 		shown := p.Show(s)
+		if p.Address != nil {
+			p.Address(ctx, s.Doc, shown)
+		}
 		return Fields{"policy": shown, "settings": shown, "is_default": s.IsDefault}, nil
 	})
 }

@@ -185,11 +185,11 @@ type LabelRequest interface { //nolint:interfacebloat // as many getters as the 
 
 // Label is the label policy that visitors see; requests change its preview.
 var Label = Policy[policy.LabelPolicy, LabelRequest]{
-	Kind: policy.Label, Resolve: activeLabel, Show: showLabel, Edit: editLabel,
+	Kind: policy.Label, Resolve: activeLabel, Show: showLabel, Edit: editLabel, Address: addressLabel,
 }
 
 // LabelPreview is the label policy as requests have left it.
-var LabelPreview = Policy[policy.LabelPolicy, LabelRequest]{Kind: policy.Label, Show: showLabel, Edit: editLabel}
+var LabelPreview = Policy[policy.LabelPolicy, LabelRequest]{Kind: policy.Label, Show: showLabel, Edit: editLabel, Address: addressLabel}
 
 func showLabel(s policy.State[policy.LabelPolicy]) proto.Message {
 	p := s.Doc
@@ -200,6 +200,21 @@ func showLabel(s policy.State[policy.LabelPolicy]) proto.Message {
 		WarnColorDark: p.WarnColorDark, FontColorDark: p.FontColorDark,
 		HideLoginNameSuffix: p.HideLoginNameSuffix, DisableWatermark: p.DisableWatermark, ThemeMode: policypb.ThemeMode(p.ThemeMode),
 	}
+}
+
+func addressLabel(ctx context.Context, p policy.LabelPolicy, m proto.Message) {
+	l := m.(*policypb.LabelPolicy) //nolint:forcetypeassert // showLabel made it
+	l.LogoUrl, l.LogoUrlDark = AssetURL(ctx, p.Logo), AssetURL(ctx, p.LogoDark)
+	l.IconUrl, l.IconUrlDark, l.FontUrl = AssetURL(ctx, p.Icon), AssetURL(ctx, p.IconDark), AssetURL(ctx, p.Font)
+}
+
+// LabelAssets make the RPCs that take pictures and fonts out of a preview: named is their
+// name up to that of what they take out.
+func LabelAssets(named string, store *eventstore.Store, of Scoping) (out []RPC) {
+	for name, asset := range map[string]policy.LabelAsset{"Logo": policy.Logo, "LogoDark": policy.LogoDark, "Icon": policy.Icon, "IconDark": policy.IconDark, "Font": policy.Font} {
+		out = append(out, ScopedVerb(named+name, store, of, policy.RemoveLabelAsset(asset)))
+	}
+	return out
 }
 
 func editLabel(p *policy.LabelPolicy, r LabelRequest) {

@@ -33,6 +33,12 @@ type LabelPolicy struct {
 	HideLoginNameSuffix bool      `json:"hideLoginNameSuffix"`
 	DisableWatermark    bool      `json:"disableWatermark"`
 	ThemeMode           ThemeMode `json:"themeMode"`
+	// The keys of pictures and a font; empty: none.
+	Logo     string `json:"logoStoreKey,omitempty"`
+	LogoDark string `json:"logoDarkStoreKey,omitempty"`
+	Icon     string `json:"iconStoreKey,omitempty"`
+	IconDark string `json:"iconDarkStoreKey,omitempty"`
+	Font     string `json:"fontStoreKey,omitempty"`
 }
 
 // DefaultLabel is the label policy of a new instance.

@@ -531,6 +531,7 @@ func (k *Kind[D]) write(f *eventstore.Fold, s Scope, r *row[D]) error {
 func RemoveAll(f *eventstore.Fold) {
 	s := scopeOf(f)
 	f.Exec("DELETE FROM policies WHERE instance_id = ? AND org_id = ?", s.Instance, s.Org)
+	f.Exec("DELETE FROM assets WHERE instance_id = ? AND org_id = ?", s.Instance, s.Org)
 	f.Forget(func(key any) bool {
 		k, ok := key.(memoKey)
 		return ok && k.scope == s

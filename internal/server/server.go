@@ -37,6 +37,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/api/system"
 	"github.com/gatehouse/gatehouse/internal/api/user"
 	"github.com/gatehouse/gatehouse/internal/api/webkey"
+	"github.com/gatehouse/gatehouse/internal/assets"
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/console"
 	"github.com/gatehouse/gatehouse/internal/crypto"
@@ -129,6 +130,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	maps.Copy(work, provider.Work(out))
 	common := web.Common{Store: store, Gate: gate, External: external}
 	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, a), account.New(common, a)
+	files := assets.New(store, gate, external)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
@@ -139,6 +141,8 @@ func New(db *database.DB, o Options) (*Server, error) {
 			admins.ServeHTTP(w, r)
 		case own.Serves(r.URL.Path):
 			own.ServeHTTP(w, r)
+		case assets.Serves(r.URL.Path):
+			files.ServeHTTP(w, r)
 		case static.Serves(r.URL.Path):
 			static.ServeHTTP(w, r)
 		default:

@@ -123,6 +123,14 @@ func Themes(p policy.LabelPolicy) (light, dark string) {
 // styles inside.
 func stylesheet(p policy.LabelPolicy) string {
 	light, dark := Themes(p)
-	return ":root{" + light + "}:root[data-theme=dark]{" + dark + "}" +
+	if p.Font != "" {
+		light += "--typeface:own;"
+		dark += "--typeface:own;"
+	}
+	own := ""
+	if p.Font != "" { // Keys are hexadecimal, with the end of a known form.
+		own = "@font-face{font-family:own;src:url(" + asset(p.Font) + ");font-display:optional}"
+	}
+	return own + ":root{" + light + "}:root[data-theme=dark]{" + dark + "}" +
 		"@media(prefers-color-scheme:dark){:root:not([data-theme=light]){" + dark + "}}\n"
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
 
+	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -139,7 +141,9 @@ type Frame struct {
 	Texts
 	Org   string // whose looks the page has
 	Theme string // "dark", "light" or empty for what the device says
-	Links []Link
+	// The addresses of pictures; empty: none. What the dark theme lacks is that of the light.
+	Logo, LogoDark, Icon string
+	Links                []Link
 }
 
 // Link leads out of the pages.
@@ -158,6 +162,7 @@ func (v *Visit) Frame() Frame {
 	if v.Store.Read(v.Ctx, policy.AskActiveLabel(v.Scope(v.Org), &label), policy.Privacy.Ask(v.Scope(v.Org), &privacy)) != nil {
 		return f
 	}
+	f.Logo, f.LogoDark, f.Icon = asset(label.Doc.Logo), asset(cmp.Or(label.Doc.LogoDark, label.Doc.Logo)), asset(label.Doc.Icon)
 	f.Theme = map[policy.ThemeMode]string{policy.ThemeDark: "dark", policy.ThemeLight: "light"}[label.Doc.ThemeMode]
 	for _, l := range []Link{{privacy.Doc.TOSLink, "terms"}, {privacy.Doc.PrivacyLink, "privacy"}, {privacy.Doc.HelpLink, "help"}} {
 		if l.URL != "" {
@@ -165,6 +170,14 @@ func (v *Visit) Frame() Frame {
 		}
 	}
 	return f
+}
+
+// asset is the address of a picture or a font; empty for none.
+func asset(key string) string {
+	if key == "" {
+		return ""
+	}
+	return api.AssetPrefix + key
 }
 
 // Link is a link of a policy, whose text is a key, in the language of the page.

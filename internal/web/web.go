@@ -233,7 +233,7 @@ func csp(leadsTo string) string {
 	if leadsTo != "" {
 		form += " " + leadsTo
 	}
-	return "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none'; form-action " + form
+	return "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action " + form
 }
 
 // versions are the digests of the files that browsers may keep, by name.

@@ -25,6 +25,7 @@ func (h *Handlers) policies() []api.RPC {
 		defaultPolicy(h.store, "OIDCSettings", api.OIDC),
 		customPolicy(h.store, "DomainPolicy", api.Domain),
 		customPolicy(h.store, "OrgIAMPolicy", api.OrgIAM),
+		api.LabelAssets("RemoveLabelPolicy", h.store, api.CallersInstance),
 		[]api.RPC{
 			api.LabelPreview.Read("GetPreviewLabelPolicy", h.store, api.CallersInstance),
 			api.ScopedVerb("ActivateLabelPolicy", h.store, api.CallersInstance, policy.ActivateLabel),

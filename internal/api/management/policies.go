@@ -19,6 +19,7 @@ func (h *Handlers) policies() []api.RPC {
 		ownPolicy(h.store, "PrivacyPolicy", api.Privacy),
 		ownPolicy(h.store, "NotificationPolicy", api.Notification),
 		ownPolicy(h.store, "LabelPolicy", api.Label),
+		api.LabelAssets("RemoveCustomLabelPolicy", h.store, api.CallersOrg),
 		[]api.RPC{
 			api.LabelPreview.Read("GetPreviewLabelPolicy", h.store, api.CallersOrg),
 			api.ScopedVerb("ActivateCustomLabelPolicy", h.store, api.CallersOrg, policy.ActivateLabel),

@@ -64,7 +64,11 @@ func read[D any](store *eventstore.Store, rpc string,
 			return nil, err
 		}
 		s, err := resolve(ctx, store, scope)
-		return api.Fields{"details": api.ViewV2(s.Details), "settings": show(s.Doc, owner(s.IsDefault))}, err
+		shown := show(s.Doc, owner(s.IsDefault))
+		if label, ok := any(s.Doc).(policy.LabelPolicy); ok {
+			address(ctx, &label, shown)
+		}
+		return api.Fields{"details": api.ViewV2(s.Details), "settings": shown}, err
 	})
 }
 

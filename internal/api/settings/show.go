@@ -1,10 +1,13 @@
 package settings
 
 import (
+	"context"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/settings/v2"
+	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
@@ -56,6 +59,14 @@ func branding(p policy.LabelPolicy, owner pb.ResourceOwnerType) proto.Message {
 		HideLoginNameSuffix: p.HideLoginNameSuffix, DisableWatermark: p.DisableWatermark,
 		ThemeMode: themeModes[p.ThemeMode], ResourceOwnerType: owner,
 	}
+}
+
+// address fills in where the pictures and the font of a label policy are.
+func address(ctx context.Context, p *policy.LabelPolicy, m proto.Message) {
+	b := m.(*pb.BrandingSettings) //nolint:forcetypeassert // branding made it
+	b.LightTheme.LogoUrl, b.LightTheme.IconUrl = api.AssetURL(ctx, p.Logo), api.AssetURL(ctx, p.Icon)
+	b.DarkTheme.LogoUrl, b.DarkTheme.IconUrl = api.AssetURL(ctx, p.LogoDark), api.AssetURL(ctx, p.IconDark)
+	b.FontUrl = api.AssetURL(ctx, p.Font)
 }
 
 // themeModes: the policy numbers dark and light the other way round.

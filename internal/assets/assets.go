@@ -1,0 +1,136 @@
+// Package assets takes the pictures and fonts of how an instance and its organizations
+// look, and gives them to whoever sees the pages. It is no part of the contract's RPCs,
+// which have no way for files.
+//
+// It imports api, for what is known about a request, flow and policy.
+package assets
+
+import (
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
+)
+
+// prefix is where the paths begin.
+const prefix = api.AssetPrefix
+
+// maxBody bounds an upload, in bytes: the file, and what is around it.
+const maxBody = policy.MaxAsset + 64<<10
+
+var (
+	errNoAsset = fault.NotFound("ASSET-missing", "There is no such file.")
+	errNoFile  = fault.Invalid("ASSET-form", "Send the file as the field file of a form (multipart/form-data), of at most %d bytes.", policy.MaxAsset)
+)
+
+// Server answers under /assets/v1/.
+type Server struct {
+	store    *eventstore.Store
+	gate     *flow.Gate
+	external *url.URL
+	mux      *http.ServeMux
+}
+
+// New makes the server of what is in store.
+func New(store *eventstore.Store, gate *flow.Gate, external *url.URL) *Server {
+	s := &Server{store: store, gate: gate, external: external, mux: http.NewServeMux()}
+	for path, of := range map[string]policy.LabelAsset{"logo": policy.Logo, "logo/dark": policy.LogoDark, "icon": policy.Icon, "icon/dark": policy.IconDark, "font": policy.Font} {
+		s.mux.Handle("POST "+prefix+"instance/policy/label/"+path, s.upload(of, false))
+		s.mux.Handle("POST "+prefix+"org/policy/label/"+path, s.upload(of, true))
+	}
+	s.mux.HandleFunc("GET "+prefix+"{key}", s.serve)
+	return s
+}
+
+// Serves reports whether a path is one of them.
+func Serves(path string) bool { return strings.HasPrefix(path, prefix) }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.mux.ServeHTTP(w, r) }
+
+// upload takes a file into the preview of the caller's instance, or of the organization
+// that the request is about.
+func (s *Server) upload(of policy.LabelAsset, ofOrg bool) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.take(w, r, of, ofOrg); err != nil {
+			api.Refuse(w, r, err)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte("{}"))
+	})
+}
+
+func (s *Server) take(w http.ResponseWriter, r *http.Request, of policy.LabelAsset, ofOrg bool) error {
+	r, scope, err := s.admit(r, ofOrg)
+	if err != nil {
+		return err
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	file, _, err := r.FormFile("file")
+	if err != nil {
+		return errNoFile.Because(err)
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(io.LimitReader(file, policy.MaxAsset+1))
+	if err != nil {
+		return errNoFile.Because(err)
+	}
+	a, err := policy.ReadAsset(of, data)
+	if err != nil {
+		return err
+	}
+	return s.store.Write(r.Context(), func(tx *eventstore.Tx) error {
+		_, err := policy.SetLabelAsset(tx, scope, of, a)
+		return err
+	})
+}
+
+// admit lets the caller in whose token the request has, with the permission to change how
+// the scope looks, before anything is read of the file.
+func (s *Server) admit(r *http.Request, ofOrg bool) (*http.Request, policy.Scope, error) {
+	call := api.CallOf(r.Context())
+	in, caller, err := s.gate.Enter(r.Context(), flow.Credentials{
+		Host: call.Host, Authorization: call.Header.Get("Authorization"), Sender: call.Sender(s.external), Org: call.Header.Get(api.HeaderOrg),
+	})
+	if err != nil {
+		return r, policy.Scope{}, err
+	}
+	call.Instance, call.UserID = in, caller.UserID
+	scope, permission := policy.Scope{Instance: in.ID}, "iam.policy.write"
+	if ofOrg {
+		scope.Org, permission = caller.Org, "policy.write"
+	}
+	ctx := eventstore.WithOrigin(authz.WithCaller(r.Context(), caller), eventstore.Origin{Creator: caller.UserID})
+	return r.WithContext(ctx), scope, authz.Require(ctx, permission, scope.Org)
+}
+
+// serve gives a file to anybody: pages show it before anybody is known. Its name says what
+// is in it, so it may be kept for good.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	in, _, err := s.gate.Enter(r.Context(), flow.Credentials{Host: api.CallOf(r.Context()).Host, Anonymous: true})
+	var a policy.Asset
+	found := false
+	if err == nil {
+		err = s.store.Read(r.Context(), policy.AssetByKey(in.ID, r.PathValue("key"), &a, &found))
+	}
+	if err == nil && !found {
+		err = errNoAsset
+	}
+	if err != nil {
+		api.Refuse(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", a.MediaType)
+	h.Set("Cache-Control", "public, max-age=31536000, immutable")
+	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
+	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	_, _ = w.Write(a.Data)
+}

@@ -1,0 +1,178 @@
+package policy
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"image"
+	_ "image/gif"  // a form of pictures
+	_ "image/jpeg" // a form of pictures
+	_ "image/png"  // a form of pictures
+
+	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/fault"
+)
+
+func init() {
+	eventstore.DeclareTable("assets", "instance_id, asset_key", "org_id, media_type, data")
+}
+
+// LabelAsset is a picture or a font of a label policy, by its name in events.
+type LabelAsset string
+
+// The assets.
+const (
+	Logo     LabelAsset = "logo"
+	LogoDark LabelAsset = "logo.dark"
+	Icon     LabelAsset = "icon"
+	IconDark LabelAsset = "icon.dark"
+	Font     LabelAsset = "font"
+)
+
+const (
+	// MaxAsset bounds a picture or a font, in bytes.
+	MaxAsset = 512 << 10
+	// maxPixels bounds each side of a picture.
+	maxPixels = 4096
+)
+
+var (
+	errAssetSize    = fault.Invalid("ASSET-size", "The file is larger than %d bytes: make it smaller.", MaxAsset)
+	errAssetPicture = fault.Invalid("ASSET-picture", "The file is no picture that is taken here: send a PNG, a JPEG or a GIF of at most %d pixels on each side.", maxPixels)
+	errAssetFont    = fault.Invalid("ASSET-font", "The file is no font that is taken here: send a WOFF2, a WOFF, a TrueType or an OpenType font.")
+	errAssetNone    = fault.NotFound("ASSET-none", "The label policy has no such picture or font.")
+)
+
+// Asset is a picture or a font, of a type that was found in its bytes.
+type Asset struct {
+	MediaType string
+	Data      []byte
+	ext       string
+}
+
+// fonts are the beginnings of the forms of fonts.
+var fonts = []struct{ magic, mediaType, ext string }{
+	{"wOF2", "font/woff2", ".woff2"}, {"wOFF", "font/woff", ".woff"}, {"\x00\x01\x00\x00", "font/ttf", ".ttf"}, {"OTTO", "font/otf", ".otf"},
+}
+
+// ReadAsset looks at the bytes of a file, whatever it is called: only pictures without code
+// and fonts are taken.
+func ReadAsset(of LabelAsset, data []byte) (Asset, error) {
+	if len(data) > MaxAsset {
+		return Asset{}, errAssetSize
+	}
+	if of == Font {
+		for _, f := range fonts {
+			if bytes.HasPrefix(data, []byte(f.magic)) {
+				return Asset{MediaType: f.mediaType, Data: data, ext: f.ext}, nil
+			}
+		}
+		return Asset{}, errAssetFont
+	}
+	c, form, err := image.DecodeConfig(bytes.NewReader(data))
+	if err != nil || c.Width > maxPixels || c.Height > maxPixels {
+		return Asset{}, errAssetPicture.Because(err)
+	}
+	if _, _, err := image.Decode(bytes.NewReader(data)); err != nil {
+		return Asset{}, errAssetPicture.Because(err)
+	}
+	return Asset{MediaType: "image/" + form, Data: data, ext: "." + form}, nil
+}
+
+// asset is the field of the policy that names an asset.
+func (p *LabelPolicy) asset(of LabelAsset) *string {
+	return map[LabelAsset]*string{Logo: &p.Logo, LogoDark: &p.LogoDark, Icon: &p.Icon, IconDark: &p.IconDark, Font: &p.Font}[of]
+}
+
+type assetAdded struct {
+	Key       string `json:"storeKey"`
+	MediaType string `json:"mediaType"`
+	Data      []byte `json:"data"` // the log holds it, since nothing else could bring it back
+}
+
+type assetRemoved struct {
+	Key string `json:"storeKey"`
+}
+
+// labelAssets are the events of each asset, of instances and organizations.
+var labelAssets = func() map[LabelAsset]map[bool]assetEvents {
+	out := map[LabelAsset]map[bool]assetEvents{}
+	for _, of := range []LabelAsset{Logo, LogoDark, Icon, IconDark, Font} {
+		out[of] = map[bool]assetEvents{true: declareAsset("instance", of), false: declareAsset("org", of)}
+	}
+	return out
+}()
+
+type assetEvents struct {
+	added   *eventstore.Kind[assetAdded]
+	removed *eventstore.Kind[assetRemoved]
+}
+
+func declareAsset(level string, of LabelAsset) assetEvents {
+	name := level + ".policy.label." + string(of)
+	set := func(f *eventstore.Fold, key string) error {
+		return Label.alter(f, func(p *LabelPolicy) error {
+			*p.asset(of) = key
+			return nil
+		})
+	}
+	return assetEvents{
+		added: eventstore.Declare(name+".added", func(f *eventstore.Fold, e assetAdded) error {
+			f.Exec("INSERT INTO assets (instance_id, asset_key, org_id, media_type, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance_id, asset_key) DO NOTHING",
+				f.Instance, e.Key, scopeOf(f).Org, e.MediaType, base64.StdEncoding.EncodeToString(e.Data))
+			return set(f, e.Key)
+		}, "data"),
+		removed: eventstore.Declare(name+".removed", func(f *eventstore.Fold, _ assetRemoved) error { return set(f, "") }),
+	}
+}
+
+// SetLabelAsset gives the preview of a scope a picture or a font. Visitors see it once the
+// preview is activated.
+func SetLabelAsset(tx *eventstore.Tx, s Scope, of LabelAsset, a Asset) (Details, error) {
+	r, err := Label.lock(tx, s, "write")
+	if err != nil {
+		return Details{}, err
+	}
+	if !r.exists {
+		return Details{}, noOwn("policy.label.missing", Label.title)(s)
+	}
+	sum := sha256.Sum256(append([]byte(s.Org+"\n"), a.Data...))
+	return labelAssets[of][s.IsDefault()].added.Emit(tx, Label.aggregate(s), assetAdded{Key: hex.EncodeToString(sum[:20]) + a.ext, MediaType: a.MediaType, Data: a.Data})
+}
+
+// RemoveLabelAsset makes a verb that takes a picture or a font out of the preview.
+func RemoveLabelAsset(of LabelAsset) func(*eventstore.Tx, Scope) (Details, error) {
+	return func(tx *eventstore.Tx, s Scope) (Details, error) {
+		r, err := Label.lock(tx, s, "write")
+		switch {
+		case err != nil:
+			return Details{}, err
+		case !r.exists:
+			return Details{}, noOwn("policy.label.missing", Label.title)(s)
+		}
+		key := *r.doc.asset(of)
+		if key == "" {
+			return Details{}, errAssetNone
+		}
+		return labelAssets[of][s.IsDefault()].removed.Emit(tx, Label.aggregate(s), assetRemoved{key})
+	}
+}
+
+// AssetByKey asks for an asset of an instance.
+func AssetByKey(instance, key string, a *Asset, found *bool) database.Query {
+	*found = false
+	return database.Query{
+		SQL: "SELECT media_type, data FROM assets WHERE instance_id = ? AND asset_key = ?", Args: []any{instance, key},
+		Row: func(scan database.Scan) error {
+			var data string
+			err := scan(&a.MediaType, &data)
+			if err == nil {
+				*found = true
+				a.Data, err = base64.StdEncoding.DecodeString(data)
+			}
+			return err
+		},
+	}
+}
