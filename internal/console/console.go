@@ -98,7 +98,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), domainPages(), eventPages(), messagePages(), brandingPages(),
+		projectPages(), appPages(), domainPages(), eventPages(), messagePages(), textPages(), brandingPages(),
 	} {
 		out = append(out, area...)
 	}
