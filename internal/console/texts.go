@@ -51,6 +51,7 @@ func textPages() (out []page) {
 				return carry(now, v.aboutText(setText)), nil
 			},
 			choose: func(v *visit) ([]field, error) { return textFields(v.R.PathValue("sort")), nil },
+			send:   sendText,
 		}.pages()...)
 		out = append(out, action{
 			path: of + "/reset", permission: a.reset, title: "text-reset", help: "text-reset-help", danger: true, then: backTo(of, "saved"), crumbs: a.below,
@@ -64,7 +65,8 @@ func textPages() (out []page) {
 type textCall int
 
 const (
-	getText textCall = iota
+	getText  textCall = iota
+	getBelow          // what holds without an own text
 	setText
 	resetText
 )
@@ -76,7 +78,10 @@ func (v *visit) textRequest(what textCall, sort string) proto.Message {
 	if v.org != "" {
 		level, set = ofManagement, "SetCustom"
 	}
-	name := map[textCall]string{getText: "GetCustom" + sort + "MessageText", setText: set + sort + "MessageText", resetText: "ResetCustom" + sort + "MessageTextToDefault"}[what]
+	name := map[textCall]string{
+		getText: "GetCustom" + sort + "MessageText", getBelow: "GetDefault" + sort + "MessageText",
+		setText: set + sort + "MessageText", resetText: "ResetCustom" + sort + "MessageTextToDefault",
+	}[what]
 	req := request(level + name + "Request")
 	fill(req, "language", protoreflect.ValueOfString(v.R.PathValue("language")))
 	return req
@@ -92,14 +97,36 @@ func (v *visit) messageText(sort string) (*textpb.MessageCustomText, error) {
 	if !slices.Contains(sorts, sort) {
 		return nil, errNoPage
 	}
+	return v.readText(v.textRequest(getText, sort))
+}
+
+func (v *visit) readText(req proto.Message) (*textpb.MessageCustomText, error) {
 	res, err := call[interface {
 		proto.Message
 		GetCustomText() *textpb.MessageCustomText
-	}](v, v.textRequest(getText, sort))
+	}](v, req)
 	if err != nil {
 		return nil, err
 	}
 	return res.GetCustomText(), nil
+}
+
+// sendText sets a text. A part that says what would hold without it is left out, so that it
+// goes on to follow what is above.
+func sendText(v *visit, req proto.Message) (proto.Message, error) {
+	below, err := v.readText(v.aboutText(getBelow))
+	if err != nil {
+		return nil, err
+	}
+	out := proto.Clone(req) // The form shows what was typed where the call refuses it.
+	below.ProtoReflect().Range(func(fd protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		same := out.ProtoReflect().Descriptor().Fields().ByName(fd.Name())
+		if same != nil && fd.Kind() == protoreflect.StringKind && out.ProtoReflect().Get(same).String() == value.String() {
+			out.ProtoReflect().Clear(same)
+		}
+		return true
+	})
+	return call[proto.Message](v, out)
 }
 
 // textFields are the parts of a sort of message.
