@@ -32,6 +32,14 @@ func TestConsoleTexts(t *testing.T) {
 	w.press(t, "Save")
 	w.sees(t, "Hello Ann")
 	s.Run(t, testkit.Call{Name: "its own", Do: "GET /management/v1/text/message/passwordreset/en", Want: `{"customText":{"subject":"Hello {{.FirstName}}"}}`})
+	// Nothing but the subject is the organization's own: the other parts follow the instance.
+	s.Run(t,
+		testkit.Call{
+			Name: "the instance's", Do: "PUT /admin/v1/text/message/passwordreset/en", Body: `{"subject":"Of all","title":"Another title"}`,
+			Events: []string{"instance.customtext.set", "instance.customtext.set"},
+		},
+		testkit.Call{Name: "followed", Do: "GET /management/v1/text/message/passwordreset/en", Want: `{"customText":{"subject":"Hello {{.FirstName}}","title":"Another title"}}`},
+	)
 	w.dark(t)
 	w.press(t, "Give the own text up")
 	w.press(t, "Give the own text up")
@@ -39,6 +47,33 @@ func TestConsoleTexts(t *testing.T) {
 	w.open(t, "/ui/console/instance/texts/de")
 	w.press(t, "One-time code by SMS")
 	w.sees(t, "Built in")
+	w.phone(t)
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/texts/en")
+	w.sees(t, "Forgotten password")
+	w.press(t, "Forgotten password")
+	w.sees(t, "with your own name")
+}
+
+// TestConsoleOwnLogin sends logins to another application, whose address is checked.
+func TestConsoleOwnLogin(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	w.open(t, "/ui/console/instance/policies")
+	w.press(t, "Own login application")
+	w.press(t, "Edit")
+	w.fill(t, "login_v2.base_uri", "ftp://login.example.com/")
+	w.sees(t, "Such as https://login.example.com/")
+	w.press(t, "Save")
+	w.sees(t, "must be an http or https address")
+	w.fill(t, "login_v2.base_uri", "https://login.example.com/")
+	w.press(t, "Save")
+	w.sees(t, "Saved.")
+	s.Run(t, testkit.Call{Name: "set", Do: "GET /v2/features/instance", Want: `{"loginV2":{"baseUri":"https://login.example.com/","source":"SOURCE_INSTANCE"}}`})
+	w.press(t, "Edit")
+	w.fill(t, "login_v2.base_uri", "")
+	w.press(t, "Save")
+	w.sees(t, "Saved.")
+	s.Run(t, testkit.Call{Name: "the pages here again", Do: "GET /v2/features/instance", Want: `{"loginV2":{"baseUri":null}}`})
 }
 
 // TestConsolePoliciesOfOthers: who owns an organization sees and changes neither the

@@ -36,6 +36,7 @@ type calls struct {
 const (
 	ofManagement = "zitadel.management.v1."
 	ofAdmin      = "zitadel.admin.v1."
+	ofFeatures   = "zitadel.feature.v2."
 )
 
 // both are the calls about a policy that the instance has and an organization can have.
@@ -122,6 +123,17 @@ var policies = append([]policy{
 		path: "erasure", title: "p-erasure",
 		ofInstance: calls{read: "gatehouse.policy.v1.GetErasureRequest", change: "gatehouse.policy.v1.SetErasureRequest", canRead: "iam.policy.read", canWrite: "iam.policy.write"},
 		fields:     []field{{path: "mode", text: "f-erasure"}},
+	},
+	{
+		path: "own-login", title: "p-own-login",
+		ofInstance: calls{read: ofFeatures + "GetInstanceFeaturesRequest", change: ofFeatures + "SetInstanceFeaturesRequest", canRead: "iam.feature.read", canWrite: "iam.feature.write"},
+		fields:     []field{{path: "login_v2.base_uri", text: "f-own-login-uri", kind: "url", help: "f-own-login-uri-help"}},
+		fix:        func(_ *visit, req proto.Message) { fill(req, "inheritance", protoreflect.ValueOfBool(true)) },
+		more: func(from, to proto.Message) {
+			source, target := from.ProtoReflect(), to.ProtoReflect()
+			name := protoreflect.Name("login_v2")
+			carry(source.Get(source.Descriptor().Fields().ByName(name)).Message().Interface(), target.Mutable(target.Descriptor().Fields().ByName(name)).Message().Interface())
+		},
 	},
 }, secretGenerators()...)
 
