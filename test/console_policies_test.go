@@ -11,11 +11,11 @@ import (
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
 
-// TestConsoleTexts writes a text of an organization's own, looks at it, and gives it up.
-func TestConsoleTexts(t *testing.T) {
+// TestConsoleTextPreview writes a text of an organization's own, looks at it, and gives it up.
+func TestConsoleTextPreview(t *testing.T) {
 	t.Parallel()
 	s, w := openConsole(t, "IAM_OWNER")
-	w.open(t, "/ui/console/orgs/"+s.OrgID+"/texts")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/texts")
 	w.sees(t, "Forgotten password")
 	w.press(t, "Forgotten password")
 	w.sees(t, "with your own name")
@@ -44,11 +44,11 @@ func TestConsoleTexts(t *testing.T) {
 	w.press(t, "Give the own text up")
 	w.press(t, "Give the own text up")
 	w.sees(t, "As the instance")
-	w.open(t, "/ui/console/instance/texts/de")
+	w.open(t, "/ui/console/instance/policies/texts/de")
 	w.press(t, "One-time code by SMS")
 	w.sees(t, "Built in")
 	w.phone(t)
-	w.open(t, "/ui/console/orgs/"+s.OrgID+"/texts/en")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/texts/en")
 	w.sees(t, "Forgotten password")
 	w.press(t, "Forgotten password")
 	w.sees(t, "with your own name")
@@ -98,19 +98,19 @@ func TestConsolePoliciesOfOthers(t *testing.T) {
 	for _, base := range []string{s.Expand("/ui/console/orgs/$other"), "/ui/console/instance"} {
 		for _, path := range []string{
 			"/login", "/login/settings", "/login/change?factor=SECOND_FACTOR_TYPE_OTP", "/login/retire?factor=SECOND_FACTOR_TYPE_OTP", "/policies", "/policies/lockout", "/policies/lockout/edit",
-			"/policies/branding", "/texts/en", "/texts/en/Init", "/texts/en/Init/edit", "/texts/en/Init/reset",
+			"/policies/branding", "/policies/texts/en", "/policies/texts/en/Init", "/policies/texts/en/Init/edit", "/policies/texts/en/Init/follow",
 		} {
 			if p := b.open(t, base+path); p.status < http.StatusBadRequest {
 				t.Errorf("the owner of another organization sees %s%s: status %d", base, path, p.status)
 			}
 		}
 		for path, form := range map[string]url.Values{
-			"/login/change":          {"factor": {"SECOND_FACTOR_TYPE_OTP"}, "anyway": {"true"}},
-			"/login/factors":         {"factor": {"SECOND_FACTOR_TYPE_OTP_SMS"}},
-			"/login/settings":        {"allow_username_password": {""}},
-			"/login/own":             {},
-			"/policies/lockout/edit": {"max_password_attempts": {"1"}},
-			"/texts/en/Init/edit":    {"subject": {"Come to evil.example"}},
+			"/login/change":                {"factor": {"SECOND_FACTOR_TYPE_OTP"}, "anyway": {"true"}},
+			"/login/factors":               {"factor": {"SECOND_FACTOR_TYPE_OTP_SMS"}},
+			"/login/settings":              {"allow_username_password": {""}},
+			"/login/own":                   {},
+			"/policies/lockout/edit":       {"max_password_attempts": {"1"}},
+			"/policies/texts/en/Init/edit": {"subject": {"Come to evil.example"}},
 		} {
 			if p := b.do(t, http.MethodPost, s.URL+base+path, form); p.status < http.StatusBadRequest {
 				t.Errorf("the owner of another organization changes %s%s: status %d", base, path, p.status)
@@ -119,7 +119,7 @@ func TestConsolePoliciesOfOthers(t *testing.T) {
 	}
 	// What is refused there is done in her own: the forms are right, and the refusals are for
 	// who sends them. The counts of events say that nothing else was done.
-	for path, form := range map[string]url.Values{"/policies/lockout/edit": {"max_password_attempts": {"7"}}, "/texts/en/Init/edit": {"subject": {"Come in"}}} {
+	for path, form := range map[string]url.Values{"/policies/lockout/edit": {"max_password_attempts": {"7"}}, "/policies/texts/en/Init/edit": {"subject": {"Come in"}}} {
 		if p := b.do(t, http.MethodPost, s.URL+own+path, form); p.status != http.StatusOK {
 			t.Errorf("her own %s: status %d\n%s", path, p.status, p.body)
 		}

@@ -2,6 +2,8 @@ package test
 
 import (
 	"html"
+	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -334,5 +336,27 @@ func TestConsoleBranding(t *testing.T) {
 	w.sees(t, "Saved.")
 	if css := look.open(t, "/ui/static/colors.css?org="+s.OrgID).body; !strings.Contains(css, "--primary:#c1121f") {
 		t.Errorf("the login does not look like the preview: %s", css)
+	}
+}
+
+// TestConsoleTexts gives an organization and the instance a text of their own, each in a
+// language, and takes them back.
+func TestConsoleTexts(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addAnn(t, s)
+	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	for at, read := range map[string]string{"/ui/console/orgs/" + s.OrgID: "GET /management/v1/text/message/init/de", "/ui/console/instance": "GET /admin/v1/text/message/init/de"} {
+		at += "/policies/texts/de/Init"
+		if p := b.fillIn(t, at+"/edit", "subject", "Willkommen {{.FirstName}}"); !strings.Contains(p.body, "Saved.") || !strings.Contains(p.body, "Willkommen Ann") {
+			t.Errorf("%s: %d %s", at, p.status, p.body)
+		}
+		s.Run(t, testkit.Call{Name: "saved", Do: read, Want: `{"customText":{"subject":"Willkommen {{.FirstName}}","isDefault":null}}`})
+		if p := b.do(t, http.MethodPost, s.URL+at+"/follow", url.Values{}); !strings.Contains(p.body, "Saved.") {
+			t.Errorf("%s, back: %d %s", at, p.status, p.body)
+		}
+		s.Run(t, testkit.Call{Name: "back", Do: read, Want: `{"customText":{"isDefault":true}}`})
 	}
 }

@@ -98,7 +98,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), domainPages(), eventPages(), messagePages(), textPages(), brandingPages(),
+		projectPages(), appPages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(),
 	} {
 		out = append(out, area...)
 	}

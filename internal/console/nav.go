@@ -20,8 +20,8 @@ var navigation = []struct {
 		{"instance/login", "login-policy", "iam.policy.read"},
 		{"instance/policies", "policies", "iam.policy.read"},
 		{"instance/policies/branding", "branding", "iam.policy.read"},
+		{"instance/policies/texts", "message-texts", "iam.policy.read"},
 		{atMessages, "messages", iamRead},
-		{"instance/texts", "message-texts", "iam.policy.read"},
 		{"events", "events", "events.read"},
 	}},
 	{"nav-org", []entry{
@@ -34,7 +34,7 @@ var navigation = []struct {
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 		{"orgs/{org}/policies", "policies", "policy.read"},
 		{"orgs/{org}/policies/branding", "branding", "policy.read"},
-		{"orgs/{org}/texts", "message-texts", "policy.read"},
+		{"orgs/{org}/policies/texts", "message-texts", "policy.read"},
 		{"orgs/{org}/domains", "domains", "org.read"},
 	}},
 }

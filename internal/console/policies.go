@@ -24,6 +24,11 @@ type policy struct {
 	// more carries what the request that changes it calls otherwise than the answer that
 	// says what holds.
 	more func(from, to proto.Message)
+	// giveUp is the key of what gives an own one up; empty: that of all.
+	giveUp string
+	// page shows the policy, and send changes it, where that is not done as for all.
+	page func(p policy, v *visit) error
+	send func(v *visit, req proto.Message) (proto.Message, error)
 }
 
 // calls are the requests about a policy by their names in the contract; those that there
@@ -31,6 +36,7 @@ type policy struct {
 type calls struct {
 	read, add, change, reset string
 	canRead, canWrite        string // permissions
+	canReset                 string // empty: see mayReset
 }
 
 const (
@@ -182,22 +188,31 @@ func policyPages() (out []page) {
 	out = append(out, view{path: policiesOfInstance, permission: "iam.policy.read", read: showPolicies}.pages()...)
 	out = append(out, view{path: policiesOfOrg, permission: "policy.read", read: showPolicies}.pages()...)
 	for _, p := range policies {
-		for base, c := range map[string]calls{policiesOfInstance: p.ofInstance, policiesOfOrg: p.ofOrg} {
-			if c.read == "" {
-				continue
-			}
-			at := base + "/" + p.path
+		out = append(out, p.pages()...)
+	}
+	return out
+}
+
+// pages are what shows the policy and changes it, of the instance and of organizations.
+func (p policy) pages() (out []page) {
+	for base, c := range map[string]calls{policiesOfInstance: p.ofInstance, policiesOfOrg: p.ofOrg} {
+		if c.read == "" {
+			continue
+		}
+		at := base + "/" + p.path
+		if p.page != nil {
+			out = append(out, page{path: at, permission: c.canRead, get: func(v *visit) error { return p.page(p, v) }})
+		} else {
 			out = append(out, view{path: at, permission: c.canRead, read: p.show}.pages()...)
-			out = append(out, form{
-				path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), load: p.load, fields: p.fields,
-				then: backTo(at, "saved"), crumbs: p.below,
+		}
+		out = append(out, form{
+			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), load: p.load, fields: p.fields, send: p.send, then: backTo(at, "saved"), crumbs: p.below,
+		}.pages()...)
+		if c.reset != "" {
+			out = append(out, action{
+				path: at + "/follow", permission: c.mayReset(), title: cmp.Or(p.giveUp, "login-follow"), help: cmp.Or(p.giveUp, "policy-follow") + "-help", danger: true,
+				request: func(v *visit) proto.Message { return p.make(v, c.reset) }, then: backTo(at, "saved"), crumbs: p.below,
 			}.pages()...)
-			if c.reset != "" {
-				out = append(out, action{
-					path: at + "/follow", permission: c.mayReset(), title: "login-follow", help: "policy-follow-help", danger: true,
-					request: func(v *visit) proto.Message { return p.make(v, c.reset) }, then: backTo(at, "saved"), crumbs: p.below,
-				}.pages()...)
-			}
 		}
 	}
 	return out
@@ -210,7 +225,7 @@ func (c calls) mayReset() string {
 	if c.canWrite == "policy.write" {
 		return "policy.delete"
 	}
-	return c.canWrite
+	return cmp.Or(c.canReset, c.canWrite)
 }
 
 // of are the calls for what the page is about.
@@ -238,12 +253,12 @@ func (p policy) now(v *visit) (m proto.Message, inherited bool, err error) {
 	}
 	m = res
 	fields := res.ProtoReflect().Descriptor().Fields()
-	for _, name := range []protoreflect.Name{"policy", "settings", "secret_generator"} {
+	for _, name := range []protoreflect.Name{"policy", "settings", "secret_generator", "custom_text"} {
 		if fd := fields.ByName(name); fd != nil {
 			m = res.ProtoReflect().Get(fd).Message().Interface()
 		}
 	}
-	if fd := m.ProtoReflect().Descriptor().Fields().ByName("is_default"); fd != nil && v.org != "" {
+	if fd := m.ProtoReflect().Descriptor().Fields().ByName("is_default"); fd != nil {
 		inherited = m.ProtoReflect().Get(fd).Bool()
 	}
 	return m, inherited, nil
@@ -264,7 +279,7 @@ func (p policy) loaded(v *visit) (req proto.Message, inherited bool, err error) 
 	}
 	c, _ := p.of(v)
 	name := c.change
-	if inherited {
+	if inherited && c.add != "" {
 		name = c.add
 	}
 	req = carry(now, p.make(v, name))
@@ -284,10 +299,10 @@ func (p policy) show(v *visit) (viewed, error) {
 	at := base + "/" + p.path
 	out := viewed{Title: v.Texts.T(p.title), Help: v.Texts.T(p.helpKey()), Crumbs: aboveOf(v, base), Facts: v.factsOf(req, p.fields)}
 	switch {
-	case v.org != "" && inherited:
+	case c.reset != "" && inherited:
 		out.State = cell{Text: v.Texts.T("inherited"), State: "idle"}
 		out.Actions = []entry{{at + "/edit", "login-own", c.canWrite}}
-	case v.org != "":
+	case c.reset != "":
 		out.State = cell{Text: v.Texts.T("own"), State: "good"}
 		out.Actions = []entry{{at + "/edit", "edit", c.canWrite}, {at + "/follow", "login-follow", c.mayReset()}}
 	default:
