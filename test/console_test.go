@@ -360,3 +360,42 @@ func TestConsoleTexts(t *testing.T) {
 		s.Run(t, testkit.Call{Name: "back", Do: read, Want: `{"customText":{"isDefault":true}}`})
 	}
 }
+
+// TestConsoleGrant grants a project to another organization, changes that and takes it back,
+// and makes a key that signs tokens.
+func TestConsoleGrant(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	fillConsole(t, s)
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/projects")
+	w.press(t, "Shop")
+	w.press(t, "Granted to")
+	w.sees(t, "It is granted to nobody yet.")
+	w.press(t, "Grant it")
+	w.press(t, "Acme")
+	w.tick(t, "Editor")
+	w.press(t, "Create")
+	w.sees(t, "1 in all")
+	w.press(t, "Acme")
+	w.sees(t, "can give its users these roles")
+	w.press(t, "Deactivate")
+	w.press(t, "Deactivate")
+	w.sees(t, "Inactive")
+	w.press(t, "Remove")
+	w.press(t, "Remove")
+	w.sees(t, "It is granted to nobody yet.")
+
+	w.dark(t)
+	w.open(t, "/ui/console/instance/keys")
+	w.press(t, "New Ed25519 key")
+	w.press(t, "New Ed25519 key")
+	w.sees(t, "Published")
+	w.do(t, "sign with it", chromedp.Click(`//tr[contains(., "Ed25519")]//a[contains(., "Sign with it")]`, chromedp.BySearch))
+	w.press(t, "Sign with it")
+	w.sees(t, "Saved.")
+	w.open(t, "/ui/console/instance")
+	w.sees(t, "Trusted domains")
+	w.press(t, "Remove")
+	w.press(t, "Remove")
+	w.sees(t, "No other domain is trusted.")
+}

@@ -166,6 +166,7 @@ func fillConsole(t *testing.T, s *testkit.Server) {
 		testkit.Call{
 			Name: "Twilio", Do: "POST /admin/v1/sms/twilio", Body: `{"sid":"AC1","token":"t","senderNumber":"+41791234567"}`, Events: []string{"instance.sms.configtwilio.added"},
 		},
+		testkit.Call{Name: "trusted", Do: "POST /admin/v1/trusted_domains", Body: `{"domain":"login.example.com"}`, Events: []string{"instance.trusted_domains.added"}},
 		testkit.Call{Name: "key", Do: "POST /management/v1/projects/$shop/apps/$app/keys", Body: `{"type":"KEY_TYPE_JSON"}`, Events: []string{"project.application.oidc.key.added"}},
 	)
 	s.Run(t, testkit.Call{Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})

@@ -98,7 +98,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(),
+		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(),
 	} {
 		out = append(out, area...)
 	}

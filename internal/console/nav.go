@@ -14,6 +14,7 @@ var navigation = []struct {
 	entries []entry
 }{
 	{"nav-instance", []entry{
+		{atInstance, "instance", iamRead},
 		{"orgs", "orgs", "org.read"},
 		{"administrators", "administrators", "iam.member.read"},
 		{"sessions", "sessions", "session.read"},
@@ -22,6 +23,7 @@ var navigation = []struct {
 		{"instance/policies/branding", "branding", "iam.policy.read"},
 		{"instance/policies/texts", "message-texts", "iam.policy.read"},
 		{atMessages, "messages", iamRead},
+		{atKeys, "web-keys", keyRead},
 		{"events", "events", "events.read"},
 	}},
 	{"nav-org", []entry{

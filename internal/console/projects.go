@@ -199,6 +199,7 @@ func projectTabs(v *visit) []crumb {
 		{atProject, "overview", projectRead},
 		{atApps, "apps", appRead},
 		{atProjectRoles, "roles", roleRead},
+		{atProjectGrants, "project-grants", projectGrantRead},
 	})
 }
 
