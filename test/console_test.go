@@ -350,7 +350,7 @@ func TestConsoleTexts(t *testing.T) {
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
 	for at, read := range map[string]string{"/ui/console/orgs/" + s.OrgID: "GET /management/v1/text/message/init/de", "/ui/console/instance": "GET /admin/v1/text/message/init/de"} {
 		at += "/policies/texts/de/Init"
-		if p := b.fillIn(t, at+"/edit", "subject", "Willkommen {{.FirstName}}"); !strings.Contains(p.body, "Saved.") || !strings.Contains(p.body, "Willkommen {{.FirstName}}") {
+		if p := b.fillIn(t, at+"/edit", "subject", "Willkommen {{.FirstName}}"); !strings.Contains(p.body, "Saved.") || !strings.Contains(p.body, "Willkommen Ann") {
 			t.Errorf("%s: %d %s", at, p.status, p.body)
 		}
 		s.Run(t, testkit.Call{Name: "saved", Do: read, Want: `{"customText":{"subject":"Willkommen {{.FirstName}}","isDefault":null}}`})

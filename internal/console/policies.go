@@ -24,6 +24,11 @@ type policy struct {
 	// more carries what the request that changes it calls otherwise than the answer that
 	// says what holds.
 	more func(from, to proto.Message)
+	// giveUp is the key of what gives an own one up; empty: that of all.
+	giveUp string
+	// page shows the policy, and send changes it, where that is not done as for all.
+	page func(p policy, v *visit) error
+	send func(v *visit, req proto.Message) (proto.Message, error)
 }
 
 // calls are the requests about a policy by their names in the contract; those that there
@@ -31,11 +36,13 @@ type policy struct {
 type calls struct {
 	read, add, change, reset string
 	canRead, canWrite        string // permissions
+	canReset                 string // empty: see mayReset
 }
 
 const (
 	ofManagement = "zitadel.management.v1."
 	ofAdmin      = "zitadel.admin.v1."
+	ofFeatures   = "zitadel.feature.v2."
 )
 
 // both are the calls about a policy that the instance has and an organization can have.
@@ -123,6 +130,17 @@ var policies = append([]policy{
 		ofInstance: calls{read: "gatehouse.policy.v1.GetErasureRequest", change: "gatehouse.policy.v1.SetErasureRequest", canRead: "iam.policy.read", canWrite: "iam.policy.write"},
 		fields:     []field{{path: "mode", text: "f-erasure"}},
 	},
+	{
+		path: "own-login", title: "p-own-login",
+		ofInstance: calls{read: ofFeatures + "GetInstanceFeaturesRequest", change: ofFeatures + "SetInstanceFeaturesRequest", canRead: "iam.feature.read", canWrite: "iam.feature.write"},
+		fields:     []field{{path: "login_v2.base_uri", text: "f-own-login-uri", kind: "url", help: "f-own-login-uri-help"}},
+		fix:        func(_ *visit, req proto.Message) { fill(req, "inheritance", protoreflect.ValueOfBool(true)) },
+		more: func(from, to proto.Message) {
+			source, target := from.ProtoReflect(), to.ProtoReflect()
+			name := protoreflect.Name("login_v2")
+			carry(source.Get(source.Descriptor().Fields().ByName(name)).Message().Interface(), target.Mutable(target.Descriptor().Fields().ByName(name)).Message().Interface())
+		},
+	},
 }, secretGenerators()...)
 
 // secretGenerators are how codes and secrets are made, a policy for each kind.
@@ -182,13 +200,17 @@ func (p policy) pages() (out []page) {
 			continue
 		}
 		at := base + "/" + p.path
-		out = append(out, view{path: at, permission: c.canRead, read: p.show}.pages()...)
+		if p.page != nil {
+			out = append(out, page{path: at, permission: c.canRead, get: func(v *visit) error { return p.page(p, v) }})
+		} else {
+			out = append(out, view{path: at, permission: c.canRead, read: p.show}.pages()...)
+		}
 		out = append(out, form{
-			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), load: p.load, fields: p.fields, then: backTo(at, "saved"), crumbs: p.below,
+			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), load: p.load, fields: p.fields, send: p.send, then: backTo(at, "saved"), crumbs: p.below,
 		}.pages()...)
 		if c.reset != "" {
 			out = append(out, action{
-				path: at + "/follow", permission: c.mayReset(), title: "login-follow", help: "policy-follow-help", danger: true,
+				path: at + "/follow", permission: c.mayReset(), title: cmp.Or(p.giveUp, "login-follow"), help: cmp.Or(p.giveUp, "policy-follow") + "-help", danger: true,
 				request: func(v *visit) proto.Message { return p.make(v, c.reset) }, then: backTo(at, "saved"), crumbs: p.below,
 			}.pages()...)
 		}
@@ -203,7 +225,7 @@ func (c calls) mayReset() string {
 	if c.canWrite == "policy.write" {
 		return "policy.delete"
 	}
-	return c.canWrite
+	return cmp.Or(c.canReset, c.canWrite)
 }
 
 // of are the calls for what the page is about.

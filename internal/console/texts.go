@@ -17,7 +17,7 @@ var messageKinds = []string{
 
 // messageTexts are the texts of a kind of messages in the language of the page.
 func messageTexts(kind string) policy {
-	texts := policy{path: atTexts + "/{lang}/" + kind, title: "message-" + kind, help: "message-texts-help"}
+	texts := policy{path: atTexts + "/{lang}/" + kind, title: "message-" + kind, help: "text-edit-help", giveUp: "text-reset", page: policy.showText, send: sendText(kind)}
 	// The contract names the requests that change them in two ways.
 	set := protoreflect.FullName(ofManagement + "SetCustom" + kind + "MessageTextRequest")
 	if _, err := protoregistry.GlobalTypes.FindMessageByName(set); err != nil {
@@ -29,7 +29,7 @@ func messageTexts(kind string) policy {
 	}
 	texts.ofInstance = calls{
 		read: ofAdmin + "GetCustom" + kind + "MessageTextRequest", change: ofAdmin + "SetDefault" + kind + "MessageTextRequest",
-		reset: ofAdmin + "ResetCustom" + kind + "MessageTextToDefaultRequest", canRead: "iam.policy.read", canWrite: "iam.policy.write",
+		reset: ofAdmin + "ResetCustom" + kind + "MessageTextToDefaultRequest", canRead: "iam.policy.read", canWrite: "iam.policy.write", canReset: "iam.policy.delete",
 	}
 	fields := request(texts.ofOrg.change).ProtoReflect().Descriptor().Fields()
 	for _, name := range []string{"subject", "title", "pre_header", "greeting", "text", "button_text", "footer_text"} {
