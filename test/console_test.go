@@ -4,6 +4,8 @@ import (
 	"html"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -326,6 +328,17 @@ func TestConsoleBranding(t *testing.T) {
 	if got := color(".sample.light .sample-button"); got != red {
 		t.Errorf("the preview's button is %s", got)
 	}
+	file := filepath.Join(t.TempDir(), "logo.png")
+	if err := os.WriteFile(file, picture(t, 64), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.do(t, "choose a logo", chromedp.SetUploadFiles(`form[action$="/branding/logo"] input[type=file]`, []string{file}, chromedp.ByQuery))
+	w.do(t, "upload it", chromedp.Click(`form[action$="/branding/logo"] button`, chromedp.ByQuery), chromedp.WaitVisible("img.asset", chromedp.ByQuery))
+	w.sees(t, "Pictures and font")
+	w.do(t, "choose a font that is none", chromedp.SetUploadFiles(`form[action$="/branding/font"] input[type=file]`, []string{file}, chromedp.ByQuery))
+	w.do(t, "upload it", chromedp.Click(`form[action$="/branding/font"] button`, chromedp.ByQuery))
+	w.sees(t, "The file is no font that is taken here")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/branding")
 	look := newBrowser(t, s)
 	if css := look.open(t, "/ui/static/colors.css?org="+s.OrgID).body; strings.Contains(css, "#c1121f") {
 		t.Errorf("the login looks like the preview already: %s", css)

@@ -6,6 +6,7 @@
 package assets
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/url"
@@ -68,47 +69,71 @@ func (s *Server) upload(of policy.LabelAsset, ofOrg bool) http.Handler {
 }
 
 func (s *Server) take(w http.ResponseWriter, r *http.Request, of policy.LabelAsset, ofOrg bool) error {
-	r, scope, err := s.admit(r, ofOrg)
+	call := api.CallOf(r.Context())
+	ctx, scope, err := s.admit(r.Context(), flow.Credentials{
+		Host: call.Host, Authorization: call.Header.Get("Authorization"), Sender: call.Sender(s.external), Org: call.Header.Get(api.HeaderOrg),
+	}, ofOrg)
 	if err != nil {
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	data, err := readFile(r)
+	if err != nil {
+		return err
+	}
+	return s.put(ctx, scope, of, data)
+}
+
+// readFile reads the file of a form: its field file, of one byte more than is taken at most.
+func readFile(r *http.Request) ([]byte, error) {
 	file, _, err := r.FormFile("file")
 	if err != nil {
-		return errNoFile.Because(err)
+		return nil, errNoFile.Because(err)
 	}
 	defer func() { _ = file.Close() }()
 	data, err := io.ReadAll(io.LimitReader(file, policy.MaxAsset+1))
 	if err != nil {
-		return errNoFile.Because(err)
+		return nil, errNoFile.Because(err)
 	}
+	return data, nil
+}
+
+// Upload takes a file for who sees the page that ctx is of: into the preview of an
+// organization or, where the errand names none, of the instance.
+func (s *Server) Upload(ctx context.Context, e api.Errand, of policy.LabelAsset, data []byte) error {
+	ctx, scope, err := s.admit(ctx, flow.Credentials{Host: api.CallOf(ctx).Host, Authorization: "Bearer " + e.Token, Org: e.Org}, e.Org != "")
+	if err != nil {
+		return err
+	}
+	return s.put(ctx, scope, of, data)
+}
+
+func (s *Server) put(ctx context.Context, scope policy.Scope, of policy.LabelAsset, data []byte) error {
 	a, err := policy.ReadAsset(of, data)
 	if err != nil {
 		return err
 	}
-	return s.store.Write(r.Context(), func(tx *eventstore.Tx) error {
+	return s.store.Write(ctx, func(tx *eventstore.Tx) error {
 		_, err := policy.SetLabelAsset(tx, scope, of, a)
 		return err
 	})
 }
 
-// admit lets the caller in whose token the request has, with the permission to change how
-// the scope looks, before anything is read of the file.
-func (s *Server) admit(r *http.Request, ofOrg bool) (*http.Request, policy.Scope, error) {
-	call := api.CallOf(r.Context())
-	in, caller, err := s.gate.Enter(r.Context(), flow.Credentials{
-		Host: call.Host, Authorization: call.Header.Get("Authorization"), Sender: call.Sender(s.external), Org: call.Header.Get(api.HeaderOrg),
-	})
+// admit lets the caller in whose token it is, with the permission to change how the scope
+// looks, before anything is read of the file.
+func (s *Server) admit(ctx context.Context, c flow.Credentials, ofOrg bool) (context.Context, policy.Scope, error) {
+	in, caller, err := s.gate.Enter(ctx, c)
 	if err != nil {
-		return r, policy.Scope{}, err
+		return ctx, policy.Scope{}, err
 	}
+	call := api.CallOf(ctx)
 	call.Instance, call.UserID = in, caller.UserID
 	scope, permission := policy.Scope{Instance: in.ID}, "iam.policy.write"
 	if ofOrg {
 		scope.Org, permission = caller.Org, "policy.write"
 	}
-	ctx := eventstore.WithOrigin(authz.WithCaller(r.Context(), caller), eventstore.Origin{Creator: caller.UserID})
-	return r.WithContext(ctx), scope, authz.Require(ctx, permission, scope.Org)
+	ctx = eventstore.WithOrigin(authz.WithCaller(ctx, caller), eventstore.Origin{Creator: caller.UserID})
+	return ctx, scope, authz.Require(ctx, permission, scope.Org)
 }
 
 // serve gives a file to anybody: pages show it before anybody is known. Its name says what

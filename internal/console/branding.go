@@ -1,13 +1,18 @@
 package console
 
 import (
+	"io"
 	"net/http"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	adminpb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
+	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/fault"
 	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -37,6 +42,15 @@ func brandingPages() (out []page) {
 		out = append(out, form{
 			path: at + "/edit", permission: c.canWrite, title: branding.title, help: "branding-edit-help", load: branding.load, fields: branding.fields, then: backTo(at, "previewed"), crumbs: branding.below,
 		}.pages()...)
+		for _, a := range brandingAssets {
+			out = append(out, page{path: at + "/" + a.path, permission: c.canWrite, post: func(v *visit) error { return v.upload(a.of, at) }})
+			out = append(out, action{
+				path: at + "/" + a.path + "/remove", permission: c.canWrite, title: "remove", help: "asset-remove-help", danger: true, then: backTo(at, "previewed"), crumbs: branding.below,
+				request: func(v *visit) proto.Message {
+					return either(v, request(ofManagement+"RemoveCustomLabelPolicy"+a.rpc+"Request"), request(ofAdmin+"RemoveLabelPolicy"+a.rpc+"Request"))
+				},
+			}.pages()...)
+		}
 		out = append(out, action{
 			path: at + "/use", permission: c.canWrite, title: "branding-use", help: "branding-use-help", then: backTo(at, "saved"), crumbs: branding.below,
 			request: func(v *visit) proto.Message {
@@ -54,8 +68,11 @@ func brandingPages() (out []page) {
 }
 
 // showBranding is the page of the preview.
-func showBranding(v *visit) error {
-	_, inherited, err := branding.loaded(v)
+func showBranding(v *visit) error { return v.branding(nil) }
+
+// branding shows the preview, with what was wrong with a file.
+func (v *visit) branding(problem error) error {
+	now, inherited, err := branding.now(v)
 	if err != nil {
 		return err
 	}
@@ -68,11 +85,73 @@ func showBranding(v *visit) error {
 	if v.org != "" && inherited {
 		actions = []entry{{at + "/edit", "login-own", c.canWrite}}
 	}
-	v.show(http.StatusOK, "branding", frame{Title: v.Texts.T(branding.title), Crumbs: aboveOf(v, base), More: brandingPage{
-		Inherited: v.org != "" && inherited, Ways: v.entries(actions), Colors: v.at(at) + "/preview.css", Themes: []string{"light", "dark"},
-	}})
+	p := brandingPage{Inherited: v.org != "" && inherited, Ways: v.entries(actions), Colors: v.at(at) + "/preview.css", Themes: []string{"light", "dark"}}
+	for _, a := range brandingAssets {
+		fields := now.ProtoReflect().Descriptor().Fields()
+		_, key, _ := strings.Cut(now.ProtoReflect().Get(fields.ByName(protoreflect.Name(a.url))).String(), api.AssetPrefix)
+		row := brandingAsset{Text: v.Texts.T("asset-" + a.rpc), Path: v.at(at) + "/" + a.path, Picture: a.of != rules.Font, There: key != "", MayChange: v.can[c.canWrite] && !p.Inherited}
+		if key != "" {
+			row.URL = api.AssetPrefix + key
+		}
+		p.Assets = append(p.Assets, row)
+	}
+	f := frame{Title: v.Texts.T(branding.title), Crumbs: aboveOf(v, base), More: p}
+	status := http.StatusOK
+	if problem != nil {
+		status = http.StatusUnprocessableEntity
+		v.explain(&f, problem)
+	}
+	v.show(status, "branding", f)
 	return nil
 }
+
+// brandingAssets are the pictures and the font: how the contract calls them, and the field
+// of the policy that says where they are.
+var brandingAssets = []struct {
+	path, rpc, url string
+	of             rules.LabelAsset
+}{
+	{"logo", "Logo", "logo_url", rules.Logo}, {"logo-dark", "LogoDark", "logo_url_dark", rules.LogoDark}, {"icon", "Icon", "icon_url", rules.Icon},
+	{"icon-dark", "IconDark", "icon_url_dark", rules.IconDark}, {"font", "Font", "font_url", rules.Font},
+}
+
+// brandingAsset is a picture or the font as the page shows it.
+type brandingAsset struct {
+	Text, Path, URL string
+	Picture, There  bool
+	MayChange       bool
+}
+
+// upload takes a file into the preview.
+func (v *visit) upload(of rules.LabelAsset, at string) error {
+	data, err := readFile(v.R)
+	if err == nil {
+		err = v.calls.Upload(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, of, data)
+	}
+	switch {
+	case err != nil && isTheirs(err):
+		return v.branding(err)
+	case err != nil:
+		return err
+	}
+	return v.doneAt(v.at(at), "previewed")
+}
+
+// readFile reads the file of a form.
+func readFile(r *http.Request) ([]byte, error) {
+	file, _, err := r.FormFile("file")
+	if err != nil {
+		return nil, errNoFile.Because(err)
+	}
+	defer func() { _ = file.Close() }()
+	data, err := io.ReadAll(file)
+	if err != nil {
+		return nil, errNoFile.Because(err)
+	}
+	return data, nil
+}
+
+var errNoFile = fault.Invalid("CONSOLE-file", "Choose a file, of at most %d bytes.", rules.MaxAsset)
 
 // brandingPage is what the page shows.
 type brandingPage struct {
@@ -80,6 +159,7 @@ type brandingPage struct {
 	Ways      []crumb
 	Colors    string // the address of the colors of the preview
 	Themes    []string
+	Assets    []brandingAsset
 }
 
 // showPreviewColors is the stylesheet of the samples: a page holds no styles.

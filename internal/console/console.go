@@ -22,6 +22,7 @@ import (
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
 
@@ -34,6 +35,8 @@ var files embed.FS
 // Calls makes calls of the contract: see api.Server.Run.
 type Calls interface {
 	Run(ctx context.Context, e api.Errand, req proto.Message) (proto.Message, string, error)
+	// Upload takes a file: see assets.Server.Upload.
+	Upload(ctx context.Context, e api.Errand, of rules.LabelAsset, data []byte) error
 }
 
 // Server answers with pages.
@@ -45,7 +48,7 @@ type Server struct {
 // New makes the pages over what calls gives.
 func New(common web.Common, calls Calls) *Server {
 	s := &Server{calls: calls}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: rules.MaxAsset + 64<<10}).Open()
 	mux := http.NewServeMux()
 	serve := func(method, path string, p page, answer func(*visit) error) {
 		if answer != nil {

@@ -49,6 +49,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/notify"
 	"github.com/gatehouse/gatehouse/internal/oidc"
 	"github.com/gatehouse/gatehouse/internal/outbound"
+	looks "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
 	"github.com/gatehouse/gatehouse/internal/web"
 	keys "github.com/gatehouse/gatehouse/internal/webkey"
@@ -128,9 +129,9 @@ func New(db *database.DB, o Options) (*Server, error) {
 		return nil, err
 	}
 	maps.Copy(work, provider.Work(out))
-	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, a), account.New(common, a)
 	files := assets.New(store, gate, external)
+	common := web.Common{Store: store, Gate: gate, External: external}
+	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files}), account.New(common, a)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
@@ -157,6 +158,16 @@ func New(db *database.DB, o Options) (*Server, error) {
 	}
 	s.edge = edge
 	return s, nil
+}
+
+// pageCalls are what the console makes calls by.
+type pageCalls struct {
+	*api.Server
+	files *assets.Server
+}
+
+func (c pageCalls) Upload(ctx context.Context, e api.Errand, of looks.LabelAsset, data []byte) error {
+	return c.files.Upload(ctx, e, of, data)
 }
 
 // ServeHTTP answers one request.

@@ -6,6 +6,7 @@
 package web
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"embed"
@@ -55,6 +56,8 @@ type Area struct {
 	Prefix string
 	// Files holds the folders templates and texts of the area.
 	Files fs.FS
+	// Body bounds a form, in bytes; 0 stands for what is enough without files.
+	Body int64
 	// Fail shows an error, in words for people, as a page.
 	Fail func(v *Visit, status int, problem string)
 
@@ -90,7 +93,7 @@ func (a *Area) Page(answer func(*Visit) error) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), callTimeout)
 		defer cancel()
 		w.Header().Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, cmp.Or(a.Body, maxBody))
 		v := &Visit{Area: a, Ctx: ctx, W: w, R: r, Call: api.CallOf(ctx)}
 		v.Texts = textsFor(a.languages, v.Call.Languages)
 		err := v.open()
