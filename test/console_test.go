@@ -350,6 +350,10 @@ func TestConsoleBranding(t *testing.T) {
 	if css := look.open(t, "/ui/static/colors.css?org="+s.OrgID).body; !strings.Contains(css, "--primary:#c1121f") {
 		t.Errorf("the login does not look like the preview: %s", css)
 	}
+	w.open(t, "/ui/login/login?new=true")
+	w.give(t, "loginName", "ann") // Whose organization is known from here on.
+	w.do(t, "see the logo", chromedp.WaitVisible(".logo img", chromedp.ByQuery))
+	w.sees(t, "Password")
 }
 
 // TestConsoleTexts gives an organization and the instance a text of their own, each in a

@@ -2,7 +2,6 @@ package console
 
 import (
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 )
@@ -18,13 +17,8 @@ var messageKinds = []string{
 // messageTexts are the texts of a kind of messages in the language of the page.
 func messageTexts(kind string) policy {
 	texts := policy{path: atTexts + "/{lang}/" + kind, title: "message-" + kind, help: "text-edit-help", giveUp: "text-reset", page: policy.showText, send: sendText(kind)}
-	// The contract names the requests that change them in two ways.
-	set := protoreflect.FullName(ofManagement + "SetCustom" + kind + "MessageTextRequest")
-	if _, err := protoregistry.GlobalTypes.FindMessageByName(set); err != nil {
-		set = protoreflect.FullName(ofManagement + "SetCustom" + kind + "MessageCustomTextRequest")
-	}
 	texts.ofOrg = calls{
-		read: ofManagement + "GetCustom" + kind + "MessageTextRequest", change: string(set), reset: ofManagement + "ResetCustom" + kind + "MessageTextToDefaultRequest",
+		read: ofManagement + "GetCustom" + kind + "MessageTextRequest", change: ofManagement + "SetCustom" + kind + "MessageTextRequest", reset: ofManagement + "ResetCustom" + kind + "MessageTextToDefaultRequest",
 		canRead: "policy.read", canWrite: "policy.write",
 	}
 	texts.ofInstance = calls{
