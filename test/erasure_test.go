@@ -3,6 +3,8 @@ package test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -112,6 +114,48 @@ func TestErasure(t *testing.T) {
 		},
 		testkit.Call{Name: "also of sessions", Do: "POST /admin/v1/events/_search", Body: `{"aggregateTypes":["session"],"limit":1000}`, Want: `{"events":"*"}`},
 	)
+}
+
+// TestErasureReachesHistoriesAndBackups: what was erased is in no history of changes and in
+// no backup that is made after.
+func TestErasureReachesHistoriesAndBackups(t *testing.T) {
+	t.Parallel()
+	s := eraseOnRemoval(t)
+	histories := func() (out string) {
+		for _, do := range []string{"POST /management/v1/users/$ada/changes/_search", "POST /management/v1/orgs/me/changes/_search", "POST /admin/v1/events/_search"} {
+			out += string(s.Send(t, testkit.Call{In: "$acme", Do: do, Body: `{"limit":1000}`}).Body)
+		}
+		return out
+	}
+	copied := func() string {
+		if s.DB.Dialect() != database.SQLite {
+			return ""
+		}
+		file := filepath.Join(t.TempDir(), "copy")
+		if err := s.DB.Backup(t.Context(), file); err != nil {
+			t.Fatal(err)
+		}
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if text := histories(); !strings.Contains(text, canary) {
+		t.Fatal("the histories name nobody: the test has become blind")
+	}
+	if text := copied(); text != "" && !strings.Contains(text, canary) {
+		t.Fatal("the backup names nobody: the test has become blind")
+	}
+	for _, name := range []string{"ada", "bob"} {
+		s.Run(t, testkit.Call{Name: "remove " + name, Do: "DELETE /v2/users/$" + name, Events: []string{"user.removed", "session.terminated"}})
+	}
+	later(t, s)
+	for where, text := range map[string]string{"the histories": histories(), "the backup": copied()} {
+		if at := strings.Index(text, canary); at >= 0 {
+			t.Errorf("%s still hold %q", where, text[max(0, at-200):min(len(text), at+50)])
+		}
+	}
 }
 
 // TestErasureOfAnOrganization: its people are erased like those who are removed alone.
