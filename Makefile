@@ -31,6 +31,16 @@ removal-sabotage: ## the same on a build that remembers policies for a second, w
 	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
 	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
+FUZZTIME ?= 30s
+
+.PHONY: fuzz
+fuzz: ## try every fuzz target for FUZZTIME each
+	@grep -rl '^func Fuzz' --include='*_test.go' internal | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z]*\)(.*/\1/p' "$$file"); do \
+			echo "$$target" && go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+		done; \
+	done
+
 .PHONY: check
 check: format vet lint generated proto-check ## everything that must be clean before a commit
 
