@@ -144,7 +144,7 @@ func TestAssetAbuse(t *testing.T) {
 		"SVG":                  {s.Token, "instance/policy/label/logo", "logo.svg", []byte(svg), http.StatusBadRequest},
 		"a page called PNG":    {s.Token, "instance/policy/label/logo", "logo.png", []byte("<html><script>alert(1)</script></html>"), http.StatusBadRequest},
 		"half a picture":       {s.Token, "instance/policy/label/icon", "x.png", picture(t, 64)[:60], http.StatusBadRequest},
-		"too wide":             {s.Token, "instance/policy/label/logo", "x.png", picture(t, 5000), http.StatusBadRequest},
+		"too wide":             {s.Token, "instance/policy/label/logo", "x.png", picture(t, 2049), http.StatusBadRequest},
 		"too large":            {s.Token, "instance/policy/label/font", "x.woff2", append([]byte("wOF2"), make([]byte, 512<<10)...), http.StatusBadRequest},
 		"much too large":       {s.Token, "instance/policy/label/font", "x.woff2", append([]byte("wOF2"), make([]byte, 4<<20)...), http.StatusBadRequest},
 		"a picture for a font": {s.Token, "instance/policy/label/font", "x.ttf", picture(t, 8), http.StatusBadRequest},

@@ -9,6 +9,7 @@ import (
 	_ "image/gif"  // a form of pictures
 	_ "image/jpeg" // a form of pictures
 	_ "image/png"  // a form of pictures
+	"sync"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -34,8 +35,8 @@ const (
 const (
 	// MaxAsset bounds a picture or a font, in bytes.
 	MaxAsset = 512 << 10
-	// maxPixels bounds each side of a picture.
-	maxPixels = 4096
+	// maxPixels bounds each side of a picture: decoded, it takes 32 MiB at most.
+	maxPixels = 2048
 )
 
 var (
@@ -57,6 +58,9 @@ var fonts = []struct{ magic, mediaType, ext string }{
 	{"wOF2", "font/woff2", ".woff2"}, {"wOFF", "font/woff", ".woff"}, {"\x00\x01\x00\x00", "font/ttf", ".ttf"}, {"OTTO", "font/otf", ".otf"},
 }
 
+// decoding is held while a picture is decoded.
+var decoding sync.Mutex
+
 // ReadAsset looks at the bytes of a file, whatever it is called: only pictures without code
 // and fonts are taken.
 func ReadAsset(of LabelAsset, data []byte) (Asset, error) {
@@ -75,6 +79,8 @@ func ReadAsset(of LabelAsset, data []byte) (Asset, error) {
 	if err != nil || c.Width > maxPixels || c.Height > maxPixels {
 		return Asset{}, errAssetPicture.Because(err)
 	}
+	decoding.Lock() // A small file can be a large picture: one at a time.
+	defer decoding.Unlock()
 	if _, _, err := image.Decode(bytes.NewReader(data)); err != nil {
 		return Asset{}, errAssetPicture.Because(err)
 	}
