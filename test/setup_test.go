@@ -161,3 +161,24 @@ func TestBrowserSetup(t *testing.T) {
 		w.sees(t, "Organizations")
 	}
 }
+
+// TestSetupLeavesOwners: who administers already, however they log in, is not replaced by a
+// link of the start.
+func TestSetupLeavesOwners(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	code := setupCode(t, s)
+	page := newBrowser(t, s).open(t, "/ui/login/setup?code="+code).at(t, "setup")
+	s.Run(t,
+		testkit.Call{
+			Name: "an owner who has not begun", Do: "POST /v2/users/human", Keep: map[string]string{"eve": "userId"}, Events: []string{"user.human.added", "user.human.email.verified"},
+			Body: `{"username":"eve@example.com","profile":{"givenName":"Eve","familyName":"Lee"},"email":{"email":"eve@example.com","isVerified":true}}`,
+		},
+		testkit.Call{Name: "owns", Do: "POST /admin/v1/members", Body: `{"userId":"$eve","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+	)
+	if code := setupCode(t, s); code != "" {
+		t.Errorf("there is an owner, and yet a code: %s", code)
+	}
+	newBrowser(t, s).submit(t, page, "setup", "givenName", "Mal", "familyName", "Lory", "email", "eve@example.com", "by", "password", "password", annsPassword, "repeat", annsPassword)
+	s.Run(t, testkit.Call{Name: "is still there", Do: "GET /v2/users/$eve", Want: `{"user":{"userId":"$eve"}}`})
+}

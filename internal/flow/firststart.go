@@ -19,19 +19,24 @@ import (
 // an instance.
 const SetupLifetime = 24 * time.Hour
 
+// finishLifetime is how long it is remembered who began and has no passkey yet.
+const finishLifetime = 365 * 24 * time.Hour
+
 var errSetup = fault.NotFound("SETUP-code", "This link works no more: it is good once, for a day, and until somebody administers this instance. Start the server anew to get another one.")
 
-// owners asks whether a person owns the instance who has something to log in with. Of those who cannot, who
-// began and never finished, it gives who has a user name, to begin anew.
+// owners asks whether a person owns the instance. Who was begun here and has nothing to log in
+// with yet does not count: of them, it gives who has a user name, to begin anew.
 func owners(instance, userName string, there *bool, unfinished *user.Ref) database.Query {
 	*there, *unfinished = false, user.Ref{Instance: instance}
 	return database.Query{
-		SQL: `SELECT u.user_id, u.org_id, u.user_name, h.password_hash <> '' OR EXISTS (SELECT 1 FROM user_factors f
-				WHERE f.instance_id = u.instance_id AND f.user_id = u.user_id AND f.kind = ? AND f.state = ?)
+		SQL: `SELECT u.user_id, u.org_id, u.user_name, h.password_hash <> ''
+			OR EXISTS (SELECT 1 FROM user_factors f WHERE f.instance_id = u.instance_id AND f.user_id = u.user_id AND f.kind = ? AND f.state = ?)
+			OR EXISTS (SELECT 1 FROM user_idp_links l WHERE l.instance_id = u.instance_id AND l.user_id = u.user_id)
+			OR NOT EXISTS (SELECT 1 FROM user_codes c WHERE c.instance_id = u.instance_id AND c.user_id = '' AND c.purpose = ? AND c.code_id = u.user_id)
 			FROM member_roles r JOIN users u ON u.instance_id = r.instance_id AND u.user_id = r.user_id
 			JOIN humans h ON h.instance_id = u.instance_id AND h.user_id = u.user_id
 			WHERE r.instance_id = ? AND r.kind = ? AND r.object_id = ? AND r.role = ?`,
-		Args: []any{string(user.Passkey), user.FactorReady, instance, member.OfInstance, instance, authz.InstanceOwner},
+		Args: []any{string(user.Passkey), user.FactorReady, string(user.ToFinishSetUp), instance, member.OfInstance, instance, authz.InstanceOwner},
 		Row: func(scan database.Scan) error {
 			var r user.Ref
 			var name string
@@ -137,6 +142,9 @@ func setUp(tx *eventstore.Tx, r *user.Ref, code string, h user.Human, p user.Pas
 	}
 	if _, err := member.Add(tx, member.Of(all), r.UserID, []string{authz.InstanceOwner}); err != nil {
 		return err
+	}
+	if p.Hash == "" { // Who breaks off now may begin anew.
+		user.KeepTicket(tx, r.Instance, user.ToFinishSetUp, r.UserID, finishLifetime)
 	}
 	_, err = member.Add(tx, member.Of(eventstore.Scope{Instance: r.Instance, Org: r.Org}), r.UserID, []string{authz.OrgOwner})
 	return err

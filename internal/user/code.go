@@ -26,6 +26,7 @@ const (
 	ToAcceptInvite    Purpose = "invite"
 	ToRegisterPasskey Purpose = "passkey"
 	ToSetUp           Purpose = "setup"
+	ToFinishSetUp     Purpose = "setup.user"
 )
 
 // CodeKey names a code. Of one key there is one code at a time: a new one ends the
