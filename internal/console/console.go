@@ -134,18 +134,7 @@ func (s *Server) open(w *web.Visit, p page, answer func(*visit) error) error {
 	if err == nil {
 		err = answer(v)
 	}
-	switch {
-	case fault.KindOf(err) == fault.KindUnauthenticated:
-		return v.Redirect(v.LogIn(err, v.session))
-	case err == nil:
-		return nil
-	}
-	status, problem := web.Status(err), v.Sentence(err)
-	if status >= http.StatusInternalServerError {
-		return err
-	}
-	v.problem(status, problem)
-	return nil
+	return v.Settle(err, v.session, v.problem)
 }
 
 // know asks who the visitor is and what they may do.

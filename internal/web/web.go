@@ -155,6 +155,23 @@ func Status(err error) int {
 	}
 }
 
+// Settle ends a page that wants to know who sees it: who has no session that counts is led
+// to the login and back, and what the visitor can do otherwise is said by problem. What is
+// left is the server's own mistake.
+func (v *Visit) Settle(err error, session *Session, problem func(status int, sentence string)) error {
+	status := Status(err)
+	switch {
+	case err == nil:
+		return nil
+	case fault.KindOf(err) == fault.KindUnauthenticated:
+		return v.Redirect(v.LogIn(err, session))
+	case status >= http.StatusInternalServerError:
+		return err
+	}
+	problem(status, v.Sentence(err))
+	return nil
+}
+
 // fail shows an error as a page.
 func (v *Visit) fail(err error) {
 	status := Status(err)
