@@ -183,7 +183,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 	if !s.begun && len(s.queue) == 0 {
 		return nil
 	}
-	if err := s.send(nil, true); err != nil {
+	if err := s.commit(); err != nil {
 		return postgresError(ctx, err)
 	}
 	ended = true

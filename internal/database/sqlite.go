@@ -232,7 +232,7 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 		}
 	}
 	start := e.meter.begin()
-	err := c.run("COMMIT")
+	err := c.commit(*group)
 	if err != nil {
 		_ = c.run("ROLLBACK")
 		fail(err)
