@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"runtime"
 	"strconv"
 	"strings"
@@ -323,7 +325,8 @@ func postgresError(ctx context.Context, err error) error {
 		return unavailable(err)
 	}
 	var network interface{ Timeout() bool }
-	if errors.As(err, &network) {
+	// The end of a connection in the middle of an answer has no type of its own.
+	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return unavailable(err)
 	}
 	return err

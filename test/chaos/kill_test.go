@@ -14,7 +14,7 @@ import (
 
 var (
 	kills   = flag.Int("kills", 4, "how often TestKilledNode kills the server")
-	crashes = flag.Int("crashes", 2, "how often TestKilledPostgres kills PostgreSQL")
+	crashes = flag.Int("crashes", 1, "how often TestKilledPostgres kills PostgreSQL")
 )
 
 // any is a home on a database of its own, as DB in the environment says.

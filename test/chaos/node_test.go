@@ -204,6 +204,16 @@ func (n *node) send(req *http.Request) reply {
 	return reply{status: res.StatusCode, body: data}
 }
 
+// failures are the lines of the log about what should not happen.
+func (n *node) failures() (out []string) {
+	for line := range strings.Lines(n.log.String()) {
+		if strings.Contains(line, "code=internal") || strings.Contains(line, "panic") {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
 // must is call for one that succeeds.
 func (n *node) must(t *testing.T, do, body string) reply {
 	t.Helper()
