@@ -39,6 +39,9 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	// A connection whose other end is gone without a word is replaced, and does not cost
+	// a call all of its time.
+	cfg.PingTimeout = 2 * time.Second
 	for k, v := range map[string]string{
 		"statement_timeout":                   "10000",
 		"lock_timeout":                        "8000",
@@ -315,7 +318,7 @@ func postgresError(ctx context.Context, err error) error {
 	case isCode(err, "57014", "55P03"), ctx.Err() != nil:
 		return timedOut(err)
 	case isCode(err, "53"):
-		return fault.Exhausted("DB-FULL", "The database is out of resources.").Because(err)
+		return fault.Unavailable("DB-FULL", "The database is out of resources.").Because(err)
 	case isCode(err, "57", "08", "25006"):
 		return unavailable(err)
 	}

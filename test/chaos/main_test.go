@@ -20,6 +20,9 @@ import (
 
 var sabotage = flag.String("sabotage", "", "break the binary by the build tag sabotage_NAME, or the database where it is \"async\"")
 
+// long makes the tests that count nothing try all that they know.
+var long = flag.Bool("long", false, "try what takes long, too")
+
 // asynchronous is the sabotage of PostgreSQL: it answers a commit before the disk has it.
 const asynchronous = "async"
 
