@@ -26,15 +26,15 @@ var long = flag.Bool("long", false, "try what takes long, too")
 // asynchronous is the sabotage of PostgreSQL: it answers a commit before the disk has it.
 const asynchronous = "async"
 
-// binary is the program, built once for all tests.
-var binary string
+// gatehouse is the program, built once for all tests.
+var gatehouse string
 
 func TestMain(m *testing.M) {
 	flag.Parse()
 	dir, err := os.MkdirTemp("", "gatehouse-chaos-")
 	if err == nil {
-		binary = filepath.Join(dir, "gatehouse")
-		args := []string{"build", "-o", binary}
+		gatehouse = filepath.Join(dir, "gatehouse")
+		args := []string{"build", "-o", gatehouse}
 		if *sabotage != "" && *sabotage != asynchronous {
 			args = append(args, "-tags", "sabotage_"+*sabotage)
 		}

@@ -57,7 +57,7 @@ func (h home) start(t *testing.T, args ...string) *node {
 	t.Helper()
 	n := &node{out: &buffer{}, log: &buffer{}, ended: make(chan error, 1), client: newClient()}
 	all := append([]string{"start", "--listen", "localhost:0"}, h.args...)
-	n.Cmd = exec.Command(binary, append(all, args...)...)
+	n.Cmd = exec.Command(gatehouse, append(all, args...)...)
 	n.Dir, n.Stdout, n.Stderr = h.dir, n.out, n.log
 	n.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
 	n.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -124,7 +124,7 @@ func (h home) command(t *testing.T, args ...string) string {
 	if len(h.args) > 0 && h.args[0] == "--database" {
 		args = append(args, h.args[:2]...)
 	}
-	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd := exec.CommandContext(ctx, gatehouse, args...)
 	cmd.Dir, cmd.Env = h.dir, []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
 	out, err := cmd.CombinedOutput()
 	if err != nil {
