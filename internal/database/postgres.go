@@ -86,10 +86,6 @@ func (e *postgresEngine) ping(ctx context.Context) error {
 	return nil
 }
 
-func (e *postgresEngine) read(ctx context.Context, queries []Query) error {
-	return e.readOn(ctx, e.conns, queries)
-}
-
 // querier is a pool or a transaction.
 type querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)

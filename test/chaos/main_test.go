@@ -24,7 +24,11 @@ var sabotage = flag.String("sabotage", "", "break the binary by the build tag sa
 var long = flag.Bool("long", false, "try what takes long, too")
 
 // asynchronous is the sabotage of PostgreSQL: it answers a commit before the disk has it.
-const asynchronous = "async"
+// lagging is that of reads, which see what was there a moment ago.
+const (
+	asynchronous = "async"
+	lagging      = "lag"
+)
 
 // gatehouse is the program, built once for all tests.
 var gatehouse string

@@ -214,9 +214,18 @@ func (n *node) failures() (out []string) {
 	return out
 }
 
+// catchUp waits until a sabotaged node sees what was made before the part of a test that is to
+// notice.
+func catchUp() {
+	if *sabotage == lagging {
+		time.Sleep(150 * time.Millisecond)
+	}
+}
+
 // must is call for one that succeeds.
 func (n *node) must(t *testing.T, do, body string) reply {
 	t.Helper()
+	catchUp()
 	r := n.call(do, body)
 	if !r.ok() {
 		t.Fatalf("%s: %s", do, r)

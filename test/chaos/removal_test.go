@@ -31,6 +31,7 @@ func TestRemovedFactorEverywhere(t *testing.T) {
 		if how == "silent" && round%(*removals/4+1) != 9 { // It takes seconds.
 			how = "slow"
 		}
+		catchUp()
 		for _, n := range x.nodes {
 			if got := me(n); got != "let in" {
 				t.Fatalf("round %d: before: %s", round, got)
@@ -98,6 +99,7 @@ func TestEndsEverywhere(t *testing.T) {
 		access, refresh := tokens.get("access_token"), tokens.get("refresh_token")
 		me := func(n *node) bool { return n.as(login.token, "GET /auth/v1/users/me", "", "").ok() }
 		counts := func(n *node) bool { return x.counts(t, n, access) }
+		catchUp()
 		on("a new login", true, me)
 		on("a new token", true, counts)
 

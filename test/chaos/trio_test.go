@@ -71,6 +71,7 @@ func newTrio(t *testing.T) *trio {
 		"email":{"email":"ada@example.com","isVerified":true},"password":{"password":"`+adasPassword+`","changeRequired":false}}`).get("userId")
 	x.secret = n.must(t, "POST /v2/users/"+x.ada+"/totp", `{}`).get("secret")
 	n.must(t, "POST /v2/users/"+x.ada+"/totp/verify", `{"code":"`+x.code(t)+`"}`)
+	catchUp()
 	return x
 }
 
@@ -133,6 +134,7 @@ func (x *trio) login(t *testing.T, more string) session {
 	if !r.ok() {
 		t.Fatal(r)
 	}
+	catchUp()
 	return session{r.get("sessionId"), r.get("sessionToken")}
 }
 
@@ -165,11 +167,13 @@ func (x *trio) authCode(t *testing.T, s session) string {
 	if err != nil || to.Query().Get("authRequest") == "" {
 		t.Fatalf("authorize: %d %v %v", res.StatusCode, to, err)
 	}
+	catchUp()
 	r := n.as(x.client, "POST /v2/oidc/auth_requests/"+to.Query().Get("authRequest"), `{"session":{"sessionId":"`+s.id+`","sessionToken":"`+s.token+`"}}`, "")
 	back, err := url.Parse(r.get("callbackUrl"))
 	if err != nil || back.Query().Get("code") == "" {
 		t.Fatalf("link: %s", r)
 	}
+	catchUp()
 	return back.Query().Get("code")
 }
 
