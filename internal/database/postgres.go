@@ -277,7 +277,7 @@ func (e *postgresEngine) text(sql string) string {
 	}
 	var b strings.Builder
 	n := 0
-	for _, r := range sql {
+	for _, r := range held(sql) {
 		if r == '?' {
 			n++
 			b.WriteByte('$')
