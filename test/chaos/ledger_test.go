@@ -100,7 +100,7 @@ func encode(value int) string {
 
 // write makes the next write, or again the one in doubt, and reports whether it succeeded.
 func (w *writer) write() bool {
-	do, body, again := "", "", 0
+	do, body, again := "", "", -1 // To count up again is no news.
 	switch w.step % 3 {
 	case 0:
 		do, body = "POST /management/v1/metadata/count", `{"value":"`+encode(w.value+1)+`"}`
