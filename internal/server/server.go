@@ -173,8 +173,8 @@ func (c pageCalls) Upload(ctx context.Context, e api.Errand, of looks.LabelAsset
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
-	if s.API.Draining() { // Who sent the next call on this connection might find it closed. HTTP/2 says GOAWAY.
-		w.Header().Set("Connection", "close")
+	if s.API.Draining() {
+		tellToLeave(w)
 	}
 	s.edge.ServeHTTP(w, r)
 }

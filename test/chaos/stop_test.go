@@ -18,19 +18,12 @@ import (
 
 var restarts = flag.Int("restarts", 2, "how often TestStopUnderLoad stops and starts the server")
 
-// hasty is the sabotage of a stop: nobody is told before connections are closed.
-const hasty = "hasty"
-
 // TestStopUnderLoad stops the server in order, again and again, while clients write. Those
 // that heed what they are told, over HTTP/1.1 by "Connection: close" and over HTTP/2 by
 // GOAWAY, lose no call.
 func TestStopUnderLoad(t *testing.T) {
 	t.Parallel()
-	settings := "limits: {drain_delay: 700ms}\n"
-	if *sabotage == hasty {
-		settings = "limits: {drain_delay: 0s}\n"
-	}
-	h := anyHome(t).with(t, settings)
+	h := anyHome(t).with(t, "limits: {drain_delay: 700ms}\n")
 	at := port(t)
 	n := h.start(t, "--listen", "localhost:"+at)
 	var wg sync.WaitGroup

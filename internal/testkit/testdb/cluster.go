@@ -181,15 +181,18 @@ func stateOf(pid int) (runs bool, parent int) {
 	return fields[0] != "Z" && fields[0] != "X", parent
 }
 
-// Standby starts a copy that follows the server and confirms each commit before it is
-// acknowledged.
-func (c *Cluster) Standby(t testing.TB, settings ...string) *Cluster {
+// Standby starts a copy that follows the server. A synchronous one confirms each commit before
+// it is acknowledged.
+func (c *Cluster) Standby(t testing.TB, synchronous bool) *Cluster {
 	t.Helper()
-	s := newCluster(t, settings)
+	s := newCluster(t, nil)
 	if out, err := s.program("pg_basebackup", "-h", c.dir, "-U", "gatehouse", "-D", s.data(), "-R", "-X", "stream", "-c", "fast", "--no-sync").CombinedOutput(); err != nil {
 		t.Fatalf("pg_basebackup: %v\n%s", err, out)
 	}
 	s.Start(t)
+	if !synchronous {
+		return s
+	}
 	for _, sql := range []string{"ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()"} {
 		if err := execute(c.URL(), sql); err != nil {
 			t.Fatal(err)
