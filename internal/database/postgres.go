@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,10 @@ type postgresEngine struct {
 	conns *pgxpool.Pool
 	meter *meter
 	texts sync.Map // text with ? -> text with $n
+
+	commits atomic.Int64
+	looking atomic.Bool
+	looks   sync.WaitGroup // see grown
 }
 
 func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine, error) {
@@ -70,6 +75,7 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
 
 func (e *postgresEngine) close() error {
+	e.looks.Wait()
 	e.conns.Close()
 	return nil
 }
@@ -188,6 +194,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 		return postgresError(ctx, err)
 	}
 	ended = true
+	e.grown()
 	return nil
 }
 
