@@ -86,7 +86,7 @@ func (l *ledger) halt() {
 	l.wg.Wait()
 }
 
-func (l *ledger) complain(format string, args ...any) {
+func (l *ledger) complainf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.wrong) < 20 {
@@ -100,7 +100,8 @@ func encode(value int) string {
 
 // write makes the next write, or again the one in doubt, and reports whether it succeeded.
 func (w *writer) write() bool {
-	do, body, again := "", "", -1 // To count up again is no news.
+	var do, body string
+	again := -1 // To count up again is no news.
 	switch w.step % 3 {
 	case 0:
 		do, body = "POST /management/v1/metadata/count", `{"value":"`+encode(w.value+1)+`"}`
@@ -131,7 +132,7 @@ func (w *writer) write() bool {
 		w.doubt = true // The commit may have been on its way.
 		w.refused.Add(1)
 	default:
-		w.complain("%s of %s, tried before: %v: %s", do, w.name, w.doubt, r)
+		w.complainf("%s of %s, tried before: %v: %s", do, w.name, w.doubt, r)
 	}
 	return false
 }

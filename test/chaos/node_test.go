@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -49,7 +50,7 @@ func (h home) with(t *testing.T, settings string) home {
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return home{h.dir, append(h.args[:len(h.args):len(h.args)], "--config", file)}
+	return home{h.dir, append(slices.Clip(h.args), "--config", file)}
 }
 
 // start starts a node and waits until it says that it is ready.

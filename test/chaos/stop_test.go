@@ -86,7 +86,7 @@ type caller struct {
 // write makes a call. Who is told that the connection ends makes no other one before the
 // server says that it is ready.
 func (c *caller) write() (status int, err error) {
-	req, err := http.NewRequest("POST", c.url+"/management/v1/metadata/"+c.name, strings.NewReader(`{"value":"`+encode(c.written)+`"}`))
+	req, err := http.NewRequest(http.MethodPost, c.url+"/management/v1/metadata/"+c.name, strings.NewReader(`{"value":"`+encode(c.written)+`"}`))
 	if err != nil {
 		return 0, err
 	}

@@ -3,6 +3,7 @@
 package testdb
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -173,7 +174,7 @@ func stateOf(pid int) (runs bool, parent int) {
 	if err != nil {
 		return false, 0
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
 	if len(fields) < 2 {
 		return false, 0
 	}
