@@ -41,6 +41,10 @@ func fillPeople(t *testing.T, s *testkit.Server) {
 		{Name: "a project", Do: "POST /management/v1/projects", Body: `{"name":"Tower"}`, Keep: map[string]string{"tower": "id"}, Events: []string{"project.added", "project.member.added"}},
 		{Name: "its role", Do: "POST /management/v1/projects/$tower/roles", Body: `{"roleKey":"ringer","displayName":"Ringer"}`, Events: []string{"project.role.added"}},
 		{Name: "who has it", Do: "POST /management/v1/users/$bea/grants", Body: `{"projectId":"$tower","roleKeys":["ringer"]}`, Events: []string{"user.grant.added"}},
+		{Name: "who administers it", Do: "POST /management/v1/projects/$tower/members", Body: `{"userId":"$bea","roles":["PROJECT_OWNER_VIEWER"]}`, Events: []string{"project.member.added"}},
+		{Name: "its grant", Do: "POST /management/v1/projects/$tower/grants", Body: `{"grantedOrgId":"$acme","roleKeys":["ringer"]}`, Keep: map[string]string{"granted": "grantId"}, Events: []string{"project.grant.added"}},
+		{Name: "who administers that", Do: "POST /management/v1/projects/$tower/grants/$granted/members", Body: `{"userId":"$bea","roles":["PROJECT_GRANT_OWNER"]}`, Events: []string{"project.grant.member.added"}},
+		{Name: "metadata of the organization", Do: "POST /management/v1/metadata/customer", Body: `{"value":"NDI="}`, Events: []string{"org.metadata.set"}},
 		{Name: "an administrator", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$bea","roles":["ORG_SETTINGS_MANAGER"]}`, Events: []string{"org.member.added"}},
 	} {
 		s.Run(t, c)
@@ -271,6 +275,14 @@ func TestConsolePeopleForms(t *testing.T) {
 		{bea + "/roles-new/$tower", []string{"role_keys", "ringer"}, "Added."},
 		{org + "/administrators/$bea", nil, saved},
 		{org + "/administrators/$bea/remove", nil, "It is removed."},
+		{org + "/projects/$tower/administrators/$bea", []string{"roles", "PROJECT_OWNER"}, "Owner of the project"},
+		{org + "/projects/$tower/administrators/$bea/remove", nil, "It is removed."},
+		{org + "/projects/$tower/administrators-new/$robot", []string{"roles", "PROJECT_OWNER_VIEWER"}, "Viewer of the project"},
+		{org + "/projects/$tower/grants/$acme/administrators/$bea", []string{"roles", "PROJECT_GRANT_OWNER_VIEWER"}, "Viewer of the granted project"},
+		{org + "/projects/$tower/grants/$acme/administrators/$bea/remove", nil, "It is removed."},
+		{org + "/projects/$tower/grants/$acme/administrators-new/$robot", []string{"roles", "PROJECT_GRANT_OWNER"}, "Owner of the granted project"},
+		{org + "/metadata/set?key=customer", []string{"value", "43"}, ">43<"},
+		{org + "/metadata/set", []string{"key", "desk", "value", "7"}, ">desk<"},
 		{"/ui/console/administrators-new/$bea", []string{"roles", "IAM_USER_MANAGER"}, "Manager of users"},
 		{org + "/groups/$ringers/edit", []string{"description", "Who rings"}, "Who rings"},
 		{org + "/groups/$ringers/edit", []string{"description", ""}, "description needs"},
@@ -363,26 +375,5 @@ func TestConsoleGrantedRoles(t *testing.T) {
 	}
 	if p := b.fillIn(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
 		t.Errorf("the role is not given: %s\n%s", p.url, p.body)
-	}
-}
-
-// TestConsoleElsewhere: a page about an organization shows nobody of another one.
-func TestConsoleElsewhere(t *testing.T) {
-	t.Parallel()
-	s := testkit.Start(t)
-	addAnn(t, s)
-	fillConsole(t, s)
-	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
-		testkit.Call{Name: "acme", Do: "POST /v2/organizations/_search", Body: `{"queries":[{"nameQuery":{"name":"Acme"}}]}`, Keep: map[string]string{"acme": "result.0.id"}},
-	)
-	b := newBrowser(t, s)
-	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
-	for _, path := range []string{"/users/$bea", "/users/$bea/factors", "/users/$bea/profile", "/users/$bea/sessions", "/groups/$ringers", "/groups/$ringers/edit"} {
-		for org, status := range map[string]int{"$org": http.StatusOK, "$acme": http.StatusNotFound} {
-			if p := b.open(t, s.Expand("/ui/console/orgs/"+org+path)); p.status != status {
-				t.Errorf("%s of %s: status %d, want %d", path, org, p.status, status)
-			}
-		}
 	}
 }

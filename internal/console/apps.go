@@ -104,7 +104,7 @@ func appPages() (out []page) {
 		rows: func(v *visit, res *applicationpb.ListApplicationsResponse) ([]row, uint64) {
 			return appRows(v, v.at(atApps), res)
 		},
-		add: []entry{{atProject + "/app-new", "app-new", appWrite}}, tabs: projectTabs, crumbs: inProjects,
+		add: []entry{{atProject + "/app-new", "app-new", appWrite}}, of: projectAtHand,
 	}.pages()...)
 	out = append(out, view{path: atProject + "/app-new", permission: appWrite, read: chooseApp}.pages()...)
 	for _, k := range appKinds {
@@ -261,11 +261,33 @@ func appState(v *visit, s applicationpb.ApplicationState) cell {
 
 // app asks for the application that the page is about: one of the project.
 func (v *visit) app() (*applicationpb.Application, error) {
-	res, err := call[*applicationpb.GetApplicationResponse](v, &applicationpb.GetApplicationRequest{ApplicationId: v.R.PathValue("app")})
-	if err == nil && res.GetApplication().GetProjectId() != v.projectID() {
-		err = errNoPage
+	if v.aboutApp != nil {
+		return v.aboutApp, nil
 	}
-	return res.GetApplication(), err
+	if _, err := v.project(); err != nil {
+		return nil, err
+	}
+	res, err := call[*applicationpb.GetApplicationResponse](v, &applicationpb.GetApplicationRequest{ApplicationId: v.R.PathValue("app")})
+	switch {
+	case err != nil:
+		return nil, err
+	case res.GetApplication().GetProjectId() != v.projectID():
+		return nil, errNoPage
+	}
+	v.aboutApp = res.GetApplication()
+	return v.aboutApp, nil
+}
+
+// appAtHand is what all tabs of an application's page show.
+func appAtHand(v *visit) (viewed, error) {
+	a, err := v.app()
+	if err != nil {
+		return viewed{}, err
+	}
+	return viewed{
+		Title: a.GetName(), State: appState(v, a.GetState()), Crumbs: inApps(v),
+		Tabs: v.tabs([]entry{{atApp, "overview", appRead}, {atApp + "/history", "history", appRead}}),
+	}, nil
 }
 
 // appOnce is what a new application proves itself with, where there is anything.
@@ -303,18 +325,16 @@ func loadApp(v *visit) (proto.Message, error) {
 
 // readApp is the page of an application: what its developers need, and what it may do.
 func readApp(v *visit) (viewed, error) {
-	a, err := v.app()
+	out, err := appAtHand(v)
 	if err != nil {
 		return viewed{}, err
 	}
+	a := v.aboutApp
 	kind, client := v.kindOf(a)
 	issuer := v.Call.Origin(v.External)
-	out := viewed{
-		Title: a.GetName(), State: appState(v, a.GetState()), Crumbs: inApps(v),
-		Facts: []fact{{Text: "kind", Value: kind}, {Text: "client-id", Value: client, Code: true}, {Text: "issuer", Value: issuer, Code: true}},
-		Actions: []entry{
-			{atApp + "/edit", "edit", appWrite}, {atApp + "/secret", "secret-new", appWrite}, {atApp + "/deactivate", "deactivate", appWrite}, {atApp + "/remove", "remove", appDelete},
-		},
+	out.Facts = []fact{{Text: "kind", Value: kind}, {Text: "client-id", Value: client, Code: true}, {Text: "issuer", Value: issuer, Code: true}}
+	out.Actions = []entry{
+		{atApp + "/edit", "edit", appWrite}, {atApp + "/secret", "secret-new", appWrite}, {atApp + "/deactivate", "deactivate", appWrite}, {atApp + "/remove", "remove", appDelete},
 	}
 	if a.GetState() != applicationpb.ApplicationState_APPLICATION_STATE_ACTIVE {
 		out.Actions[2] = entry{atApp + "/activate", "activate", appWrite}

@@ -17,7 +17,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	applicationpb "github.com/gatehouse/gatehouse/gen/zitadel/application/v2"
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
@@ -101,7 +103,8 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(),
+		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(),
+		metadataPages(), historyPages(), eventPages(),
 	} {
 		out = append(out, area...)
 	}
@@ -119,7 +122,11 @@ type visit struct {
 	org     string // that the page is about; empty: none
 	orgName string
 	can     map[string]bool // what the visitor may do there
-	about   *userv2.User    // that the page is about, once it was asked for
+	// What the page is about, once it was asked for.
+	about        *userv2.User
+	aboutProject *projectpb.Project
+	aboutApp     *applicationpb.Application
+	aboutGrant   *projectpb.ProjectGrant
 }
 
 // open finds out who sees the page, and what their roles let them do there. Who has no

@@ -61,7 +61,7 @@ func userPages() (out []page) {
 		f.permission, f.then, f.crumbs = userWrite, toCreated, inUsers
 		out = append(out, f.pages()...)
 	}
-	for _, area := range [][]page{overviewPages(), userEditPages(), contactPages(), factorPages(), sessionPages(), credentialPages(), userMetadataPages()} {
+	for _, area := range [][]page{overviewPages(), userEditPages(), contactPages(), factorPages(), sessionPages(), credentialPages()} {
 		out = append(out, area...)
 	}
 	return out
