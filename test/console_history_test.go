@@ -1,14 +1,18 @@
 package test
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit"
@@ -86,6 +90,55 @@ func TestConsoleHistoryOfOthers(t *testing.T) {
 	})
 	if err != nil || shown != written {
 		t.Errorf("%d of %d events are shown: %v", shown, written, err)
+	}
+}
+
+// TestEventsInWords: the console says every event that can happen, and what it happens to, in
+// every language; and it calls by name what it shows of a change.
+func TestEventsInWords(t *testing.T) {
+	t.Parallel()
+	names, err := os.ReadFile("testdata/events.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := testkit.Start(t)
+	addAnn(t, s)
+	fillConsole(t, s)
+	s.Run(t,
+		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		testkit.Call{Name: "one factor less", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP", Events: []string{"instance.policy.login.secondfactor.removed"}},
+	)
+	for language, says := range map[string][2]string{"en": {"Second factor turned off", "Authenticator app"}, "de": {"Zweiter Faktor ausgeschaltet", "Authenticator-App"}} {
+		texts := map[string]string{}
+		files, err := filepath.Glob("../internal/console/texts/" + language + ".*yaml")
+		for _, file := range files {
+			data, rerr := os.ReadFile(file)
+			if err = errors.Join(err, rerr, yaml.Unmarshal(data, &texts)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range strings.Fields(string(names)) {
+			if texts["event-"+name] == "" {
+				t.Errorf("%s has no words for %s", language, name)
+			}
+		}
+		b := newBrowser(t, s)
+		b.header.Set("Accept-Language", language)
+		b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+		p := b.open(t, "/ui/console/events?type=instance.policy.login.secondfactor.removed")
+		if !strings.Contains(p.body, "<strong>"+says[0]+"</strong>") || !strings.Contains(p.body, "<dd>"+says[1]+"</dd>") {
+			t.Errorf("a factor that was removed, in %s:\n%s", language, p.body)
+		}
+		for _, kind := range regexp.MustCompile(`<option value="([a-z_]+)">([^<]*)</option>`).FindAllStringSubmatch(p.body, -1) {
+			if kind[1] == kind[2] {
+				t.Errorf("%s has no words for what %s happens to", language, kind[1])
+			}
+		}
+	}
+	b := newBrowser(t, s)
+	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	if p := b.open(t, "/ui/console/events?type=org.member.added"); !strings.Contains(p.body, "<dd>Manager of settings</dd>") {
+		t.Errorf("the roles of an administrator:\n%s", p.body)
 	}
 }
 

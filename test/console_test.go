@@ -224,7 +224,7 @@ func TestConsoleEvents(t *testing.T) {
 	written := s.Events(t)
 	for next, pages := "/ui/console/events?until=2100-01-01T00:00", 0; next != ""; pages++ {
 		p := b.open(t, next)
-		for _, m := range regexp.MustCompile(`<li><strong>.*?</strong>\s*<small>[^<]*<a[^>]*>[^<]*</a> · <a[^>]*>[^<]*</a></small>(?:\s*<details><summary>([^<]*)</summary>)?`).FindAllStringSubmatch(p.body, -1) {
+		for _, m := range regexp.MustCompile(`<li><strong>.*?</strong>\s*<small>[^<]*<a[^>]*>[^<]*</a> · <a[^>]*>[^<]*</a></small>\s*(?:<dl class="said">.*?</dl>)?(?:\s*<details><summary>([^<]*)</summary>)?`).FindAllStringSubmatch(p.body, -1) {
 			shown = append(shown, m[1])
 		}
 		next = ""

@@ -27,7 +27,7 @@ func eventPages() []page {
 
 // eventsPage is what the page shows.
 type eventsPage struct {
-	Types   []string // that events can have, to choose from
+	Types   []option // that events can have, to choose from
 	Kinds   []option // of objects
 	Given   map[string]string
 	Line    timeline
@@ -125,8 +125,9 @@ func (v *visit) logged(e *eventpb.Event) happened {
 	kind, id := e.GetAggregate().GetType().GetType(), e.GetAggregate().GetId()
 	out := happened{
 		When: e.GetCreationDate().AsTime().UTC().Format(eventTime), Type: e.GetType().GetType(), Text: v.event(e.GetType().GetType()),
-		Who:  crumb{URL: "?" + url.Values{"editor": {e.GetEditor().GetUserId()}}.Encode(), Text: v.editor(e.GetEditor().GetUserId(), e.GetEditor().GetDisplayName())},
-		What: crumb{URL: "?" + url.Values{"object": {id}, "kind": {kind}}.Encode(), Text: v.Texts.Or("kind-"+kind, kind) + " " + id},
+		Who:     crumb{URL: "?" + url.Values{"editor": {e.GetEditor().GetUserId()}}.Encode(), Text: v.editor(e.GetEditor().GetUserId(), e.GetEditor().GetDisplayName())},
+		What:    crumb{URL: "?" + url.Values{"object": {id}, "kind": {kind}}.Encode(), Text: v.Texts.Or("kind-"+kind, kind) + " " + id},
+		Details: v.details(e),
 	}
 	if len(e.GetPayload().GetFields()) > 0 {
 		out.Payload = protojson.MarshalOptions{Multiline: true, Indent: "  "}.Format(e.GetPayload())
@@ -141,7 +142,7 @@ func (v *visit) eventChoices(p *eventsPage) error {
 		return err
 	}
 	for _, t := range types.GetEventTypes() {
-		p.Types = append(p.Types, t.GetType())
+		p.Types = append(p.Types, option{Value: t.GetType(), Text: v.event(t.GetType())})
 	}
 	kinds, err := call[*adminpb.ListAggregateTypesResponse](v, &adminpb.ListAggregateTypesRequest{})
 	p.Kinds = []option{{Text: v.Texts.T("kind-any")}}

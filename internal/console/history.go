@@ -24,6 +24,7 @@ type timeline struct {
 type happened struct {
 	When, Text, Type string
 	Who, What        crumb  // who did it, and to what; without a text: the page says it
+	Details          []fact // their Text is in words already
 	Payload          string // JSON
 }
 

@@ -75,7 +75,9 @@ func metadataPages() (out []page) {
 func (k keeper) pages() []page {
 	out := list[entriesOf]{
 		path: k.path, permission: k.read, title: "metadata", help: k.name + "-metadata-help", empty: k.name + "-metadata-empty", columns: []string{"key", "value", "changed"},
-		ask:  func(v *visit, _ string) proto.Message { return k.list(v, &filterpb.PaginationRequest{Limit: pageSize, Asc: true}) },
+		ask: func(v *visit, _ string) proto.Message {
+			return k.list(v, &filterpb.PaginationRequest{Limit: pageSize, Asc: true})
+		},
 		rows: k.rows, of: k.of,
 		add: []entry{{k.path + "/set", "metadata-set", k.write}},
 		bulk: []bulk{{name: "remove", permission: k.write, help: "metadata-remove-help", danger: true, request: func(v *visit, key string) proto.Message {
