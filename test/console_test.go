@@ -15,13 +15,14 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
 
 // openConsole opens the console as ann, who has a password and the role.
-func openConsole(t *testing.T, role string) (*testkit.Server, *window) {
+func openConsole(t *testing.T, role string, options ...func(*server.Options)) (*testkit.Server, *window) {
 	t.Helper()
-	s := testkit.Start(t)
+	s := testkit.Start(t, options...)
 	addAnn(t, s)
 	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["` + role + `"]}`, Events: []string{"instance.member.added"}})
 	w := openWindow(t, s)

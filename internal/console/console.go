@@ -23,6 +23,7 @@ import (
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
@@ -39,6 +40,8 @@ type Calls interface {
 	Run(ctx context.Context, e api.Errand, req proto.Message) (proto.Message, string, error)
 	// Upload takes a file: see assets.Server.Upload.
 	Upload(ctx context.Context, e api.Errand, of rules.LabelAsset, data []byte) error
+	// Look looks for what is wrong with the set-up of an instance: see doctor.LookAt.
+	Look(ctx context.Context, instance string) ([]doctor.Finding, error)
 }
 
 // Server answers with pages.
@@ -104,7 +107,7 @@ func pages() []page {
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
 		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(),
-		metadataPages(), historyPages(), eventPages(),
+		metadataPages(), historyPages(), eventPages(), checkupPages(),
 	} {
 		out = append(out, area...)
 	}

@@ -25,6 +25,7 @@ var navigation = []struct {
 		{atMessages, "messages", iamRead},
 		{atKeys, "web-keys", keyRead},
 		{"events", "events", "events.read"},
+		{atCheckup, "checkup", iamRead},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
