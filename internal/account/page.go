@@ -66,13 +66,28 @@ func (v *visit) show(name, title string, more any) error {
 	f, status := frame{Title: title, More: more}, http.StatusOK
 	if v.refused != nil {
 		status, f.typed = http.StatusUnprocessableEntity, v.R.PostForm
-		f.Problem = v.Sentence(v.refused)
+		f.Problem = v.Sentence(v.Labeled(v.refused, v.label))
 		if fault.Of(v.refused).ID == "AUTH-reauth" {
 			f.Problem, f.Reauth = v.Texts.T("reauth-help"), v.LogIn(v.refused, v.session)
 		}
 	}
 	v.put(status, name, f)
 	return nil
+}
+
+// labels are the keys of what fields of requests are called on the pages.
+var labels = map[string]string{
+	"firstName": "f-first", "lastName": "f-last", "nickName": "f-nick", "displayName": "f-display", "preferredLanguage": "f-language", "gender": "f-gender", "userName": "f-user-name",
+	"email": "f-email", "phone": "f-phone", "code": "f-code", "oldPassword": "f-current", "newPassword": "f-new",
+}
+
+// label is what a field of a request is called, by its name in JSON; empty: no form asks
+// for it.
+func (v *visit) label(name string) string {
+	if key, ok := labels[name]; ok {
+		return v.Texts.T(key)
+	}
+	return ""
 }
 
 // put answers with a page in its frame.

@@ -121,7 +121,7 @@ func appPages() (out []page) {
 	out = append(out, view{path: atApp, permission: appRead, read: readApp}.pages()...)
 	out = append(out, form{
 		path: atApp + "/edit", permission: appWrite, title: "edit", then: backTo(atApp, "saved"), crumbs: inApp, load: loadApp,
-		choose: func(v *visit) ([]field, error) {
+		choose: func(v *visit, _ proto.Message) ([]field, error) {
 			a, err := v.app()
 			out := []field{{path: "name", required: true}}
 			switch {

@@ -60,6 +60,9 @@ func showCheckup(v *visit) error {
 
 // capital is a text with a capital letter at its beginning.
 func capital(s string) string {
+	if s == "" {
+		return ""
+	}
 	first, size := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(first)) + s[size:]
 }

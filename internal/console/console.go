@@ -53,7 +53,7 @@ type Server struct {
 // New makes the pages over what calls gives.
 func New(common web.Common, calls Calls) *Server {
 	s := &Server{calls: calls}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: rules.MaxAsset + 64<<10}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: web.MaxForm}).Open()
 	mux := http.NewServeMux()
 	serve := func(method, path string, p page, answer func(*visit) error) {
 		if answer != nil {

@@ -22,6 +22,8 @@ type field struct {
 	path string // names with dots, through the messages of the request, to a field or a oneof
 	text string // key of the label; empty: "f-" and the last name of path
 	help string // key; empty: none
+	// explain gives a help that is no constant text, in the place of help.
+	explain func(v *visit) string
 	// kind is the type of the input of a text: "email", "password", "url", "color"; "area"
 	// for several lines. Empty: a line.
 	kind     string
@@ -84,6 +86,15 @@ func (f field) label() string {
 	return "f-" + f.path[strings.LastIndex(f.path, ".")+1:]
 }
 
+// json is the path of the field as the contract has it in JSON.
+func (f field) json() string {
+	words := strings.Split(f.path, "_")
+	for i := 1; i < len(words); i++ {
+		words[i] = capital(words[i])
+	}
+	return strings.Join(words, "")
+}
+
 // input is the field with its value in a request.
 func (f field) input(v *visit, m protoreflect.Message) input {
 	t := f.find(m, false)
@@ -96,6 +107,9 @@ func (f field) input(v *visit, m protoreflect.Message) input {
 	}
 	if f.help != "" {
 		in.Help = v.Texts.T(f.help)
+	}
+	if f.explain != nil {
+		in.Help = f.explain(v)
 	}
 	if f.heading != "" {
 		in.Heading = v.Texts.T(f.heading)

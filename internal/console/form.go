@@ -15,8 +15,8 @@ type form struct {
 	// load gives the request with what is known now.
 	load   func(v *visit) (proto.Message, error)
 	fields []field
-	// choose, where it is not nil, gives the fields in place of them.
-	choose func(v *visit) ([]field, error)
+	// choose, where it is not nil, gives the fields in place of them, for the request.
+	choose func(v *visit, req proto.Message) ([]field, error)
 	// send makes the call; nil: the request as it is, whose answer says nothing.
 	send func(v *visit, req proto.Message) (proto.Message, error)
 	// then says where it leads, and what is said there: the key is "done-" and what.
@@ -25,7 +25,6 @@ type form struct {
 	// secret, before the way leads on; nothing: it leads on at once.
 	once   func(v *visit, res proto.Message) []fact
 	crumbs func(v *visit) []crumb
-	tabs   func(v *visit) []crumb
 	more   []entry // ways beside it
 }
 
@@ -50,7 +49,7 @@ func (f form) get(v *visit) error {
 
 // show answers with the form, and with what was wrong with it.
 func (f form) show(v *visit, req proto.Message, problem error) error {
-	fields, err := f.of(v)
+	fields, err := f.of(v, req)
 	if err != nil {
 		return err
 	}
@@ -68,21 +67,29 @@ func (f form) show(v *visit, req proto.Message, problem error) error {
 	if f.crumbs != nil {
 		page.Crumbs = f.crumbs(v)
 	}
-	if f.tabs != nil {
-		page.Tabs = f.tabs(v)
-	}
 	status := http.StatusOK
 	if problem != nil {
 		status = http.StatusUnprocessableEntity
-		v.explain(&page, problem)
+		v.explain(&page, v.Labeled(problem, func(name string) string { return labelOf(v, fields, name) }))
 	}
 	v.show(status, "form", page)
 	return nil
 }
 
-func (f form) of(v *visit) ([]field, error) {
+// labelOf is what a field of the request is called on the page, by its name in JSON; empty:
+// the form does not ask for it.
+func labelOf(v *visit, fields []field, name string) string {
+	for _, f := range fields {
+		if f.json() == name {
+			return v.Texts.T(f.label())
+		}
+	}
+	return ""
+}
+
+func (f form) of(v *visit, req proto.Message) ([]field, error) {
 	if f.choose != nil {
-		return f.choose(v)
+		return f.choose(v, req)
 	}
 	return f.fields, nil
 }
@@ -92,7 +99,7 @@ func (f form) post(v *visit) error {
 	if err != nil {
 		return err
 	}
-	fields, err := f.of(v)
+	fields, err := f.of(v, req)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -325,6 +326,12 @@ func aboveOf(v *visit, base string) (out []crumb) {
 	return append(out, crumb{URL: v.at(base), Text: v.Texts.T("policies")})
 }
 
+// policyHeld is what holds of a policy, and whether it is the instance's.
+type policyHeld struct {
+	req       proto.Message
+	inherited bool
+}
+
 // showPolicies says for every policy what holds now, in a line.
 func showPolicies(v *visit) (viewed, error) {
 	out := viewed{Title: v.Texts.T("policies"), Help: v.Texts.T("policies-help")}
@@ -333,22 +340,23 @@ func showPolicies(v *visit) (viewed, error) {
 	}
 	rules := part{Columns: []string{"policy", "holds"}}
 	codes := part{Title: v.Texts.T("codes"), Help: v.Texts.T("codes-help"), Columns: rules.Columns}
-	for _, p := range policies {
-		c, base := p.of(v)
-		if c.read == "" || !v.can[c.canRead] {
-			continue
-		}
-		req, inherited, err := p.loaded(v)
-		if err != nil {
-			return out, err
-		}
+	seen := slices.DeleteFunc(slices.Clone(policies), func(p policy) bool { c, _ := p.of(v); return c.read == "" || !v.can[c.canRead] })
+	holds, err := together(seen, func(p policy) (held policyHeld, err error) {
+		held.req, held.inherited, err = p.loaded(v)
+		return held, err
+	})
+	if err != nil {
+		return out, err
+	}
+	for i, p := range seen {
+		_, base := p.of(v)
 		first := cell{Text: v.Texts.T(p.title)}
-		if v.org != "" && inherited {
+		if v.org != "" && holds[i].inherited {
 			first.Quiet = v.Texts.T("inherited")
 		} else if v.org != "" {
 			first.Quiet = v.Texts.T("own")
 		}
-		shown := viewRow{row: row{Link: v.at(base + "/" + p.path), Cells: []cell{first, {Text: v.inALine(v.factsOf(req, p.fields))}}}}
+		shown := viewRow{row: row{Link: v.at(base + "/" + p.path), Cells: []cell{first, {Text: v.inALine(v.factsOf(holds[i].req, p.fields))}}}}
 		if strings.HasPrefix(p.path, "codes-") {
 			codes.Rows = append(codes.Rows, shown)
 		} else {
