@@ -117,7 +117,7 @@ func TestEventsInWords(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, name := range strings.Fields(string(names)) {
+		for name := range strings.FieldsSeq(string(names)) {
 			if texts["event-"+name] == "" {
 				t.Errorf("%s has no words for %s", language, name)
 			}

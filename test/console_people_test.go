@@ -366,6 +366,16 @@ func TestConsoleGrantedRoles(t *testing.T) {
 	)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	if p := b.open(t, s.Expand("/ui/console/orgs/$org/granted")); !strings.Contains(p.body, "Shop") || strings.Contains(p.body, "Tower") {
+		t.Errorf("it lists other projects than the one that is granted:\n%s", p.body)
+	}
+	const granted = "/ui/console/orgs/$org/granted/$shop/administrators"
+	if p := b.fillIn(t, granted+"-new/$bea", "roles", "PROJECT_GRANT_OWNER"); !strings.Contains(p.body, "Owner of the granted project") {
+		t.Errorf("nobody may administer what is granted: %s\n%s", p.url, p.body)
+	}
+	if p := b.open(t, s.Expand("/ui/console/orgs/$org/granted/$tower/administrators")); p.status != http.StatusNotFound {
+		t.Errorf("a project that is not granted: %d", p.status)
+	}
 	const roles = "/ui/console/orgs/$org/users/$bea/roles"
 	if p := b.open(t, s.Expand(roles+"-new")); !strings.Contains(p.body, "Shop") || !strings.Contains(p.body, "Tower") {
 		t.Errorf("it does not offer the project that is granted, and one's own:\n%s", p.body)

@@ -77,21 +77,14 @@ func administratorPages() (out []page) {
 		{
 			path: atProjectGrant + "/administrators", permission: "project.grant.member", help: "administrators-grant-help",
 			resource: func(v *visit) *permissionpb.ResourceType {
-				return &permissionpb.ResourceType{Resource: &permissionpb.ResourceType_ProjectGrant_{
-					ProjectGrant: &permissionpb.ResourceType_ProjectGrant{ProjectId: v.projectID(), OrganizationId: v.R.PathValue("granted")},
-				}}
+				return grantResource(v.projectID(), v.R.PathValue("granted"))
 			},
 			filter: func(v *visit) *permissionpb.ResourceFilter {
-				return &permissionpb.ResourceFilter{Resource: &permissionpb.ResourceFilter_ProjectGrant_{
-					ProjectGrant: &permissionpb.ResourceFilter_ProjectGrant{ProjectId: v.projectID(), OrganizationId: v.R.PathValue("granted")},
-				}}
+				return grantFilter(v.projectID(), v.R.PathValue("granted"))
 			},
-			roles: func(v *visit) ([]string, error) {
-				res, err := call[*mgmtpb.ListProjectGrantMemberRolesResponse](v, &mgmtpb.ListProjectGrantMemberRolesRequest{})
-				return res.GetResult(), err
-			},
-			crumbs: inProjectGrant, of: projectGrantAtHand,
+			roles: grantRoles, crumbs: inProjectGrant, of: projectGrantAtHand,
 		},
+		grantedAdministered(),
 	} {
 		out = append(out, a.pages()...)
 	}
@@ -102,6 +95,25 @@ func administratorPages() (out []page) {
 		},
 		rows: membershipRows, of: atHand,
 	}.pages()...)
+}
+
+// grantResource and grantFilter name the grant of a project to an organization.
+func grantResource(project, org string) *permissionpb.ResourceType {
+	return &permissionpb.ResourceType{Resource: &permissionpb.ResourceType_ProjectGrant_{
+		ProjectGrant: &permissionpb.ResourceType_ProjectGrant{ProjectId: project, OrganizationId: org},
+	}}
+}
+
+func grantFilter(project, org string) *permissionpb.ResourceFilter {
+	return &permissionpb.ResourceFilter{Resource: &permissionpb.ResourceFilter_ProjectGrant_{
+		ProjectGrant: &permissionpb.ResourceFilter_ProjectGrant{ProjectId: project, OrganizationId: org},
+	}}
+}
+
+// grantRoles are those that administrators of grants can have.
+func grantRoles(v *visit) ([]string, error) {
+	res, err := call[*mgmtpb.ListProjectGrantMemberRolesResponse](v, &mgmtpb.ListProjectGrantMemberRolesRequest{})
+	return res.GetResult(), err
 }
 
 func (a administered) pages() (out []page) {

@@ -106,7 +106,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(),
+		projectPages(), appPages(), projectGrantPages(), grantedPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(),
 		metadataPages(), historyPages(), eventPages(), checkupPages(),
 	} {
 		out = append(out, area...)

@@ -22,8 +22,6 @@ type field struct {
 	path string // names with dots, through the messages of the request, to a field or a oneof
 	text string // key of the label; empty: "f-" and the last name of path
 	help string // key; empty: none
-	// explain gives a help that is no constant text, in the place of help.
-	explain func(v *visit) string
 	// kind is the type of the input of a text: "email", "password", "url", "color"; "area"
 	// for several lines. Empty: a line.
 	kind     string
@@ -107,9 +105,6 @@ func (f field) input(v *visit, m protoreflect.Message) input {
 	}
 	if f.help != "" {
 		in.Help = v.Texts.T(f.help)
-	}
-	if f.explain != nil {
-		in.Help = f.explain(v)
 	}
 	if f.heading != "" {
 		in.Heading = v.Texts.T(f.heading)

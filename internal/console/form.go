@@ -12,6 +12,8 @@ type form struct {
 	path, permission string
 	title, help      string // keys of texts; help may be empty
 	button           string // key; empty: "save"
+	// explain says more than help, in words that are no constant text; nil: nothing.
+	explain func(v *visit) string
 	// load gives the request with what is known now.
 	load   func(v *visit) (proto.Message, error)
 	fields []field
@@ -30,9 +32,9 @@ type form struct {
 
 // formPage is what the page shows.
 type formPage struct {
-	Help, Button string
-	Inputs       []input
-	More         []crumb
+	Help, Explained, Button string
+	Inputs                  []input
+	More                    []crumb
 }
 
 func (f form) pages() []page {
@@ -59,6 +61,9 @@ func (f form) show(v *visit, req proto.Message, problem error) error {
 	}
 	if f.help != "" {
 		p.Help = v.Texts.T(f.help)
+	}
+	if f.explain != nil {
+		p.Explained = f.explain(v)
 	}
 	for _, field := range fields {
 		p.Inputs = append(p.Inputs, field.input(v, req.ProtoReflect()))

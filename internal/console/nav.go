@@ -34,6 +34,7 @@ var navigation = []struct {
 		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
 		{"orgs/{org}/administrators", "administrators", "org.member.read"},
 		{"orgs/{org}/projects", "projects", "project.read"},
+		{atGranted, "granted", projectGrantRead},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 		{"orgs/{org}/policies", "policies", "policy.read"},
 		{"orgs/{org}/policies/branding", "branding", "policy.read"},

@@ -25,6 +25,8 @@ type policy struct {
 	// more carries what the request that changes it calls otherwise than the answer that
 	// says what holds.
 	more func(from, to proto.Message)
+	// explain says more about what can be typed; nil: nothing.
+	explain func(v *visit) string
 	// giveUp is the key of what gives an own one up; empty: that of all.
 	giveUp string
 	// page shows the policy, and send changes it, where that is not done as for all.
@@ -207,7 +209,7 @@ func (p policy) pages() (out []page) {
 			out = append(out, view{path: at, permission: c.canRead, read: p.show}.pages()...)
 		}
 		out = append(out, form{
-			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), load: p.load, fields: p.fields, send: p.send, then: backTo(at, "saved"), crumbs: p.below,
+			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), explain: p.explain, load: p.load, fields: p.fields, send: p.send, then: backTo(at, "saved"), crumbs: p.below,
 		}.pages()...)
 		if c.reset != "" {
 			out = append(out, action{

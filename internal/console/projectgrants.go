@@ -125,7 +125,12 @@ func (v *visit) projectGrant() (*projectpb.ProjectGrant, error) {
 	if _, err := v.project(); err != nil {
 		return nil, err
 	}
-	res, err := call[*projectpb.ListProjectGrantsResponse](v, v.listGrants(v.R.PathValue("granted")))
+	return v.oneGrant(v.listGrants(v.R.PathValue("granted")))
+}
+
+// oneGrant is the grant that a request asks for.
+func (v *visit) oneGrant(req *projectpb.ListProjectGrantsRequest) (*projectpb.ProjectGrant, error) {
+	res, err := call[*projectpb.ListProjectGrantsResponse](v, req)
 	switch {
 	case err != nil:
 		return nil, err

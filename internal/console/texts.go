@@ -39,7 +39,7 @@ func messageTexts(kind string) policy {
 		}
 		texts.fields = append(texts.fields, f)
 	}
-	texts.fields[0].explain = func(v *visit) string {
+	texts.explain = func(v *visit) string {
 		return v.Texts.T("f-placeholders-help", "{{."+strings.Join(rules.MessagePlaceholders, "}}, {{.")+"}}")
 	}
 	texts.fix = func(v *visit, req protoreflect.ProtoMessage) {
