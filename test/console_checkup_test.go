@@ -49,7 +49,7 @@ func TestConsoleCheckup(t *testing.T) {
 	w.sees(t, "3 times in a row: the post has closed. Mend the cause")
 	w.dark(t)
 	w.open(t, "/ui/console/instance/checkup")
-	w.sees(t, "acknowledged writes survive a crash")
+	w.sees(t, "localhost leads to one")
 	w.phone(t)
 	w.open(t, "/ui/console/instance/checkup")
 	w.sees(t, "Check-up")

@@ -19,6 +19,7 @@ import (
 
 	applicationpb "github.com/gatehouse/gatehouse/gen/zitadel/application/v2"
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	authorizationpb "github.com/gatehouse/gatehouse/gen/zitadel/authorization/v2"
 	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
@@ -126,10 +127,11 @@ type visit struct {
 	orgName string
 	can     map[string]bool // what the visitor may do there
 	// What the page is about, once it was asked for.
-	about        *userv2.User
-	aboutProject *projectpb.Project
-	aboutApp     *applicationpb.Application
-	aboutGrant   *projectpb.ProjectGrant
+	about              *userv2.User
+	aboutProject       *projectpb.Project
+	aboutApp           *applicationpb.Application
+	aboutGrant         *projectpb.ProjectGrant
+	aboutAuthorization *authorizationpb.Authorization
 }
 
 // open finds out who sees the page, and what their roles let them do there. Who has no
