@@ -3,6 +3,7 @@ package test
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"net/http"
@@ -27,6 +28,8 @@ import (
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
+var variants = flag.Int("variants", 10, "how many requests of each RPC TestTenancy compares")
+
 // The other tenant: its name is in whatever of it has a name.
 const tenant = "bbbsecret"
 
@@ -42,7 +45,7 @@ func TestTenancy(t *testing.T) {
 	n.ids, n.own = n.populate(t, n.them, tenant, "123456789012345678"), n.populate(t, n.us, "ours", "223456789012345678")
 	n.need(t, "org_id", "user_id", "token_id", "key_id")
 	n.ids["instance_id"] = append(n.ids["instance_id"], n.s.Var(tenant))
-	n.compareAll(t, 1<<10)
+	n.compareAll(t, *variants)
 	for _, org := range n.ids["org_id"] {
 		a := n.s.Send(t, testkit.Call{Do: "GET /management/v1/orgs/me", In: org})
 		b := n.s.Send(t, testkit.Call{Do: "GET /management/v1/orgs/me", In: "123456789012345678"})
@@ -65,7 +68,7 @@ func TestTenancyOfOrganizations(t *testing.T) {
 	n.ids, n.own = n.populate(t, n.them, tenant, "123456789012345678"), n.populate(t, n.us, "ours", "223456789012345678")
 	n.need(t, "org_id", "user_id", "token_id", "key_id", "project_id")
 	n.methods = slices.DeleteFunc(n.methods, func(m *api.Method) bool { return acrossOrganizations[path.Base(m.Procedure)] })
-	n.compareAll(t, 8)
+	n.compareAll(t, *variants)
 }
 
 // acrossOrganizations are the methods by which an organization deals with others of its
@@ -73,7 +76,7 @@ func TestTenancyOfOrganizations(t *testing.T) {
 // Whoever chooses the id of something new is told that it is taken.
 var acrossOrganizations = map[string]bool{
 	"AddOrgMember": true, "AddUserGrant": true, "CreateAuthorization": true, "AddProjectGrant": true, "CreateProjectGrant": true,
-	"AddMachineUser": true, "CreateProject": true,
+	"AddMachineUser": true, "AddHumanUser": true, "CreateUser": true, "CreateProject": true,
 }
 
 // neighbours share a server and must know nothing of each other.
