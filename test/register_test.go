@@ -48,9 +48,10 @@ func TestRegister(t *testing.T) {
 		t.Errorf("the events are %q", got)
 	}
 	p := follow(t, b, box, "eve@example.com").at(t, "user/init")
-	b.submit(t, p, "user/init", "password", annsPassword, "repeat", annsPassword).at(t, "user/init", "Your password is set")
+	p = b.submit(t, p, "user/init", "password", annsPassword, "repeat", annsPassword).at(t, "enrol", "eve@example.com")
+	b.submit(t, p, "enrol/skip").at(t, "done")
 	p = b.submit(t, b.open(t, "/ui/login/login?new=true"), "login", "loginName", "eve@example.com").at(t, "password")
-	b.submit(t, p, "password", "proof", annsPassword).at(t, "enrol")
+	b.submit(t, p, "password", "proof", annsPassword).at(t, "done")
 
 	before = len(o.Events(t))
 	registerAs(t, b, "register", "ann@example.com").at(t, "register", "A mail to ann@example.com is on its way.")

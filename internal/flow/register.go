@@ -30,6 +30,7 @@ type Registration struct {
 	FirstName, LastName string
 	Email, Language     string
 	Creator             string  // who the log names
+	Ticket              string  // of the browser, hashed; see BeganHere
 	Guesser             Guesser `json:"-"`
 }
 
@@ -113,10 +114,15 @@ func register(store *eventstore.Store, v *crypto.Vault) job.Work {
 		}
 		err = store.Write(ctx, func(tx *eventstore.Tx) error {
 			if who.ID != "" {
+				keepTicket(tx, j.Instance, who.ID, r.Ticket)
 				_, _, err := user.RequestPasswordReset(tx, v, j.Instance, who.OrgID, who.ID, user.Delivery{})
 				return err
 			}
-			return r.make(tx, v, j.Instance)
+			id, err := r.make(tx, v, j.Instance)
+			if err == nil {
+				keepTicket(tx, j.Instance, id, r.Ticket)
+			}
+			return err
 		})
 		switch fault.KindOf(err) {
 		case fault.KindFailedPrecondition, fault.KindNotFound, fault.KindAlreadyExists, fault.KindInvalid: // Locked, say, or taken meanwhile: nobody waits for it.
@@ -128,22 +134,22 @@ func register(store *eventstore.Store, v *crypto.Vault) job.Work {
 }
 
 // make makes the account, with its organization where one is asked for.
-func (r *Registration) make(tx *eventstore.Tx, v *crypto.Vault, instance string) error {
+func (r *Registration) make(tx *eventstore.Tx, v *crypto.Vault, instance string) (id string, err error) {
 	h := NewHuman{Initialize: true, Human: user.Human{
 		UserName: r.Email, FirstName: r.FirstName, LastName: r.LastName, Email: r.Email, PreferredLanguage: r.Language,
 	}}
 	if r.OrgName != "" {
-		_, _, _, err := SetUpOrg(tx, v, instance, FirstOrg{Name: r.OrgName, Human: h})
-		return err
+		_, id, _, err = SetUpOrg(tx, v, instance, FirstOrg{Name: r.OrgName, Human: h})
+		return id, err
 	}
 	s := eventstore.Scope{Instance: instance, Org: r.Org}
 	if s.Org == "" {
 		if err := tx.Read(database.One(new(bool), "SELECT default_org FROM instances WHERE instance_id = ?", []any{instance}, &s.Org)); err != nil {
-			return err
+			return "", err
 		}
 	}
-	_, _, _, err := AddHuman(tx, v, s, h) //nolint:dogsled // nobody is told
-	return err
+	id, _, _, err = AddHuman(tx, v, s, h)
+	return id, err
 }
 
 // OrgAsked is the organization that the scopes of an authorization request name: whoever

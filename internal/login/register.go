@@ -79,6 +79,7 @@ func takeRegister(v *visit) error {
 		Org: v.Org, OrgName: strings.TrimSpace(form.Get("orgName")), FirstName: strings.TrimSpace(form.Get("givenName")), LastName: strings.TrimSpace(form.Get("familyName")),
 		Email: strings.TrimSpace(form.Get("email")), Language: v.Texts.Lang, Creator: web.Creator, Guesser: flow.GuesserAt(v.Call.RemoteIP),
 	}
+	b := v.begin(&r.Ticket)
 	withOrg := v.Path() == atRegisterOrg
 	if !withOrg {
 		r.OrgName = ""
@@ -86,6 +87,7 @@ func takeRegister(v *visit) error {
 	if err := flow.Register(v.AsNobody(), v.Store, r, withOrg); err != nil {
 		return v.again(err, atRegister, d)
 	}
-	v.show(http.StatusOK, "registered", data{Note: v.Texts.T("registered", r.Email)})
+	v.remember(b)
+	v.show(http.StatusOK, "mailed", data{Note: v.Texts.T("registered", r.Email), More: r.Email})
 	return nil
 }
