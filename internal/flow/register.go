@@ -15,6 +15,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/job"
 	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -46,20 +47,37 @@ var (
 const maxRegistered = 200
 
 // MayRegister refuses where the policies let nobody make an account by themselves, or no
-// organization.
+// organization: that one has the instance's policy. Nobody registers in an organization that
+// is not active.
 func MayRegister(ctx context.Context, store *eventstore.Store, s eventstore.Scope, withOrg bool) error {
 	if withOrg {
+		s.Org = ""
 		r, err := policy.Restrictions.Resolve(ctx, store, s.Instance)
 		if err == nil && r.Doc.DisallowPublicOrgRegistration {
 			err = errRegister
 		}
-		return err
+		if err != nil {
+			return err
+		}
 	}
+	var active bool
 	login, err := policy.Login.Resolve(ctx, store, s)
-	if err == nil && !login.Doc.AllowRegister {
+	if err == nil && s.Org != "" {
+		err = store.Read(ctx, database.One(&active, "SELECT org_id FROM orgs WHERE instance_id = ? AND org_id = ? AND state = ?", []any{s.Instance, s.Org, org.Active}, new(string)))
+	}
+	if err == nil && (!login.Doc.AllowRegister || s.Org != "" && !active) {
 		err = errRegister
 	}
 	return err
+}
+
+// MayRegisterFor is MayRegister for who comes from an application that asks with these
+// scopes. Where it asks for users of one organization, it could not have others.
+func MayRegisterFor(ctx context.Context, store *eventstore.Store, s eventstore.Scope, asked Scopes, withOrg bool) error {
+	if asked.demandsOrg() && (withOrg || s.Org == "") {
+		return errRegister
+	}
+	return MayRegister(ctx, store, s, withOrg)
 }
 
 func (r *Registration) check(withOrg bool) error {
@@ -154,15 +172,15 @@ func (r *Registration) make(tx *eventstore.Tx, v *crypto.Vault, instance string)
 
 // OrgAsked is the organization that the scopes of an authorization request name: whoever
 // logs in for it must be of it. Empty: none is named, or none that is there.
-func OrgAsked(ctx context.Context, store *eventstore.Store, scopes Scopes) (org string, err error) {
+func OrgAsked(ctx context.Context, store *eventstore.Store, scopes Scopes) (id string, err error) {
+	if !scopes.demandsOrg() {
+		return "", nil
+	}
 	ids, domain := scopes.values(scopeOrg), scopes.OrgDomain()
 	condition, value := "org_id = ?", strings.Join(ids, "")
 	if value == "" {
 		condition, value = "primary_domain = ?", strings.ToLower(domain)
 	}
-	if value == "" {
-		return "", nil
-	}
-	err = store.Read(ctx, database.One(new(bool), "SELECT org_id FROM orgs WHERE instance_id = ? AND "+condition, []any{authz.From(ctx).Instance, plain(value)}, &org))
-	return org, err
+	err = store.Read(ctx, database.One(new(bool), "SELECT org_id FROM orgs WHERE instance_id = ? AND "+condition, []any{authz.From(ctx).Instance, plain(value)}, &id))
+	return id, err
 }
