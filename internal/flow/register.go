@@ -7,6 +7,7 @@ import (
 	"net/mail"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
@@ -38,12 +39,12 @@ type Registration struct {
 var (
 	errRegister      = fault.Precondition("REGISTER-off", "Nobody can register here by themselves. Ask an administrator for an account.")
 	errRegisterNames = fault.Invalid("REGISTER-names", "Write your given name and your family name, with %d characters each at most.", maxRegistered)
-	errRegisterEmail = fault.Invalid("REGISTER-email", "An email address is like name@example.com.")
+	errRegisterEmail = fault.Invalid("REGISTER-email", "An email address is like name@example.com, of %d bytes at most.", maxRegistered)
 	errRegisterOrg   = fault.Invalid("REGISTER-org", "Write the name of your organization, with %d characters at most.", maxRegistered)
 	errRegisterMany  = fault.Exhausted("REGISTER-many", "There were too many registrations from here. Try again in ten minutes.")
 )
 
-// maxRegistered bounds what is typed in a registration, in bytes.
+// maxRegistered bounds each text of a registration, in characters; an address, in bytes.
 const maxRegistered = 200
 
 // MayRegister refuses where the policies let nobody make an account by themselves, or no
@@ -82,12 +83,13 @@ func MayRegisterFor(ctx context.Context, store *eventstore.Store, s eventstore.S
 
 func (r *Registration) check(withOrg bool) error {
 	address, err := mail.ParseAddress(r.Email)
+	length := utf8.RuneCountInString
 	switch {
-	case r.FirstName == "" || r.LastName == "" || len(r.FirstName) > maxRegistered || len(r.LastName) > maxRegistered:
+	case r.FirstName == "" || r.LastName == "" || length(r.FirstName) > maxRegistered || length(r.LastName) > maxRegistered:
 		return errRegisterNames
 	case err != nil || address.Address != r.Email || len(r.Email) > maxRegistered:
 		return errRegisterEmail
-	case withOrg && (r.OrgName == "" || len(r.OrgName) > maxRegistered):
+	case withOrg && (r.OrgName == "" || length(r.OrgName) > maxRegistered):
 		return errRegisterOrg
 	}
 	return nil
