@@ -65,7 +65,7 @@ func askLogout(v *visit) error {
 	v.current = nil
 	d := data{More: known}
 	if len(known) == 0 {
-		d.Note = v.Texts.T("logout-nobody")
+		d.Note = v.T("logout-nobody")
 	}
 	v.show(http.StatusOK, "logout", d)
 	return nil

@@ -20,13 +20,13 @@ func (v *visit) rules() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := []string{v.Texts.T("rule-length", p.Doc.MinLength)}
+	out := []string{v.T("rule-length", p.Doc.MinLength)}
 	for _, rule := range []struct {
 		wanted bool
 		key    string
 	}{{p.Doc.HasLowercase, "rule-lower"}, {p.Doc.HasUppercase, "rule-upper"}, {p.Doc.HasNumber, "rule-number"}, {p.Doc.HasSymbol, "rule-symbol"}} {
 		if rule.wanted {
-			out = append(out, v.Texts.T(rule.key))
+			out = append(out, v.T(rule.key))
 		}
 	}
 	return strings.Join(out, ", ") + ".", nil
@@ -78,7 +78,7 @@ func takeForgotten(v *visit) error {
 	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.Instance, name, web.Creator) }); err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "forgotten", data{Note: v.Texts.T("forgotten-sent")})
+	v.show(http.StatusOK, "forgotten", data{Note: v.T("forgotten-sent")})
 	return nil
 }
 
@@ -141,7 +141,7 @@ func takeNewPassword(v *visit) error {
 		}
 		return v.again(err, "newpassword", d)
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("password-set")})
+	v.show(http.StatusOK, "verify", data{Note: v.T("password-set")})
 	return nil
 }
 
@@ -162,7 +162,7 @@ func takeVerify(v *visit) error {
 	if err != nil {
 		return v.again(err, "verify", data{More: code, Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("verified")})
+	v.show(http.StatusOK, "verify", data{Note: v.T("verified")})
 	return nil
 }
 

@@ -86,6 +86,6 @@ func takeRegister(v *visit) error {
 	if err := flow.Register(v.AsNobody(), v.Store, r, withOrg); err != nil {
 		return v.again(err, atRegister, d)
 	}
-	v.show(http.StatusOK, "registered", data{Note: v.Texts.T("registered", r.Email)})
+	v.show(http.StatusOK, "registered", data{Note: v.T("registered", r.Email)})
 	return nil
 }

@@ -21934,9 +21934,11 @@ func (x *ResetCustomInitMessageTextToDefaultResponse) GetDetails() *v11.ObjectDe
 	return nil
 }
 
+// Which of the texts.
 type GetDefaultLoginTextsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21978,9 +21980,11 @@ func (x *GetDefaultLoginTextsRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to GetDefaultLoginTexts.
 type GetDefaultLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CustomText    *v111.LoginCustomText  `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts, and whether they are inherited or built in as a whole.
+	CustomText    *v111.LoginCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22022,9 +22026,11 @@ func (x *GetDefaultLoginTextsResponse) GetCustomText() *v111.LoginCustomText {
 	return nil
 }
 
+// Which of the texts.
 type GetCustomLoginTextsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22066,9 +22072,11 @@ func (x *GetCustomLoginTextsRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to GetCustomLoginTexts.
 type GetCustomLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CustomText    *v111.LoginCustomText  `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts, and whether they are inherited or built in as a whole.
+	CustomText    *v111.LoginCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22110,6 +22118,7 @@ func (x *GetCustomLoginTextsResponse) GetCustomText() *v111.LoginCustomText {
 	return nil
 }
 
+// All texts of the login pages in a language.
 type SetCustomLoginTextsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Language tag (BCP 47) of the texts, 1 to 200 characters.
@@ -22473,9 +22482,11 @@ func (x *SetCustomLoginTextsRequest) GetLinkingUserPromptText() *v111.LinkingUse
 	return nil
 }
 
+// The answer to SetCustomLoginText.
 type SetCustomLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22517,9 +22528,11 @@ func (x *SetCustomLoginTextsResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// Which of the texts.
 type ResetCustomLoginTextsToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22561,9 +22574,11 @@ func (x *ResetCustomLoginTextsToDefaultRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to ResetCustomLoginTextToDefault.
 type ResetCustomLoginTextsToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
