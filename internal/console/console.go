@@ -101,7 +101,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(),
+		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(), loginTextPages(),
 	} {
 		out = append(out, area...)
 	}
