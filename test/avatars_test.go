@@ -3,12 +3,19 @@ package test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"image"
+	"image/color"
 	_ "image/jpeg"
+	"image/png"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/chromedp/chromedp"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit"
@@ -180,5 +187,108 @@ func TestAvatarGoesWithTheUser(t *testing.T) {
 	}
 	if newBrowser(t, s).open(t, ann).status != http.StatusNotFound || newBrowser(t, s).open(t, bob).status != http.StatusOK {
 		t.Error("the wrong picture is gone")
+	}
+}
+
+// portrait is a picture in colors, larger than a page may be.
+func portrait(t *testing.T) string {
+	t.Helper()
+	m := image.NewRGBA(image.Rect(0, 0, 700, 900))
+	for y := range 900 {
+		for x := range 700 {
+			dx, dy := x-350, y-400
+			m.SetRGBA(x, y, color.RGBA{uint8(x * 255 / 700), uint8(y * 255 / 900), 160, 255})
+			if dx*dx+dy*dy < 200*200 {
+				m.SetRGBA(x, y, color.RGBA{250, 210, 170, 255})
+			}
+		}
+	}
+	file := filepath.Join(t.TempDir(), "me.png")
+	out, err := os.Create(file)
+	if err == nil {
+		err = errors.Join(png.Encode(out, m), out.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestBrowserAvatar is a person who uploads a picture: it stands where their initials stood, in
+// the account, in the choice of accounts and for who administers users.
+func TestBrowserAvatar(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	w.open(t, "/ui/account/profile")
+	w.sees(t, "Shown beside your name")
+	if shown := w.text(t, ".portrait .face"); shown != "AL" {
+		t.Errorf("the initials are %q", shown)
+	}
+	file := filepath.Join(t.TempDir(), "me.svg")
+	if err := os.WriteFile(file, []byte("<svg/>"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	choose := func(file string) {
+		w.do(t, "choose a picture", chromedp.SetUploadFiles(`input[type=file]`, []string{file}, chromedp.ByQuery))
+		w.press(t, "Upload")
+	}
+	choose(file)
+	w.sees(t, "The file is no picture that is taken here")
+	choose(portrait(t))
+	w.sees(t, "Saved.")
+	looks := func(where string) {
+		t.Helper()
+		var width int
+		w.do(t, "look at the picture", chromedp.Evaluate(`document.querySelector("main .face img")?.naturalWidth ?? 0`, &width))
+		if width != 199 {
+			t.Errorf("%s: the picture is %d pixels wide", where, width)
+		}
+	}
+	looks("account")
+	w.open(t, "/ui/login/account?next=%2Fui%2Faccount%2F")
+	w.sees(t, "Choose an account")
+	looks("choice of accounts")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/users/"+s.Var("ann"))
+	w.sees(t, "Picture")
+	looks("console")
+	w.dark(t)
+	w.phone(t)
+	w.open(t, "/ui/login/account?next=%2Fui%2Faccount%2F")
+	w.sees(t, "Choose an account")
+	w.open(t, "/ui/account/profile")
+	w.sees(t, "Shown beside your name")
+	w.press(t, "Remove")
+	w.sees(t, "Your initials are shown in its place")
+	w.press(t, "Remove the picture")
+	w.sees(t, "It is removed.")
+	if shown := w.text(t, ".portrait .face"); shown != "AL" {
+		t.Errorf("the initials are %q", shown)
+	}
+	w.open(t, "/ui/login/account?next=%2Fui%2Faccount%2F")
+	w.sees(t, "Choose an account")
+}
+
+// TestAvatarPagesOfOthers: nobody gives somebody else a picture by a form that they did not
+// send themselves, and who may not administer users takes none away.
+func TestAvatarPagesOfOthers(t *testing.T) {
+	t.Parallel()
+	s := startAvatars(t)
+	if status, body := upload(t, s, s.Var("bobInToken"), myAvatar, "x.png", picture(t, 8)); status != http.StatusOK {
+		t.Fatalf("%d %s", status, body)
+	}
+	b := newBrowser(t, s)
+	b.submit(t, b.submit(t, b.open(t, "/ui/login/login"), "login", "loginName", "ann"), "password", "proof", password)
+	before := len(s.Events(t))
+	if p := b.do(t, http.MethodPost, s.URL+s.Expand("/ui/console/orgs/$org/users/$bob/picture/remove"), url.Values{}); p.status < http.StatusBadRequest {
+		t.Errorf("ann takes the picture of bob away: %d", p.status)
+	}
+	b.header.Set("Sec-Fetch-Site", "cross-site")
+	for _, path := range []string{"profile/picture", "profile/picture/remove"} {
+		if p := b.do(t, http.MethodPost, s.URL+"/ui/account/"+path, url.Values{}); p.status != http.StatusForbidden {
+			t.Errorf("%s by another site: %d", path, p.status)
+		}
+	}
+	if got := s.Events(t)[before:]; len(got) != 0 {
+		t.Errorf("what is refused leaves %q", got)
 	}
 }

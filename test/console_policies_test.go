@@ -105,12 +105,12 @@ func TestConsolePoliciesOfOthers(t *testing.T) {
 			}
 		}
 		for path, form := range map[string]url.Values{
-			"/login/change":                {"factor": {"SECOND_FACTOR_TYPE_OTP"}, "anyway": {"true"}},
-			"/login/factors":               {"factor": {"SECOND_FACTOR_TYPE_OTP_SMS"}},
-			"/login/settings":              {"allow_username_password": {""}},
-			"/login/own":                   {},
-			"/policies/lockout/edit":       {"max_password_attempts": {"1"}},
-			"/policies/texts/en/Init/edit": {"subject": {"Come to evil.example"}},
+			"/login/change":                       {"factor": {"SECOND_FACTOR_TYPE_OTP"}, "anyway": {"true"}},
+			"/login/factors":                      {"factor": {"SECOND_FACTOR_TYPE_OTP_SMS"}},
+			"/login/settings":                     {"allow_username_password": {""}},
+			"/login/own":                          {},
+			"/policies/lockout/edit":              {"max_password_attempts": {"1"}},
+			"/policies/texts/en/Init/edit":        {"subject": {"Come to evil.example"}},
 			"/policies/login-texts/en/login_text": {"login_text.title": {"Come to evil.example"}},
 		} {
 			if p := b.do(t, http.MethodPost, s.URL+base+path, form); p.status < http.StatusBadRequest {

@@ -24,6 +24,7 @@ type frame struct {
 	Name    string // of the visitor; empty: nobody is known
 	Login   string // their login name
 	Session string
+	Face    web.Face
 	Nav     []entry
 	// More is what only this page knows.
 	More any
@@ -80,6 +81,7 @@ func (v *visit) put(status int, name string, f frame) {
 	f.Frame = v.Frame()
 	if v.me != nil {
 		f.Name, f.Login, f.Session, f.Nav = displayName(v.me), v.me.GetPreferredLoginName(), v.session.ID, v.nav()
+		f.Face = web.FaceOf(v.me.GetHuman().GetProfile().GetAvatarUrl(), f.Name)
 	}
 	if key := "done-" + v.R.URL.Query().Get("done"); v.R.Method == http.MethodGet && v.Texts.Has(key) {
 		f.Note = v.Texts.T(key)

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"io"
 	"net/http"
 	"strings"
 
@@ -12,7 +11,6 @@ import (
 	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -124,7 +122,7 @@ type brandingAsset struct {
 
 // upload takes a file into the preview.
 func (v *visit) upload(of rules.LabelAsset, at string) error {
-	data, err := readFile(v.R)
+	data, err := web.ReadFile(v.R)
 	if err == nil {
 		err = v.calls.Upload(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, of, data)
 	}
@@ -136,22 +134,6 @@ func (v *visit) upload(of rules.LabelAsset, at string) error {
 	}
 	return v.doneAt(v.at(at), "previewed")
 }
-
-// readFile reads the file of a form.
-func readFile(r *http.Request) ([]byte, error) {
-	file, _, err := r.FormFile("file")
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	return data, nil
-}
-
-var errNoFile = fault.Invalid("CONSOLE-file", "Choose a file, of at most %d bytes.", rules.MaxAsset)
 
 // brandingPage is what the page shows.
 type brandingPage struct {
