@@ -160,7 +160,7 @@ func TestConsolePolicies(t *testing.T) {
 	w.sees(t, "Write a duration as a number with a unit")
 	w.fill(t, "access_token_lifetime", "30m")
 	w.press(t, "Save")
-	w.sees(t, "Access tokens")
+	w.sees(t, "Saved.")
 	s.Run(t, testkit.Call{Name: "changed", Do: "GET /admin/v1/settings/oidc", Want: `{"settings":{"accessTokenLifetime":"1800s"}}`})
 }
 
