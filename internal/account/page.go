@@ -66,6 +66,7 @@ func (v *visit) put(status int, name string, f frame) {
 	f.Area, f.Home = "account", prefix
 	if v.me != nil {
 		f.Name, f.Login, f.Session, f.Nav = displayName(v.me), v.me.GetPreferredLoginName(), v.session.ID, v.nav()
+		f.Face = web.FaceOf(v.me.GetHuman().GetProfile().GetAvatarUrl(), f.Name)
 	}
 	if key := "done-" + v.R.URL.Query().Get("done"); v.R.Method == http.MethodGet && v.Texts.Has(key) {
 		f.Note = v.Texts.T(key)

@@ -11,7 +11,6 @@ import (
 	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -153,10 +152,8 @@ type brandingAsset struct {
 
 // upload takes a file into the preview.
 func (v *visit) upload(of rules.LabelAsset, at string) error {
-	data, err := web.FormFile(v.R)
-	if err != nil {
-		err = errNoFile.Because(err)
-	} else {
+	data, err := web.ReadFile(v.R)
+	if err == nil {
 		err = v.calls.Upload(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, of, data)
 	}
 	switch {
@@ -167,8 +164,6 @@ func (v *visit) upload(of rules.LabelAsset, at string) error {
 	}
 	return v.doneAt(v.at(at), "previewed")
 }
-
-var errNoFile = fault.Invalid("CONSOLE-file", "Choose a file, of at most %d bytes.", rules.MaxAsset)
 
 // brandingPage is what the page shows.
 type brandingPage struct {

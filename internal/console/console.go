@@ -107,7 +107,7 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), projectGrantPages(), grantedPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(),
+		projectPages(), appPages(), projectGrantPages(), grantedPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(), loginTextPages(),
 		metadataPages(), historyPages(), eventPages(), checkupPages(),
 	} {
 		out = append(out, area...)

@@ -24,6 +24,7 @@ func (v *visit) show(status int, name string, f frame) {
 	f.Area, f.Home = "console", prefix
 	if v.me != nil {
 		f.Name, f.Login, f.Session = displayName(v.me), v.me.GetPreferredLoginName(), v.session.ID
+		f.Face = web.FaceOf(v.me.GetHuman().GetProfile().GetAvatarUrl(), f.Name)
 		f.Nav = v.nav()
 	}
 	if f.Note == "" && v.R.Method == http.MethodGet {

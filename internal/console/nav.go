@@ -22,6 +22,7 @@ var navigation = []struct {
 		{"instance/policies", "policies", "iam.policy.read"},
 		{"instance/policies/branding", "branding", "iam.policy.read"},
 		{"instance/policies/texts", "message-texts", "iam.policy.read"},
+		{"instance/policies/login-texts", "login-texts", "iam.policy.read"},
 		{atMessages, "messages", iamRead},
 		{atKeys, "web-keys", keyRead},
 		{"events", "events", "events.read"},
@@ -39,6 +40,7 @@ var navigation = []struct {
 		{"orgs/{org}/policies", "policies", "policy.read"},
 		{"orgs/{org}/policies/branding", "branding", "policy.read"},
 		{"orgs/{org}/policies/texts", "message-texts", "policy.read"},
+		{"orgs/{org}/policies/login-texts", "login-texts", "policy.read"},
 		{"orgs/{org}/domains", "domains", "org.read"},
 	}},
 }

@@ -135,7 +135,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	maps.Copy(work, provider.Work(out))
 	files := assets.New(store, gate, external)
 	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files, o.Installation, db}), account.New(common, a)
+	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files, o.Installation, db}), account.New(common, pageCalls{a, files, o.Installation, db})
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
@@ -164,7 +164,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	return s, nil
 }
 
-// pageCalls are what the console makes calls by.
+// pageCalls are what console and account make calls by.
 type pageCalls struct {
 	*api.Server
 	files *assets.Server
@@ -178,6 +178,10 @@ func (c pageCalls) Look(ctx context.Context, instance string) ([]doctor.Finding,
 
 func (c pageCalls) Upload(ctx context.Context, e api.Errand, of looks.LabelAsset, data []byte) error {
 	return c.files.Upload(ctx, e, of, data)
+}
+
+func (c pageCalls) UploadAvatar(ctx context.Context, e api.Errand, data []byte) error {
+	return c.files.UploadAvatar(ctx, e, data)
 }
 
 // ServeHTTP answers one request.

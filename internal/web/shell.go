@@ -21,6 +21,7 @@ type Shell struct {
 	// Name and Login are of who sees the page; empty: nobody is known.
 	Name, Login string
 	Session     string // theirs
+	Face        Face
 	Nav         []Group
 	Crumbs      []Way      // the pages above this one
 	Tabs        []Way      // the pages beside it

@@ -53,6 +53,10 @@ type Area struct {
 	Files fs.FS
 	// Body bounds a form, in bytes; 0 stands for what is enough without files.
 	Body int64
+	// Replaced says where a text stands that an instance or an organization has written
+	// for the area, by its key among those of the template Own; nil: nowhere.
+	Replaced map[string][]Place
+	Own      string
 	// Fail shows an error, in words for people, as a page.
 	Fail func(v *Visit, status int, problem string)
 
@@ -63,7 +67,7 @@ type Area struct {
 // Open reads the area's files, which are part of the program: what is wrong with them
 // keeps it from starting.
 func (a *Area) Open() *Area {
-	a.templates, a.languages = readTemplates(a.Files), readTexts(a.Files)
+	a.templates, a.languages = readTemplates(a.Files), ReadTexts(a.Files)
 	return a
 }
 
@@ -80,6 +84,9 @@ type Visit struct {
 	// LeadsTo is where the forms of the page lead, if that is outside: see csp.
 	LeadsTo string
 	Texts   Texts
+	// Page is which page is shown, where its path does not say it.
+	Page string
+	look look
 }
 
 // Page makes a handler of a page. What goes wrong becomes a page that says so.
