@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"runtime"
 	"strconv"
 	"strings"
@@ -42,6 +44,9 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	// A connection whose other end is gone without a word is replaced, and does not cost
+	// a call all of its time.
+	cfg.PingTimeout = 2 * time.Second
 	for k, v := range map[string]string{
 		"statement_timeout":                   "10000",
 		"lock_timeout":                        "8000",
@@ -85,10 +90,6 @@ func (e *postgresEngine) ping(ctx context.Context) error {
 		return unavailable(err)
 	}
 	return nil
-}
-
-func (e *postgresEngine) read(ctx context.Context, queries []Query) error {
-	return e.readOn(ctx, e.conns, queries)
 }
 
 // querier is a pool or a transaction.
@@ -189,7 +190,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 	if !s.begun && len(s.queue) == 0 {
 		return nil
 	}
-	if err := s.send(nil, true); err != nil {
+	if err := s.commit(); err != nil {
 		return postgresError(ctx, err)
 	}
 	ended = true
@@ -283,7 +284,7 @@ func (e *postgresEngine) text(sql string) string {
 	}
 	var b strings.Builder
 	n := 0
-	for _, r := range sql {
+	for _, r := range held(sql) {
 		if r == '?' {
 			n++
 			b.WriteByte('$')
@@ -320,7 +321,7 @@ func postgresError(ctx context.Context, err error) error {
 	case isCode(err, "57014", "55P03"), ctx.Err() != nil:
 		return timedOut(err)
 	case isCode(err, "53"):
-		return fault.Exhausted("DB-FULL", "The database is out of resources.").Because(err)
+		return fault.Unavailable("DB-FULL", "The database is out of resources.").Because(err)
 	case isCode(err, "57", "08", "25006"):
 		return unavailable(err)
 	}
@@ -330,7 +331,8 @@ func postgresError(ctx context.Context, err error) error {
 		return unavailable(err)
 	}
 	var network interface{ Timeout() bool }
-	if errors.As(err, &network) {
+	// The end of a connection in the middle of an answer has no type of its own.
+	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return unavailable(err)
 	}
 	return err

@@ -64,6 +64,7 @@ type Server struct {
 	Outbound *outbound.Client
 	edge     http.Handler
 	jobs     *job.Runner
+	clock    *database.Clock // nil: the time is the test's
 	requests atomic.Int64
 	limits   Limits
 	tls      *tls.Config
@@ -85,9 +86,10 @@ type Options struct {
 	AllowedNetworks []netip.Prefix
 	// Roles replaces the permissions of roles, or adds roles.
 	Roles map[string][]string
-	// Clock is the time; nil for the system's.
-	Clock  func() time.Time
-	Limits Limits
+	// Clock is the time; nil for that by which all nodes on the database agree, which
+	// rests on Machine, the clock of this machine; nil for the system's.
+	Clock, Machine func() time.Time
+	Limits         Limits
 	// TLS is for the listener; nil for none. See TLS.
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
@@ -110,6 +112,11 @@ func New(db *database.DB, o Options) (*Server, error) {
 	roles, err := authz.Builtin(o.Roles)
 	if err != nil {
 		return nil, err
+	}
+	var clock *database.Clock
+	if o.Clock == nil {
+		clock = database.NewClock(db, o.Machine)
+		o.Clock = clock.Now
 	}
 	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{Allow: o.AllowedNetworks}
@@ -155,7 +162,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		}
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), limits: o.Limits, tls: o.TLS}
+	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), clock: clock, limits: o.Limits, tls: o.TLS}
 	edge := &api.Edge{Next: protocols, Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
@@ -187,6 +194,9 @@ func (c pageCalls) UploadAvatar(ctx context.Context, e api.Errand, data []byte) 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
+	if s.API.Draining() {
+		tellToLeave(w)
+	}
 	s.edge.ServeHTTP(w, r)
 }
 
@@ -219,6 +229,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var workers sync.WaitGroup
+	if s.clock != nil {
+		workers.Go(func() { s.clock.Follow(ctx) })
+	}
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })
 	workers.Go(func() { s.rest(ctx) })

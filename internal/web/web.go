@@ -34,7 +34,7 @@ const (
 
 const (
 	maxBody     = 64 << 10 // bytes of a form
-	callTimeout = 15 * time.Second
+	callTimeout = 10 * time.Second
 )
 
 // Common is what every area needs.
