@@ -54,7 +54,7 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	mkdir -p .build; \
 	broken ackfirst TestKilledNode TestFullDisk; \
 	broken async TestKilledPostgres TestPromotedStandby; \
-	broken lag TestRemovedFactorEverywhere TestEndsEverywhere TestReadYourWrites TestHistories; \
+	broken lag TestEndsEverywhere TestReadYourWrites TestHistories; \
 	broken policycache TestRemovedFactorEverywhere; \
 	broken nolock TestOnce; \
 	broken untold TestStopUnderLoad
