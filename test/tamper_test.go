@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	tampers  = flag.Int("tampers", 45, "how often TestTampering changes a database")
+	tampers  = flag.Int("tampers", 27, "how often TestTampering changes a database")
 	headless = flag.Bool("headless", false, "let TestTampering forget the head of the log: it must fail")
 )
 
