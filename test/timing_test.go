@@ -132,7 +132,7 @@ func compareTimes(t *testing.T, s *testkit.Server, what string, names [2]string,
 	t.Helper()
 	var took [2][]float64
 	for range *timing {
-		first := rand.IntN(2) //nolint:gosec // not for secrets
+		first := rand.IntN(2)
 		for _, i := range []int{first, 1 - first} {
 			do := prepare(t, names[i])
 			begun := time.Now()
