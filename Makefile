@@ -31,6 +31,27 @@ removal-sabotage: ## the same on a build that remembers policies for a second, w
 	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
 	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
+.PHONY: timing
+timing: ## measure 1,000 times how long it takes to be refused with a name that exists, and with one that does not
+	go test -v -count=1 -timeout 2h ./test -run '^TestTimingTellsNothing$$' -timing 1000
+
+.PHONY: timing-sabotage
+timing-sabotage: ## count the work on a build that returns early where there is no password, which must fail
+	@mkdir -p .build; if go test -count=1 -tags sabotage_earlyreturn ./test -run '^TestNobodyIsTold$$' >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
+	grep 'tells nobody' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
+
+.PHONY: audit
+audit: ## change a database in 10,000 random ways, all of which must be found
+	go test -v -count=1 -timeout 2h ./test -run '^TestTampering$$' -tampers 10000
+
+.PHONY: audit-sabotage
+audit-sabotage: ## the same without the head of the log, and every call on a log that loses events: both must fail
+	@broken() { if go test -count=1 ./test -run "^$$1\$$" "$$2" >.build/sabotage.log; then echo "$$1 did not notice"; exit 1; fi; \
+		grep -m 1 "$$3" .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; }; \
+	mkdir -p .build; \
+	broken TestTampering -headless 'nobody noticed'; \
+	broken TestNothingWithoutItsEvent -silent 'the state is another'
+
 CHAOS := go test ./test/chaos -count=1 -v -timeout 3h -run
 
 .PHONY: chaos

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -59,7 +57,7 @@ func (e *everyCall) do(t *testing.T, visit func(m *api.Method, call func() testk
 		}
 		for variant := range 3 {
 			g := &generator{variant: variant, text: "audit", id: func(field string) string { return pick(e.ids, field, variant) }}
-			var req proto.Message = g.request(t, m)
+			req := g.request(t, m)
 			visit(m, func() testkit.Reply {
 				r := sendMessage(t, e.s, m, req, testkit.Call{As: as})
 				if r.Status == http.StatusOK {

@@ -103,7 +103,7 @@ func TestInstanceIsNotForOrgOwners(t *testing.T) {
 // permissions of the installation, these hold in their own instance only.
 func TestInstallationIsNotForMembers(t *testing.T) {
 	t.Parallel()
-	all := rolesTable(t)
+	all, _ := rolesTable(t)
 	s := testkit.Start(t, func(o *server.Options) {
 		o.Roles = map[string][]string{"IAM_OWNER": append(all["IAM_OWNER"], all["SYSTEM_OWNER"]...)}
 	})

@@ -30,11 +30,11 @@ func ParseHead(text string) (Head, error) {
 	return h, nil
 }
 
-// add moves the head to the next event.
-func (h *Head) add(e Event) {
+// with is the head of a log with one event more.
+func (h Head) with(e Event) Head {
 	buf := binary.BigEndian.AppendUint64([]byte(h.Hash), e.Position)
 	sum := sha256.Sum256(append(buf, e.Hash...))
-	h.Events, h.Position, h.Hash = h.Events+1, e.Position, hex.EncodeToString(sum[:])
+	return Head{Events: h.Events + 1, Position: e.Position, Hash: hex.EncodeToString(sum[:])}
 }
 
 // settling is how long a transaction may take at most before the position of its events
@@ -65,7 +65,7 @@ func (h *heads) add(e Event, problem func(string, ...any)) {
 	if h.settled = h.settled || !h.final.IsZero() && !e.Created.Before(h.final); h.settled {
 		return
 	}
-	h.now.add(e)
+	h.now = h.now.with(e)
 	for _, k := range h.known[e.Position] {
 		if k != h.now {
 			problem("up to position %d the log is not the one that had the head %s: it has %s", e.Position, k, h.now)
