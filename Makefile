@@ -31,6 +31,34 @@ removal-sabotage: ## the same on a build that remembers policies for a second, w
 	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
 	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
+CHAOS := go test ./test/chaos -count=1 -v -timeout 3h -run
+
+.PHONY: chaos
+chaos: ## kill, pause, cut off, slow down and stop servers and databases for about an hour and a half
+	$(CHAOS) '^TestKilledNode$$' -kills 1000
+	DB=postgres $(CHAOS) '^TestKilledNode$$' -kills 1000
+	DB=postgres $(CHAOS) '^TestKilledPostgres$$' -crashes 100
+	DB=postgres $(CHAOS) '^TestPromotedStandby$$' -failovers 10
+	DB=postgres $(CHAOS) '^(TestDatabaseAway|TestSlowDatabase|TestFullDisk)$$' -long
+	DB=postgres $(CHAOS) '^TestRemovedFactorEverywhere$$' -removals 20000
+	DB=postgres $(CHAOS) '^(TestEndsEverywhere|TestReadYourWrites|TestOnce|TestLostNode)$$' -rounds 100
+	DB=postgres $(CHAOS) '^TestHistories$$' -histories 200 -calls 2000
+	$(CHAOS) '^TestStopUnderLoad$$' -restarts 100
+	$(CHAOS) '^TestStart$$' -starts 100 -events 1000000
+
+.PHONY: chaos-sabotage
+chaos-sabotage: ## the short forms of the same on builds and databases that are broken on purpose: each must fail
+	@broken() { for test in $${@:2}; do \
+		if DB=postgres go test ./test/chaos -count=1 -run "^$$test\$$" -sabotage "$$1" >.build/sabotage.log; then echo "$$test did not notice $$1"; exit 1; fi; \
+		grep -m 1 '_test.go' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; done; }; \
+	mkdir -p .build; \
+	broken ackfirst TestKilledNode TestFullDisk; \
+	broken async TestKilledPostgres TestPromotedStandby; \
+	broken lag TestRemovedFactorEverywhere TestEndsEverywhere TestReadYourWrites TestHistories; \
+	broken policycache TestRemovedFactorEverywhere; \
+	broken nolock TestOnce; \
+	broken untold TestStopUnderLoad
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz
@@ -66,6 +94,10 @@ generated: ## fail if make generate would change something
 .PHONY: bench
 bench: ## measure against the floor of this machine and the baseline
 	go run ./test/bench
+
+.PHONY: bench-report
+bench-report: ## drive the real program with many clients, and write docs/performance.md
+	go run ./test/load -people 1000000 -page docs/performance.md
 
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known vulnerabilities, where their database can be reached

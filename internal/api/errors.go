@@ -63,6 +63,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) { explain(r.Conte
 func told(call *Call, err error) reply {
 	f := fault.Of(err)
 	switch {
+	case f.Kind == fault.KindUnavailable: // What did not answer in its own time is what counts.
 	case errors.Is(err, context.DeadlineExceeded):
 		f = fault.New(fault.KindDeadline, "", "The call took too long.")
 	case errors.Is(err, context.Canceled):

@@ -232,7 +232,7 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 		}
 	}
 	start := e.meter.begin()
-	err := c.run("COMMIT")
+	err := c.commit(*group)
 	if err != nil {
 		_ = c.run("ROLLBACK")
 		fail(err)
@@ -486,7 +486,7 @@ func sqliteError(ctx context.Context, err error) error {
 	case errors.Is(err, sqlite3.INTERRUPT):
 		return timedOut(errors.Join(err, ctx.Err()))
 	case errors.Is(err, sqlite3.FULL):
-		return fault.Exhausted("DB-FULL", "The disk that holds the database is full.").Because(err)
+		return fault.Unavailable("DB-FULL", "The disk that holds the database is full.").Because(err)
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		return fmt.Errorf("%w: %w", ErrRetry, err)
 	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):

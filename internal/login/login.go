@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -40,7 +41,7 @@ type Server struct {
 // New makes the pages of what is in the common store.
 func New(common web.Common, vault *crypto.Vault, sessions *flow.Sessions) *Server {
 	s := &Server{vault: vault, sessions: sessions}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Replaced: screens, Own: policy.LoginTexts, Fail: s.fail}).Open()
 	mux := http.NewServeMux()
 	for pattern, page := range s.routes() {
 		mux.Handle(pattern, area.Page(func(w *web.Visit) error { return s.open(w, page) }))

@@ -20,13 +20,13 @@ func (v *visit) rules() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := []string{v.Texts.T("rule-length", p.Doc.MinLength)}
+	out := []string{v.T("rule-length", p.Doc.MinLength)}
 	for _, rule := range []struct {
 		wanted bool
 		key    string
 	}{{p.Doc.HasLowercase, "rule-lower"}, {p.Doc.HasUppercase, "rule-upper"}, {p.Doc.HasNumber, "rule-number"}, {p.Doc.HasSymbol, "rule-symbol"}} {
 		if rule.wanted {
-			out = append(out, v.Texts.T(rule.key))
+			out = append(out, v.T(rule.key))
 		}
 	}
 	return strings.Join(out, ", ") + ".", nil
@@ -81,7 +81,7 @@ func takeForgotten(v *visit) error {
 		return err
 	}
 	v.remember(b)
-	v.show(http.StatusOK, "mailed", data{Note: v.Texts.T("forgotten-sent"), More: name})
+	v.show(http.StatusOK, "mailed", data{Note: v.T("forgotten-sent"), More: name})
 	return nil
 }
 
@@ -171,7 +171,7 @@ func takeVerify(v *visit) error {
 	if err != nil {
 		return v.again(err, "verify", data{More: code, Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("verified")})
+	v.show(http.StatusOK, "verify", data{Note: v.T("verified")})
 	return nil
 }
 

@@ -102,6 +102,6 @@ func takeRegister(v *visit) error {
 		return v.again(err, atRegister, d)
 	}
 	v.remember(b)
-	v.show(http.StatusOK, "mailed", data{Note: v.Texts.T("registered", r.Email), More: r.Email})
+	v.show(http.StatusOK, "mailed", data{Note: v.T("registered", r.Email), More: r.Email})
 	return nil
 }
