@@ -288,7 +288,7 @@ func TestLoginPages(t *testing.T) {
 		t.Helper()
 		for c, page := range want {
 			to, _ := c.authorize(t)
-			if got := strings.Split(to.String(), "?")[0]; got != page {
+			if got, _, _ := strings.Cut(to.String(), "?"); got != page {
 				t.Errorf("%s, %s is led to %s, want %s", when, c.id, got, page)
 			}
 		}
