@@ -94,6 +94,9 @@ func takeLogin(v *visit) error {
 		out, err = v.sessions.Create(v.AsSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
 	}
 	if err != nil {
+		if _, more := v.nameTells(name); more != nil {
+			return more
+		}
 		return v.askName(name, err)
 	}
 	v.hold(out, name)
