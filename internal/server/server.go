@@ -62,6 +62,7 @@ type Server struct {
 	// Outbound makes the requests to addresses that users chose.
 	Outbound *outbound.Client
 	edge     http.Handler
+	calls    *admission
 	jobs     *job.Runner
 	requests atomic.Int64
 	limits   Limits
@@ -150,9 +151,9 @@ func New(db *database.DB, o Options) (*Server, error) {
 			a.ServeHTTP(w, r)
 		}
 	})
-	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), limits: o.Limits, tls: o.TLS}
-	edge := &api.Edge{Next: protocols, Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
+	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), limits: o.Limits, tls: o.TLS}
+	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
 	}
@@ -173,7 +174,9 @@ func (c pageCalls) Upload(ctx context.Context, e api.Errand, of looks.LabelAsset
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
-	s.edge.ServeHTTP(w, r)
+	e := watch(w, r)
+	defer e.end()
+	s.edge.ServeHTTP(e, r)
 }
 
 // restAfter is how long nobody must have called before memory is given back.
