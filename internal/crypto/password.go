@@ -106,6 +106,15 @@ func PasswordMatches(ctx context.Context, stored, password string) (Match, error
 var nobodys = ours + strings.Repeat("A", base64.RawStdEncoding.EncodedLen(saltBytes)) + "$" +
 	strings.Repeat("A", base64.RawStdEncoding.EncodedLen(hashBytes))
 
+// Busy is the error of who would be one too many to wait: nothing need be prepared for a
+// comparison that would not be made.
+func Busy() error {
+	if waiting.Load() >= maxWaiting {
+		return ErrBusy
+	}
+	return nil
+}
+
 // enter takes room for a hash of so much memory, and gives the function that frees it.
 func enter(ctx context.Context, memory int64) (leave func(), err error) {
 	defer waiting.Add(-1)

@@ -109,9 +109,15 @@ func TestRoom(t *testing.T) {
 			t.Errorf("%s without a place: %v after %v", name, err, time.Since(began))
 		}
 	}
+	if err := Busy(); err != nil {
+		t.Errorf("nobody waits: %v", err)
+	}
 	waiting.Add(maxWaiting)
 	defer waiting.Add(-maxWaiting)
 	began := time.Now()
+	if err := Busy(); !errors.Is(err, ErrBusy) {
+		t.Errorf("one of too many would wait: %v", err)
+	}
 	if _, err := HashPassword(t.Context(), "x"); !errors.Is(err, ErrBusy) || time.Since(began) > maxWait/2 {
 		t.Errorf("one of too many: %v after %v", err, time.Since(began))
 	}
