@@ -77,6 +77,10 @@ generated: ## fail if make generate would change something
 bench: ## measure against the floor of this machine and the baseline
 	go run ./test/bench
 
+.PHONY: bench-report
+bench-report: ## drive the real program with many clients, and write docs/performance.md
+	go run ./test/load -people 1000000 -page docs/performance.md
+
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known vulnerabilities, where their database can be reached
 	@curl -sfI --max-time 10 https://vuln.go.dev/index/db.json >/dev/null || { echo 'vuln.go.dev cannot be reached: not checked'; exit 0; }; \

@@ -27,7 +27,7 @@ var floors = [][]string{
 	{"internal/api/*", "internal/oidc", "internal/login", "internal/assets", "internal/console", "internal/account", "internal/telemetry", "internal/notify"},
 	{"internal/web"},
 	{"internal/api", "internal/outbound"},
-	{"internal/flow"},
+	{"internal/flow", "internal/doctor"},
 	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/group", "internal/project", "internal/session", "internal/oauth", "internal/job", "internal/provider", "internal/webkey", "internal/authorization", "internal/application"},
 	{"internal/message", "internal/policy", "internal/logout"},
 	{"internal/authz", "internal/crypto", "internal/eventstore"},

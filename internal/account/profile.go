@@ -66,7 +66,7 @@ func (v *visit) languages(supported []string, chosen string) []choice {
 	return out
 }
 
-var errGender = fault.Invalid("ACCOUNT-gender", "Choose one of the offered values.")
+var errGender = fault.Invalid("ACCOUNT-gender", "Choose one of the values that are offered.")
 
 // takeTyped puts what was typed in the place of what is known.
 func (v *visit) takeTyped(p *userpb.Profile) {

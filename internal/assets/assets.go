@@ -2,12 +2,11 @@
 // look, and gives them to whoever sees the pages. It is no part of the contract's RPCs,
 // which have no way for files.
 //
-// It imports api, for what is known about a request, flow and policy.
+// It imports api and web, for what is known about a request and its form, flow and policy.
 package assets
 
 import (
 	"context"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,13 +17,14 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // prefix is where the paths begin.
 const prefix = api.AssetPrefix
 
 // maxBody bounds an upload, in bytes: the file, and what is around it.
-const maxBody = policy.MaxAsset + 64<<10
+const maxBody = web.MaxForm
 
 var (
 	errNoAsset = fault.NotFound("ASSET-missing", "There is no such file.")
@@ -42,7 +42,8 @@ type Server struct {
 // New makes the server of what is in store.
 func New(store *eventstore.Store, gate *flow.Gate, external *url.URL) *Server {
 	s := &Server{store: store, gate: gate, external: external, mux: http.NewServeMux()}
-	for path, of := range map[string]policy.LabelAsset{"logo": policy.Logo, "logo/dark": policy.LogoDark, "icon": policy.Icon, "icon/dark": policy.IconDark, "font": policy.Font} {
+	for _, of := range policy.LabelAssets {
+		path := strings.ReplaceAll(string(of), ".", "/")
 		s.mux.Handle("POST "+prefix+"instance/policy/label/"+path, s.upload(of, false))
 		s.mux.Handle("POST "+prefix+"org/policy/label/"+path, s.upload(of, true))
 	}
@@ -77,25 +78,11 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, of policy.LabelAss
 		return err
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	data, err := readFile(r)
+	data, err := web.FormFile(r)
 	if err != nil {
-		return err
+		return errNoFile.Because(err)
 	}
 	return s.put(ctx, scope, of, data)
-}
-
-// readFile reads the file of a form: its field file, of one byte more than is taken at most.
-func readFile(r *http.Request) ([]byte, error) {
-	file, _, err := r.FormFile("file")
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(io.LimitReader(file, policy.MaxAsset+1))
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	return data, nil
 }
 
 // Upload takes a file for who sees the page that ctx is of: into the preview of an

@@ -84,6 +84,15 @@ func (f field) label() string {
 	return "f-" + f.path[strings.LastIndex(f.path, ".")+1:]
 }
 
+// json is the path of the field as the contract has it in JSON.
+func (f field) json() string {
+	words := strings.Split(f.path, "_")
+	for i := 1; i < len(words); i++ {
+		words[i] = capital(words[i])
+	}
+	return strings.Join(words, "")
+}
+
 // input is the field with its value in a request.
 func (f field) input(v *visit, m protoreflect.Message) input {
 	t := f.find(m, false)

@@ -25,6 +25,7 @@ var navigation = []struct {
 		{atMessages, "messages", iamRead},
 		{atKeys, "web-keys", keyRead},
 		{"events", "events", "events.read"},
+		{atCheckup, "checkup", iamRead},
 	}},
 	{"nav-org", []entry{
 		{"orgs/{org}", "overview", "org.read"},
@@ -33,6 +34,7 @@ var navigation = []struct {
 		{"orgs/{org}/authorizations", "authorizations", "user.grant.read"},
 		{"orgs/{org}/administrators", "administrators", "org.member.read"},
 		{"orgs/{org}/projects", "projects", "project.read"},
+		{atGranted, "granted", projectGrantRead},
 		{"orgs/{org}/login", "login-policy", "policy.read"},
 		{"orgs/{org}/policies", "policies", "policy.read"},
 		{"orgs/{org}/policies/branding", "branding", "policy.read"},

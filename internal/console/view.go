@@ -21,6 +21,7 @@ type viewed struct {
 	Facts   []fact
 	Actions []entry // links to forms and actions, as far as the visitor may
 	Parts   []part
+	Line    *timeline // nil: none
 	Tabs    []crumb
 	Crumbs  []crumb
 }
@@ -67,10 +68,6 @@ type part struct {
 	Rows        []viewRow
 	Empty       string
 	Add         []entry
-	// Timeline shows the rows along a line: their cells are what happened, when, and who
-	// did it.
-	Timeline bool
-	Older    string // where the line goes on; empty: this is all
 }
 
 // viewRow is a row with what can be done with it.

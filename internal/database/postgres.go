@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +25,10 @@ type postgresEngine struct {
 	conns *pgxpool.Pool
 	meter *meter
 	texts sync.Map // text with ? -> text with $n
+
+	commits atomic.Int64
+	looking atomic.Bool
+	looks   sync.WaitGroup // see grown
 }
 
 func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine, error) {
@@ -65,6 +70,7 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
 
 func (e *postgresEngine) close() error {
+	e.looks.Wait()
 	e.conns.Close()
 	return nil
 }
@@ -187,6 +193,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 		return postgresError(ctx, err)
 	}
 	ended = true
+	e.grown()
 	return nil
 }
 

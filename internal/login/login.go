@@ -104,7 +104,15 @@ type visit struct {
 func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 	v := &visit{Visit: w, Server: s}
 	v.current = v.Jar.Find(v.R.Form.Get("session"))
-	if id := v.R.Form.Get("authRequest"); id != "" {
+	if err := v.openAsker(); err != nil {
+		return err
+	}
+	return answer(v)
+}
+
+// openAsker finds who asked for the login, as the form names it.
+func (v *visit) openAsker() error {
+	if id := v.R.Form.Get(fieldRequest); id != "" {
 		r, err := flow.AuthRequest(v.AsNobody(), v.Store, id)
 		if err != nil {
 			return err
@@ -116,10 +124,7 @@ func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 		v.leadTo(r.RedirectURI)
 		v.Speak(r.UILocales)
 	}
-	if err := v.openDevice(); err != nil {
-		return err
-	}
-	return answer(v)
+	return v.openDevice()
 }
 
 // fail shows an error as a page.

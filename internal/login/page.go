@@ -30,10 +30,12 @@ type way struct{ Path, Text string }
 
 // carried are the parameters that say who asked for a login, from its first page to its
 // last.
-var carried = []string{"authRequest", fieldDevice, fieldNext}
+var carried = []string{fieldRequest, fieldDevice, fieldNext}
 
-// fieldNext is the page of ours that asked for a login and is to be shown after it.
-const fieldNext = "next"
+const (
+	fieldRequest = "authRequest" // of the application that asked for the login
+	fieldNext    = "next"        // the page of ours that asked for it and is to be shown after it
+)
 
 // show answers with a page.
 func (v *visit) show(status int, name string, d data) {

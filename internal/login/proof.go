@@ -22,6 +22,13 @@ func toLogin(v *visit) error { return v.goTo("login") }
 func showLogin(v *visit) error {
 	form := v.R.Form
 	if v.prompts("create") && form.Get("new") == "" {
+		err := v.mayRegister(false)
+		if fault.KindOf(err) == fault.KindFailedPrecondition { // Who has an account can go on all the same.
+			return v.askName(v.request.LoginHint, err)
+		}
+		if err != nil {
+			return err
+		}
 		return v.goTo(atRegister)
 	}
 	if form.Get("new") == "" && len(v.Jar) > 0 && !v.prompts("login") {
@@ -57,7 +64,7 @@ func (v *visit) askName(name string, problem error) error {
 		return err
 	}
 	d := data{More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
-	if login.Doc.AllowRegister {
+	if login.Doc.AllowRegister && v.mayRegister(false) == nil {
 		d.Others = []way{{atRegister, "register-way"}}
 	}
 	if problem != nil {

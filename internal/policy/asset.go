@@ -32,6 +32,9 @@ const (
 	Font     LabelAsset = "font"
 )
 
+// LabelAssets are all of them.
+var LabelAssets = []LabelAsset{Logo, LogoDark, Icon, IconDark, Font}
+
 const (
 	// MaxAsset bounds a picture or a font, in bytes.
 	MaxAsset = 512 << 10
@@ -105,7 +108,7 @@ type assetRemoved struct {
 // labelAssets are the events of each asset, of instances and organizations.
 var labelAssets = func() map[LabelAsset]map[bool]assetEvents {
 	out := map[LabelAsset]map[bool]assetEvents{}
-	for _, of := range []LabelAsset{Logo, LogoDark, Icon, IconDark, Font} {
+	for _, of := range LabelAssets {
 		out[of] = map[bool]assetEvents{true: declareAsset("instance", of), false: declareAsset("org", of)}
 	}
 	return out

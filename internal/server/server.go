@@ -42,6 +42,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/console"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/job"
@@ -94,6 +95,9 @@ type Options struct {
 	Vault *crypto.Vault
 	// Mailbox takes messages that nobody carries; nil for none. It is for development.
 	Mailbox *notify.Mailbox
+	// Installation is what the doctor looks at beside the instances, where its Config is
+	// not nil.
+	Installation doctor.Installation
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -132,7 +136,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	maps.Copy(work, provider.Work(out))
 	files := assets.New(store, gate, external)
 	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files}), account.New(common, a)
+	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files, o.Installation, db}), account.New(common, a)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
@@ -165,6 +169,12 @@ func New(db *database.DB, o Options) (*Server, error) {
 type pageCalls struct {
 	*api.Server
 	files *assets.Server
+	in    doctor.Installation
+	db    *database.DB
+}
+
+func (c pageCalls) Look(ctx context.Context, instance string) ([]doctor.Finding, error) {
+	return doctor.LookAt(ctx, c.in, c.db, instance)
 }
 
 func (c pageCalls) Upload(ctx context.Context, e api.Errand, of looks.LabelAsset, data []byte) error {

@@ -8,6 +8,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -117,6 +118,19 @@ func (v *Visit) open() error {
 // Creator is who the log names where nobody is known yet.
 const Creator = "LOGIN"
 
+// MaxForm bounds a form with a picture or a font, in bytes: the file, and what is around it.
+const MaxForm = policy.MaxAsset + 64<<10
+
+// FormFile is the file of a form: its field file, of one byte more than is taken at most.
+func FormFile(r *http.Request) ([]byte, error) {
+	file, _, err := r.FormFile("file")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, policy.MaxAsset+1))
+}
+
 // AsSystem is the context of what pages do by themselves.
 func (v *Visit) AsSystem() context.Context {
 	return eventstore.WithOrigin(authz.AsSystem(v.Ctx, v.Instance), eventstore.Origin{Creator: Creator})
@@ -136,6 +150,23 @@ func (v *Visit) Path() string { return strings.TrimPrefix(v.R.URL.Path, v.Prefix
 
 // Sentence is what the visitor is told of an error.
 func (v *Visit) Sentence(err error) string { return api.Sentence(v.Call.Languages, err) }
+
+// Labeled is the error with the label of the field that it is about in the place of the
+// field's name in the contract. A name that has no label stays.
+func (v *Visit) Labeled(err error, label func(name string) string) error {
+	f := fault.Of(err)
+	wrong, ok := f.Detail.(fault.WrongField)
+	if !ok {
+		return err
+	}
+	text := label(wrong.Path)
+	if text == "" {
+		return err
+	}
+	out := *f
+	out.Args = append([]any{text}, f.Args[1:]...)
+	return &out
+}
 
 // Status is the status of a page that tells of an error.
 func Status(err error) int {
