@@ -80,6 +80,16 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken nolock TestOnce; \
 	broken untold TestStopUnderLoad
 
+.PHONY: overload
+overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits
+	go test -count=1 -v -timeout 30m ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse"
+
+.PHONY: overload-sabotage
+overload-sabotage: ## the short tests of overload on a build that slow clients hold up, which must fail
+	@mkdir -p .build; for t in './test TestConnectionsAreBounded' './internal/server TestSlowCallsHaveNoTurn'; do set -- $$t; \
+	if go test -count=1 -tags sabotage_overload "$$1" -run "^$$2$$" >.build/sabotage.log; then echo "$$2 did not notice"; exit 1; fi; \
+	grep -E 'connections live|an honest call' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; done
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz

@@ -34,6 +34,7 @@ func startCommand() *cobra.Command {
 }
 
 func start(s *session, dev bool) error {
+	boundMemory("/")
 	unlock, err := s.prepare()
 	if err != nil {
 		return err

@@ -71,8 +71,11 @@ func explain(ctx context.Context, err error) (failure, int) {
 // refuse answers a client with an error.
 func refuse(ctx context.Context, w http.ResponseWriter, err error) {
 	f, status := explain(ctx, err)
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="gatehouse", charset="UTF-8"`)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
 	}
 	reply(w, status, f)
 }

@@ -63,6 +63,7 @@ type Server struct {
 	// Outbound makes the requests to addresses that users chose.
 	Outbound *outbound.Client
 	edge     http.Handler
+	calls    *admission
 	jobs     *job.Runner
 	clock    *database.Clock // nil: the time is the test's
 	requests atomic.Int64
@@ -161,9 +162,9 @@ func New(db *database.DB, o Options) (*Server, error) {
 			a.ServeHTTP(w, r)
 		}
 	})
-	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), clock: clock, limits: o.Limits, tls: o.TLS}
-	edge := &api.Edge{Next: protocols, Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
+	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, limits: o.Limits, tls: o.TLS}
+	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
 	}
@@ -194,10 +195,12 @@ func (c pageCalls) UploadAvatar(ctx context.Context, e api.Errand, data []byte) 
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
+	e := watch(w, r)
+	defer e.end()
 	if s.API.Draining() {
-		tellToLeave(w)
+		tellToLeave(e)
 	}
-	s.edge.ServeHTTP(w, r)
+	s.edge.ServeHTTP(e, r)
 }
 
 // restAfter is how long nobody must have called before memory is given back.

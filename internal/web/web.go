@@ -216,6 +216,9 @@ func (v *Visit) fail(err error) {
 	if status == http.StatusInternalServerError {
 		slog.ErrorContext(v.Ctx, "a page failed", "error", err, "path", v.R.URL.Path, "request_id", v.Call.RequestID)
 	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		v.W.Header().Set("Retry-After", "1")
+	}
 	v.Fail(v, status, v.Sentence(err))
 }
 
