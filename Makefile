@@ -31,6 +31,11 @@ removal-sabotage: ## the same on a build that remembers policies for a second, w
 	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
 	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
+.PHONY: canaries
+canaries: ## search for the secrets of every test: in databases, backups, dumps, PostgreSQL's files
+	go test -count=1 -timeout 1h ./test -canaries
+	DB=postgres go test -count=1 -timeout 1h ./test -canaries
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz
