@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
@@ -99,12 +100,12 @@ func (s *Server) AtRest(t testing.TB) (found []string) {
 	t.Helper()
 	secrets := s.Secrets()
 	needles := NewNeedles(secrets)
-	s.eachText(t, func(where, text string) {
+	s.eachText(t, func(where Cell, text string) {
 		for _, what := range needles.In([]byte(text)) {
-			found = append(found, where+": "+what)
+			found = append(found, where.String()+": "+what)
 		}
 		if short := words(text, secrets); short != "" {
-			found = append(found, where+": "+short)
+			found = append(found, where.String()+": "+short)
 		}
 	})
 	files := []string{s.config.URL, s.config.URL + "-wal"}
@@ -133,11 +134,14 @@ func (s *Server) rest(t testing.TB) {
 	for _, what := range s.AtRest(t) {
 		t.Errorf("a secret can be read in %s", what)
 	}
+	for _, what := range s.Misplaced(t) {
+		t.Error(what)
+	}
 	everything.add(s.seen)
 }
 
 // everything is what all tests of the process have learnt.
-var everything = &harvest{values: map[string]string{}}
+var everything = newHarvest(nil)
 
 // AllSecrets are the secrets of all tests that have ended.
 func AllSecrets() map[string]string { return everything.values }
@@ -170,26 +174,31 @@ func words(text string, secrets map[string]string) string {
 	return ""
 }
 
-// eachText gives every row of every table, as one text.
-func (s *Server) eachText(t testing.TB, do func(table, text string)) {
+// eachText gives every cell of every table, as text.
+func (s *Server) eachText(t testing.TB, do func(at Cell, text string)) {
 	t.Helper()
 	for table, columns := range Schema(t, s.DB) {
 		var all []string
 		for _, c := range columns {
 			all = append(all, "CAST("+c+" AS TEXT)")
 		}
-		cells := make([]*string, len(columns))
+		cells, row := make([]*string, len(columns)), 0
 		dest := make([]any, len(columns))
 		for i := range cells {
 			dest[i] = &cells[i]
 		}
 		q := database.Query{SQL: "SELECT " + strings.Join(all, ", ") + " FROM " + table, Row: func(scan database.Scan) error {
+			row++
 			if err := scan(dest...); err != nil {
 				return err
 			}
+			at := Cell{Table: table, Row: row}
+			if i := slices.Index(columns, "instance_id"); i >= 0 {
+				at.Instance = *cells[i]
+			}
 			for i, cell := range cells {
-				if cell != nil {
-					do(table+"."+columns[i], *cell)
+				if at.Column = columns[i]; cell != nil {
+					do(at, *cell)
 				}
 			}
 			return nil
@@ -198,6 +207,55 @@ func (s *Server) eachText(t testing.TB, do func(table, text string)) {
 			t.Errorf("search %s for secrets: %v", table, err)
 		}
 	}
+}
+
+// Cell is where a text is in the database. Row counts the rows of a table.
+type Cell struct {
+	Table, Column, Instance string
+	Row                     int
+}
+
+func (c Cell) String() string { return c.Table + "." + c.Column }
+
+// sealedWord is what a sealed text looks like.
+var sealedWord = regexp.MustCompile(`[A-Za-z0-9+/]{40,}`)
+
+// Misplaced says which sealed texts of the database would open elsewhere than where they are.
+func (s *Server) Misplaced(t testing.TB) (out []string) {
+	t.Helper()
+	s.seen.mu.Lock()
+	seals := maps.Clone(s.seen.seals)
+	s.seen.mu.Unlock()
+	kept, cells := map[string]crypto.Place{}, map[crypto.Place]Cell{}
+	s.eachText(t, func(at Cell, text string) {
+		for _, sealed := range sealedWord.FindAllString(text, -1) {
+			place, ok := seals[sealed]
+			if !ok {
+				continue
+			}
+			kept[sealed] = place
+			switch other, taken := cells[place]; {
+			case at.Table == "events": // Keeps what its fold wrote elsewhere.
+			case place.Table != at.Table || place.Instance != at.Instance:
+				out = append(out, fmt.Sprintf("what %s keeps of instance %s is sealed for %+v", at, at.Instance, place))
+			case taken && other != at:
+				out = append(out, fmt.Sprintf("two rows of %s keep what is sealed for one place, %+v", at, place))
+			default:
+				cells[place] = at
+			}
+		}
+	})
+	for sealed, place := range kept {
+		if _, err := s.Vault.Unseal(context.Background(), sealed, place); err != nil {
+			out = append(out, fmt.Sprintf("what is sealed for %+v does not open there: %v", place, err))
+		}
+		for other := range cells {
+			if _, err := s.Vault.Unseal(context.Background(), sealed, other); other != place && err == nil {
+				out = append(out, fmt.Sprintf("what is sealed for %+v opens in %+v", place, other))
+			}
+		}
+	}
+	return out
 }
 
 // Schema lists the columns of every table that a database has.

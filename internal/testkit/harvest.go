@@ -13,6 +13,8 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+
+	"github.com/gatehouse/gatehouse/internal/crypto"
 )
 
 // harvest is the transport of the test's client. It learns the secrets that pass by, in both
@@ -22,6 +24,18 @@ type harvest struct {
 	http.RoundTripper
 	mu     sync.Mutex
 	values map[string]string // the secret, and what it was
+	seals  map[string]crypto.Place
+}
+
+func newHarvest(through http.RoundTripper) *harvest {
+	return &harvest{RoundTripper: through, values: map[string]string{}, seals: map[string]crypto.Place{}}
+}
+
+// sealed learns what was sealed for which place.
+func (h *harvest) sealed(at crypto.Place, text string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seals[text] = at
 }
 
 // SecretFields are the names, in lower case and without the signs between words, under which
@@ -184,4 +198,5 @@ func (h *harvest) add(other *harvest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	maps.Copy(h.values, other.values)
+	maps.Copy(h.seals, other.seals)
 }

@@ -109,7 +109,10 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	s.Address = listener.Addr().String()
 	_, port, _ := net.SplitHostPort(s.Address)
 	s.URL = "http://localhost:" + port
-	s.seen = &harvest{RoundTripper: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64}, values: map[string]string{}}
+	s.seen = newHarvest(&http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64})
+	if o.Vault != nil && o.Vault.Watch == nil {
+		o.Vault.Watch = s.seen.sealed
+	}
 	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: s.seen}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
