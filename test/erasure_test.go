@@ -1,6 +1,7 @@
 package test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -220,4 +222,44 @@ func TestErasureIsAboutOnePerson(t *testing.T) {
 	if n := telling(t, s, canary)[s.Var("bob")]; n != before+1 { // With the name in the last event.
 		t.Errorf("%d events tell of bob, want %d", n, before+1)
 	}
+}
+
+// TestWhatIsErasedLeavesTheDisk: where what was erased or deleted was in the file of the embedded
+// database are zeros, and its log of writes is emptied once nobody writes.
+func TestWhatIsErasedLeavesTheDisk(t *testing.T) {
+	t.Parallel()
+	config := testdb.SQLite(t)
+	s := testkit.StartOn(t, config)
+	s.Run(t, testkit.Call{Name: "erase", Do: "PUT /gatehouse/v1/policies/erasure", Body: `{"mode":2}`, Events: []string{"instance.policy.erasure.set"}})
+	long := strings.Repeat(canary, 2000) // Takes pages of its own.
+	s.Set("ada", person(t, s, s.OrgID, "ada"+canary))
+	for _, value := range []string{canary, long} {
+		r := s.Send(t, testkit.Call{Do: "POST /v2/users/$ada/metadata", Body: `{"metadata":[{"key":"k` + canary + `","value":"` + base64.StdEncoding.EncodeToString([]byte(value)) + `"}]}`})
+		if r.Status != http.StatusOK {
+			t.Fatalf("%d %s", r.Status, r.Body)
+		}
+	}
+	needles := testkit.NewNeedles(map[string]string{"ada" + canary: "a name", strings.Repeat(canary, 4): "a value"})
+	onDisk := func() (found []string) {
+		for _, suffix := range []string{"", "-wal"} {
+			data, err := os.ReadFile(config.URL + suffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, needles.In(data)...)
+		}
+		return found
+	}
+	if len(onDisk()) == 0 {
+		t.Fatal("nothing is on the disk to begin with: the test has become blind")
+	}
+	s.Send(t, testkit.Call{Do: "DELETE /v2/users/$ada"})
+	later(t, s)
+	for range 60 { // The log is emptied five seconds after the last write.
+		if len(onDisk()) == 0 {
+			return
+		}
+		time.Sleep(500 * time.Millisecond)
+	}
+	t.Errorf("still on the disk: %q", onDisk())
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
+	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
@@ -155,7 +156,7 @@ func TestEveryTableIsDeclared(t *testing.T) {
 	for _, table := range eventstore.Tables() {
 		declared[table.Name] = append(slices.Clone(table.Key), table.Columns...)
 	}
-	columns := schema(t, db)
+	columns := testkit.Schema(t, db)
 	for table, has := range columns {
 		if slices.Contains(eventstore.Transient(), table) {
 			continue

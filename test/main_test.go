@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 			code = 1
 		}
 	}
+	for _, what := range searchFolder() {
+		fmt.Fprintf(os.Stderr, "FAIL: a secret can be read in %s\n", what)
+		code = 1
+	}
 	os.Exit(code)
 }
 

@@ -3,7 +3,6 @@ package test
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -227,7 +226,7 @@ func fill(t *testing.T, s *testkit.Server, as, org string) {
 // and the heads of its chains do not count.
 func holding(t *testing.T, s *testkit.Server, text string) map[string]uint64 {
 	t.Helper()
-	columns := schema(t, s.DB)
+	columns := testkit.Schema(t, s.DB)
 	delete(columns, "events")
 	delete(columns, "aggregates")
 	found := map[string]uint64{}
@@ -245,26 +244,4 @@ func holding(t *testing.T, s *testkit.Server, text string) map[string]uint64 {
 		}
 	}
 	return found
-}
-
-// schema lists the columns of every table that a database has.
-func schema(t *testing.T, db *database.DB) map[string][]string {
-	t.Helper()
-	query := "SELECT m.name, c.name FROM sqlite_schema m, pragma_table_info(m.name) c WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'"
-	if db.Dialect() == database.PostgreSQL {
-		query = "SELECT CAST(table_name AS TEXT), CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_schema = current_schema()"
-	}
-	columns := map[string][]string{}
-	if err := db.Read(t.Context(), database.Query{SQL: query, Row: func(scan database.Scan) error {
-		var table, column string
-		err := scan(&table, &column)
-		columns[table] = append(columns[table], column)
-		return err
-	}}); err != nil {
-		t.Fatal(err)
-	}
-	if len(columns) < 10 {
-		t.Fatalf("only the tables %q", slices.Collect(maps.Keys(columns)))
-	}
-	return columns
 }

@@ -74,6 +74,10 @@ func (p Place) bytes() []byte {
 // with 192-bit nonces). Its keys are in the database, encrypted with the master
 // key; sealed text names the key that opens it. A vault is safe for concurrent use.
 type Vault struct {
+	// Watch, where it is set before the first call, is told what was sealed for which place:
+	// tests hold that no two texts have one place.
+	Watch func(at Place, sealed string)
+
 	db     *database.DB
 	master MasterKey
 	keys   atomic.Pointer[keys]
@@ -136,7 +140,11 @@ func (v *Vault) Seal(secret []byte, at Place) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("seal %s.%s: %w", at.Table, at.Column, err)
 	}
-	return sealedText.EncodeToString(sealed), nil
+	text := sealedText.EncodeToString(sealed)
+	if v.Watch != nil {
+		v.Watch(at, text)
+	}
+	return text, nil
 }
 
 // Unseal decrypts what was sealed for the place. A key that another node has

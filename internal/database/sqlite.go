@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
+	"math"
 	"os"
 	"runtime"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -21,6 +21,11 @@ const (
 	// Prepared statements kept for each connection. Lists build their SQL, so the
 	// number of texts is bounded only by the number of filter combinations.
 	maxStatements = 300
+	// How long nobody must have written before the log of writes is brought into the
+	// database and emptied: until then it holds what was overwritten and deleted.
+	quiet = 5 * time.Second
+	// How long a connection waits for a lock that another process holds.
+	busyTimeout = 10 * time.Second
 )
 
 // sqliteEngine is one writer and a bounded pool of readers on one file in WAL
@@ -192,11 +197,17 @@ func (e *sqliteEngine) attempt(ctx context.Context, fn func(*Tx) error) error {
 func (e *sqliteEngine) writeLoop(c *sqliteConn) {
 	defer close(e.stopped)
 	defer func() { _ = c.Close() }()
-	group := make([]*sqliteWrite, 0, maxGroup)
+	group, wait := make([]*sqliteWrite, 0, maxGroup), time.Duration(quiet)
 	for {
 		select {
 		case w := <-e.writes:
 			group = append(group[:0], w)
+			wait = quiet
+		case <-time.After(wait):
+			if c.emptyLog() {
+				wait = forever
+			}
+			continue
 		case <-e.stop:
 			return
 		}
@@ -205,6 +216,19 @@ func (e *sqliteEngine) writeLoop(c *sqliteConn) {
 			close(w.done)
 		}
 	}
+}
+
+const forever = time.Duration(math.MaxInt64)
+
+// emptyLog brings the log of writes into the database, where no reader needs it, so that
+// nothing is on the disk that was overwritten or deleted: that is zeros in the database.
+func (c *sqliteConn) emptyLog() bool {
+	busy := 1
+	err := errors.Join(
+		c.BusyTimeout(0), // Nobody waits for it.
+		c.query(Query{SQL: "PRAGMA wal_checkpoint(TRUNCATE)", Row: func(scan Scan) error { return scan(&busy) }}),
+		c.BusyTimeout(busyTimeout))
+	return err == nil && busy == 0
 }
 
 // commitGroup fills in the outcome of every write in group, which it extends
@@ -295,187 +319,6 @@ func (s *sqliteSession) read(queries []Query) error {
 	}
 	s.meter.end(s.ctx, "transaction", start, 0, err)
 	return err
-}
-
-// sqliteConn is a connection with its prepared statements. It is used by one
-// goroutine at a time.
-type sqliteConn struct {
-	*sqlite3.Conn
-	prepared map[string]*sqlite3.Stmt
-}
-
-func openConn(path string, readOnly bool) (*sqliteConn, error) {
-	pragmas := url.Values{"_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)",
-		"foreign_keys(OFF)", "temp_store(MEMORY)", "cache_size(-4000)",
-		// Pages of the log, 16 MB, after which a commit copies them into the
-		// database: many commits change the same pages, and one copy serves all.
-		"wal_autocheckpoint(4000)",
-	}}
-	if readOnly {
-		pragmas.Add("_pragma", "query_only(ON)")
-	}
-	c, err := sqlite3.Open("file:" + (&url.URL{Path: path}).EscapedPath() + "?" + pragmas.Encode())
-	if err != nil {
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	// A plan is made once for each text. Else SQLite makes another one for each pattern
-	// of a LIKE, which takes longer than most statements run.
-	if _, err := c.Config(sqlite3.DBCONFIG_ENABLE_QPSG, true); err != nil {
-		_ = c.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	return &sqliteConn{Conn: c, prepared: map[string]*sqlite3.Stmt{}}, nil
-}
-
-// Close releases the connection. The last one of all processes tidies up the log
-// of writes.
-func (c *sqliteConn) Close() error {
-	for _, s := range c.prepared {
-		_ = s.Close() // Says only what went wrong when it last ran.
-	}
-	return c.Conn.Close()
-}
-
-// own drops from a text what goes without saying here: the writer is alone, and texts are
-// compared by their bytes.
-var own = strings.NewReplacer(" FOR UPDATE", "", " FOR SHARE", "", byBytes, "")
-
-func (c *sqliteConn) statement(text string) (*sqlite3.Stmt, error) {
-	if s, ok := c.prepared[text]; ok {
-		return s, nil
-	}
-	if len(c.prepared) >= maxStatements {
-		for k, s := range c.prepared { // Any victim will do: hot texts come back at once.
-			_ = s.Close()
-			delete(c.prepared, k)
-			break
-		}
-	}
-	s, tail, err := c.PrepareFlags(own.Replace(text), sqlite3.PREPARE_PERSISTENT)
-	if err != nil {
-		return nil, fmt.Errorf("%w in %q", err, text)
-	}
-	if strings.TrimSpace(tail) != "" {
-		return nil, fmt.Errorf("database: more than one statement in %q", text)
-	}
-	c.prepared[text] = s
-	return s, nil
-}
-
-func (c *sqliteConn) run(text string) error { return c.exec(Statement{SQL: text}) }
-
-func (c *sqliteConn) exec(st Statement) error {
-	s, err := c.bound(st.SQL, st.Args)
-	if err != nil {
-		return err
-	}
-	err = s.Exec() // Exec resets the statement.
-	if errors.Is(err, sqlite3.CONSTRAINT_UNIQUE) || errors.Is(err, sqlite3.CONSTRAINT_PRIMARYKEY) {
-		return conflict(st, err)
-	}
-	if err != nil {
-		return fmt.Errorf("%w in %q", err, st.SQL)
-	}
-	return nil
-}
-
-func (c *sqliteConn) query(q Query) error {
-	s, err := c.bound(q.SQL, q.Args)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = s.Reset() }()
-	scan := func(dest ...any) error { return scanSQLite(s, dest) }
-	for s.Step() {
-		if err := q.Row(scan); err != nil {
-			return err
-		}
-	}
-	if err := s.Err(); err != nil {
-		return fmt.Errorf("%w in %q", err, q.SQL)
-	}
-	return nil
-}
-
-func (c *sqliteConn) bound(text string, args []any) (*sqlite3.Stmt, error) {
-	s, err := c.statement(text)
-	if err != nil {
-		return nil, err
-	}
-	if n := s.BindCount(); n != len(args) {
-		return nil, fmt.Errorf("database: %d arguments for %d parameters in %q", len(args), n, text)
-	}
-	for i, a := range args {
-		if err := bindSQLite(s, i+1, a); err != nil {
-			return nil, fmt.Errorf("%w in %q", err, text)
-		}
-	}
-	return s, nil
-}
-
-func bindSQLite(s *sqlite3.Stmt, i int, arg any) error {
-	switch v := arg.(type) {
-	case nil:
-		return s.BindNull(i)
-	case string:
-		return s.BindText(i, v)
-	case []byte:
-		return s.BindBlob(i, v)
-	case bool:
-		return s.BindBool(i, v)
-	case int:
-		return s.BindInt64(i, int64(v))
-	case int64:
-		return s.BindInt64(i, v)
-	case uint64:
-		return s.BindInt64(i, int64(v)) //nolint:gosec // sequences stay below 2^63
-	default:
-		return fmt.Errorf("database: cannot bind a %T", arg)
-	}
-}
-
-func scanSQLite(s *sqlite3.Stmt, dest []any) error {
-	for i, d := range dest {
-		switch d := d.(type) {
-		case *string:
-			*d = s.ColumnText(i)
-		case *[]byte:
-			*d = s.ColumnBlob(i, nil)
-		case *bool:
-			*d = s.ColumnBool(i)
-		case *int:
-			*d = s.ColumnInt(i)
-		case *int64:
-			*d = s.ColumnInt64(i)
-		case *uint64:
-			*d = uint64(s.ColumnInt64(i)) //nolint:gosec // sequences stay below 2^63
-		case *any:
-			*d = nil
-			switch s.ColumnType(i) {
-			case sqlite3.NULL:
-			case sqlite3.INTEGER:
-				*d = s.ColumnInt64(i)
-			default:
-				*d = s.ColumnText(i)
-			}
-		case **string:
-			*d = nil
-			if s.ColumnType(i) != sqlite3.NULL {
-				v := s.ColumnText(i)
-				*d = &v
-			}
-		case **int64:
-			*d = nil
-			if s.ColumnType(i) != sqlite3.NULL {
-				v := s.ColumnInt64(i)
-				*d = &v
-			}
-		default:
-			return fmt.Errorf("database: cannot scan into a %T", d)
-		}
-	}
-	return nil
 }
 
 // sqliteError gives the meaning of what SQLite said; other errors pass.

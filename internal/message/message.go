@@ -84,11 +84,18 @@ const Job = "message.send"
 
 type payload struct {
 	UserID string `json:"userId"`
+	// ID tells the messages to a user apart, so that none opens in the place of another.
+	// What an older version has queued has none.
+	ID     string `json:"id,omitempty"`
 	Sealed string `json:"sealed"`
 }
 
-func place(instance, userID string) crypto.Place {
-	return crypto.Place{Instance: instance, Table: "jobs", Row: userID, Column: Job}
+func (p payload) place(instance string) crypto.Place {
+	row := p.UserID
+	if p.ID != "" {
+		row += "/" + p.ID
+	}
+	return crypto.Place{Instance: instance, Table: "jobs", Row: row, Column: Job}
 }
 
 // Queue leaves a message to be sent after the commit. It holds codes, so it is
@@ -99,12 +106,12 @@ func Queue(tx *eventstore.Tx, v *crypto.Vault, instance string, m Message) error
 	if err != nil {
 		return fmt.Errorf("message %s: %w", m.Kind, err)
 	}
-	sealed, err := v.Seal(data, place(instance, m.UserID))
-	if err != nil {
+	p := payload{UserID: m.UserID, ID: tx.NewID()}
+	if p.Sealed, err = v.Seal(data, p.place(instance)); err != nil {
 		return err
 	}
 	noteQueued(tx.Context(), m.Channel)
-	return tx.Job(instance, Job, payload{UserID: m.UserID, Sealed: sealed}, tx.Now())
+	return tx.Job(instance, Job, p, tx.Now())
 }
 
 // Open gives the message of a job.
@@ -114,7 +121,7 @@ func Open(ctx context.Context, v *crypto.Vault, instance string, job []byte) (Me
 	if err := json.Unmarshal(job, &p); err != nil {
 		return m, fmt.Errorf("message: %w", err)
 	}
-	data, err := v.Unseal(ctx, p.Sealed, place(instance, p.UserID))
+	data, err := v.Unseal(ctx, p.Sealed, p.place(instance))
 	if err == nil {
 		err = json.Unmarshal(data, &m)
 	}

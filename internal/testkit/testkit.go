@@ -57,6 +57,7 @@ type Server struct {
 
 	Address string // where it listens
 	config  database.Config
+	seen    *harvest
 	vars    map[string]string
 	tokens  map[string]string
 }
@@ -77,7 +78,10 @@ func StartOn(t testing.TB, config database.Config, edits ...func(*server.Options
 		t.Fatalf("first instance: %v", err)
 	}
 	s.know(created)
-	t.Cleanup(func() { s.Verify(t) })
+	t.Cleanup(func() {
+		s.Verify(t)
+		s.rest(t)
+	})
 	return s
 }
 
@@ -105,7 +109,11 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	s.Address = listener.Addr().String()
 	_, port, _ := net.SplitHostPort(s.Address)
 	s.URL = "http://localhost:" + port
-	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64}}
+	s.seen = newHarvest(&http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64})
+	if o.Vault != nil && o.Vault.Watch == nil {
+		o.Vault.Watch = s.seen.sealed
+	}
+	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: s.seen}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- inner.Serve(ctx, listener) }()
@@ -147,6 +155,7 @@ func (s *Server) Sibling(t testing.TB, edits ...func(*server.Options)) *Server {
 	}
 	other := join(t, db, edits)
 	other.know(s.Created)
+	t.Cleanup(func() { s.seen.add(other.seen) })
 	return other
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"os/user"
@@ -107,6 +108,27 @@ func program(name string) (string, error) {
 		return n
 	}
 	return slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) }), nil
+}
+
+// Dump writes what pg_dump says of the database that the URL names to a file.
+func Dump(url, file string) error {
+	dump, err := program("pg_dump")
+	if err != nil {
+		return err
+	}
+	if out, err := exec.Command(dump, "--no-owner", "-f", file, url).CombinedOutput(); err != nil { //nolint:gosec // the test names both
+		return fmt.Errorf("pg_dump: %w: %s", err, out)
+	}
+	return nil
+}
+
+// Folder is where the server that the tests have started keeps its data; empty where none was.
+func Folder() string {
+	u, err := url.Parse(server.url)
+	if err != nil || server.url == "" {
+		return ""
+	}
+	return filepath.Join(u.Query().Get("host"), "data")
 }
 
 // account is whom the server runs as: PostgreSQL refuses root.
