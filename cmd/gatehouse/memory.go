@@ -38,7 +38,7 @@ func memoryOfGroup(root string) (least int64, ok bool) {
 			continue
 		}
 		for path = filepath.Clean("/" + path); ; path = filepath.Dir(path) {
-			text, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup", path, "memory.max")) //nolint:gosec // the kernel's
+			text, err := os.ReadFile(filepath.Join(root, "sys/fs/cgroup", path, "memory.max"))
 			if n, nerr := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && nerr == nil && n > 0 && (!ok || n < least) {
 				least, ok = n, true
 			}

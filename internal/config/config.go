@@ -100,10 +100,10 @@ type Limits struct {
 	// Connections is how many there are at once. One more ends the one that is quiet for
 	// the longest.
 	Connections       int           `default:"4096" yaml:"connections"`
-	ReadHeaderTimeout time.Duration `default:"5s"      yaml:"read_header_timeout"`
-	ReadTimeout       time.Duration `default:"10s"     yaml:"read_timeout"`
-	WriteTimeout      time.Duration `default:"30s"     yaml:"write_timeout"`
-	IdleTimeout       time.Duration `default:"2m"      yaml:"idle_timeout"`
+	ReadHeaderTimeout time.Duration `default:"5s"   yaml:"read_header_timeout"`
+	ReadTimeout       time.Duration `default:"10s"  yaml:"read_timeout"`
+	WriteTimeout      time.Duration `default:"30s"  yaml:"write_timeout"`
+	IdleTimeout       time.Duration `default:"2m"   yaml:"idle_timeout"`
 	// CallTimeout bounds the work on one call.
 	CallTimeout time.Duration `default:"10s" yaml:"call_timeout"`
 	// DrainDelay is how long the server, asked to stop, goes on taking requests

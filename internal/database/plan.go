@@ -105,7 +105,7 @@ func planPostgres(tx *Tx) error {
 // is seldom.
 func (e *postgresEngine) grown() {
 	const first = 16
-	if n := uint64(e.commits.Add(1)); n < first || bits.OnesCount64(n) > 1 || !e.looking.CompareAndSwap(false, true) {
+	if n := e.commits.Add(1); n < first || bits.OnesCount64(n) > 1 || !e.looking.CompareAndSwap(false, true) {
 		return
 	}
 	e.looks.Go(func() {

@@ -28,7 +28,7 @@ type postgresEngine struct {
 	meter *meter
 	texts sync.Map // text with ? -> text with $n
 
-	commits atomic.Int64
+	commits atomic.Uint64
 	looking atomic.Bool
 	looks   sync.WaitGroup // see grown
 }

@@ -197,7 +197,7 @@ func (e *sqliteEngine) attempt(ctx context.Context, fn func(*Tx) error) error {
 func (e *sqliteEngine) writeLoop(c *sqliteConn) {
 	defer close(e.stopped)
 	defer func() { _ = c.Close() }()
-	group, wait := make([]*sqliteWrite, 0, maxGroup), time.Duration(quiet)
+	group, wait := make([]*sqliteWrite, 0, maxGroup), quiet
 	for {
 		select {
 		case w := <-e.writes:

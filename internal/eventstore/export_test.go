@@ -3,10 +3,13 @@ package eventstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 )
+
+var errRefused = errors.New("the payload has another form")
 
 // Replayed folds one event with any payload in a transaction that is rolled back. An error
 // that is no error of the payload's form is one of the fold.
@@ -17,14 +20,13 @@ func Replayed(ctx context.Context, db *database.DB, name string, a Aggregate, pa
 			return err
 		}
 		e := Event{Aggregate: a, Position: 1, Sequence: 1, Type: name, Created: time.Unix(1_700_000_000, 0), Payload: payload, digest: digestOf(payload)}
-		k, ok := kinds[name].(interface{ form(payload []byte) error })
-		if form = k.form(payload); !ok || form != nil {
-			return nil
+		if form = kinds[name].(interface{ form(payload []byte) error }).form(payload); form != nil {
+			return errRefused // Nothing is folded.
 		}
 		fold = kinds[name].replay(&Fold{Event: e, tx: tx})
 		return fold
 	})
-	if fold == nil {
+	if fold == nil && !errors.Is(err, errRefused) {
 		fold = err
 	}
 	return form, fold
@@ -49,5 +51,7 @@ func (*Kind[P]) Again(payload []byte) ([]byte, error) {
 
 // Written is Again of the kind with a name.
 func Written(name string, payload []byte) ([]byte, error) {
-	return kinds[name].(interface{ Again([]byte) ([]byte, error) }).Again(payload)
+	return kinds[name].(interface {
+		Again(payload []byte) ([]byte, error)
+	}).Again(payload)
 }

@@ -48,7 +48,7 @@ func places(text string) (out []web.Place) {
 	if !some {
 		return []web.Place{{Key: key}}
 	}
-	for _, page := range strings.Fields(pages) {
+	for page := range strings.FieldsSeq(pages) {
 		out = append(out, web.Place{Page: page, Key: key})
 	}
 	return out

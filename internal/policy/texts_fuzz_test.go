@@ -18,11 +18,11 @@ func FuzzMessageText(f *testing.F) {
 		if empty := Fill(text, nil); strings.Contains(empty, "{{") || strings.Contains(empty, "}}") || strings.ContainsRune(empty, 0) {
 			t.Errorf("%q leaves %q", text, empty)
 		}
-		values, names := map[string]string{}, 0
+		values := map[string]string{}
 		for _, name := range MessagePlaceholders {
 			values[name] = value
 		}
-		names = len(placeholder.FindAllString(text, -1))
+		names := len(placeholder.FindAllString(text, -1))
 		if got, least := Fill(text, values), Fill(text, nil); len(got) != len(least)+names*len(value) {
 			t.Errorf("%q with %q %d times is %q", text, value, names, got)
 		}

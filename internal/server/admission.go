@@ -76,7 +76,7 @@ func (a *admission) enter(ctx context.Context) error {
 func (a *admission) next() {
 	for first := a.queue.Front(); first != nil && a.running < a.most; first = a.queue.Front() {
 		a.running++
-		close(a.queue.Remove(first).(chan struct{})) //nolint:forcetypeassert,errcheck // nothing else is in the list
+		close(a.queue.Remove(first).(chan struct{})) //nolint:forcetypeassert // nothing else is in the list
 	}
 }
 

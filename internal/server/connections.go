@@ -40,7 +40,7 @@ func (c *connections) open(ctx context.Context, conn net.Conn) context.Context {
 	n.quiet = c.quiet.PushBack(n)
 	var tooMany *connection
 	if bounded && len(c.all) > c.most {
-		tooMany = c.quiet.Front().Value.(*connection) //nolint:forcetypeassert,errcheck // nothing else is in the list
+		tooMany = c.quiet.Front().Value.(*connection) //nolint:forcetypeassert // nothing else is in the list
 		tooMany.wake()
 	}
 	c.mu.Unlock()

@@ -26,7 +26,7 @@ var calls = []struct {
 	{"user by e-mail address", searched(`{"emailQuery":{"emailAddress":"$name@example.com"}}`)},
 	{"first page of a search by names", searched(`{"userNameQuery":{"userName":"user1000","method":3}}`)},
 	{"first page of everybody", searched("")},
-	{"session, with its user", request{method: http.MethodPost, path: "/v2/sessions", body: `{"checks":{"user":{"userId":"$id"}}}`}},
+	{"session, with its user", request{method: http.MethodPost, path: sessionsPath, body: `{"checks":{"user":{"userId":"$id"}}}`}},
 	{"login policy, read", request{method: http.MethodGet, path: "/management/v1/policies/login"}},
 	{"preview of a removal", previewed(`{"removeSecondFactors":[1]}`)},
 	{"preview of a demand", previewed(`{"forceMfa":true}`)},

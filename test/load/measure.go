@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -103,7 +104,7 @@ func processor(pid string) (own, former time.Duration, parent string) {
 	if err != nil {
 		return 0, 0, ""
 	}
-	fields := strings.Fields(string(data[strings.LastIndexByte(string(data), ')')+1:])) // from the third on
+	fields := strings.Fields(string(data[bytes.LastIndexByte(data, ')')+1:])) // from the third on
 	ticks := func(i int) time.Duration {
 		n, _ := strconv.Atoi(fields[i-3])
 		return time.Duration(n) * tick

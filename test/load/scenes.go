@@ -39,7 +39,7 @@ func (s *site) furnish() (*furnished, error) {
 	}
 	post("/v2/users/human", "", human("ada", `,"password":{"password":"`+password+`"}`))
 	f.ada = made.UserID
-	post("/v2/sessions", "", f.checks(""))
+	post(sessionsPath, "", f.checks(""))
 	f.session = made.SessionID
 	post("/management/v1/projects", "", `{"name":"Shop"}`)
 	project := made.ID
@@ -86,7 +86,10 @@ func (f *furnished) checks(more string) string {
 	return fmt.Sprintf(`{"checks":{"user":{"userId":%q}%s}}`, f.ada, more)
 }
 
-const form = "application/x-www-form-urlencoded"
+const (
+	sessionsPath = "/v2/sessions"
+	form         = "application/x-www-form-urlencoded"
+)
 
 func (f *furnished) token(client int, proof, scope string, into any) error {
 	body := url.Values{"grant_type": {"client_credentials"}, "scope": {scope}}.Encode()
@@ -125,10 +128,10 @@ var scenes = []scene{
 		return request{method: http.MethodGet, path: "/ui/login/login?new=true"}
 	})},
 	{"session, with its user and password", few, always(func(f *furnished) request {
-		return request{method: http.MethodPost, path: "/v2/sessions", body: f.checks(`,"password":{"password":"` + password + `"}`)}
+		return request{method: http.MethodPost, path: sessionsPath, body: f.checks(`,"password":{"password":"` + password + `"}`)}
 	})},
 	{"session, with its user", drivers, always(func(f *furnished) request {
-		return request{method: http.MethodPost, path: "/v2/sessions", body: f.checks("")}
+		return request{method: http.MethodPost, path: sessionsPath, body: f.checks("")}
 	})},
 	{"session, read", drivers, always(func(f *furnished) request {
 		return request{method: http.MethodGet, path: "/v2/sessions/" + f.session}
