@@ -8,14 +8,14 @@ import (
 // FuzzMessageText: a text that is taken does nothing but to name values, once, whatever
 // the values are.
 func FuzzMessageText(f *testing.F) {
-	for _, seed := range []string{"Hello {{.FirstName}}, {{ .Code }}", "{{{{.Code}}.OTP}}", "{{.Code}}}", "{{.Nothing}}", "{{template \"x\"}}", "{{.Co{{.Code}}de}}", "\x00"} {
+	for _, seed := range []string{"Hello {{.FirstName}}, {{ .Code }}", "{{{{.Code}}.OTP}}", "{{.Code}}}", "{{.Nothing}}", "{{template \"x\"}}", "{{.Co{{.Code}}de}}"} {
 		f.Add(seed, "{{.OTP}}")
 	}
 	f.Fuzz(func(t *testing.T, text, value string) {
 		if checkPlaceholders(text) != nil {
 			return
 		}
-		if empty := Fill(text, nil); strings.Contains(empty, "{{") || strings.Contains(empty, "}}") || strings.ContainsRune(empty, 0) {
+		if empty := Fill(text, nil); strings.Contains(empty, "{{") || strings.Contains(empty, "}}") {
 			t.Errorf("%q leaves %q", text, empty)
 		}
 		values := map[string]string{}
