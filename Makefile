@@ -31,6 +31,10 @@ removal-sabotage: ## the same on a build that remembers policies for a second, w
 	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
 	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
+.PHONY: proof
+proof: ## hold the program to every promise that has a test, in its short form, on both databases
+	go run ./test/proof
+
 .PHONY: timing
 timing: ## measure 1,000 times how long it takes to be refused with a name that exists, and with one that does not
 	go test -v -count=1 -timeout 2h ./test -run '^TestTimingTellsNothing$$' -timing 1000

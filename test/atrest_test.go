@@ -63,7 +63,7 @@ func TestTheSearchFindsSecrets(t *testing.T) {
 			t.Run(name+" "+secret, func(t *testing.T) {
 				t.Parallel()
 				s := testkit.Start(t)
-				s.Send(t, testkit.Call{As: "nobody", Do: "POST /auth/v1/users/me/email/_verify", Body: `{"code":"` + secret + `"}`})
+				s.Send(t, testkit.Call{As: "nobody", Do: "GET /debug/ready?code=" + secret})
 				if found := s.AtRest(t); len(found) != 0 {
 					t.Fatalf("found before anything is kept: %q", found)
 				}

@@ -60,7 +60,7 @@ func TestConnectionsAreBounded(t *testing.T) {
 	t.Parallel()
 	const most = 50
 	s := testkit.Start(t, func(o *server.Options) { o.Limits.Connections = most })
-	fresh := &http.Client{Transport: &http.Transport{DialContext: s.Client.Transport.(*http.Transport).DialContext, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	fresh := &http.Client{Transport: &http.Transport{DialContext: s.Dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
 	kinds := []string{
 		"", "GET /debug/ready HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", "POST /management/v1/orgs HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + s.Token + "\r\nContent-Length: 100\r\n\r\n{",
 		"GET /debug/ready HTTP/1.1\r\nHost: localhost\r\n\r\n", // Idle after it.

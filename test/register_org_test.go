@@ -46,6 +46,7 @@ func TestRegisterInOrganization(t *testing.T) {
 		o.Settle(t)
 		p = follow(t, b, box, email).at(t, "user/init", looks)
 		b.submit(t, p, "user/init", "password", annsPassword, "repeat", annsPassword).back(t)
+		o.Settle(t) // They get a mail about their password.
 		o.Run(t, testkit.Call{
 			Name: email, Do: "POST /v2/users", Body: `{"queries":[{"emailQuery":{"emailAddress":"` + email + `"}}]}`,
 			Want: `{"result":[{"details":{"resourceOwner":"` + acme + `"}}]}`,

@@ -98,6 +98,7 @@ func newNeighbours(t *testing.T) *neighbours {
 		}
 	}
 	n.s = startSystemOn(t, c)
+	t.Cleanup(n.s.ForgetSecrets) // The same text is in every field.
 	n.methods = builtMethods(t, n.s)
 	return n
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -135,28 +136,44 @@ type Front struct {
 	Code         string `json:"code"`
 }
 
-// KeepAnswer keeps an answer for the browser that fetches it by its id.
+// KeepAnswer keeps an answer for the browser that fetches it by its id, a random one. What
+// it holds, such as a code, can be read with the id only, and of that a hash is kept.
 func KeepAnswer(tx *eventstore.Tx, instance, id string, a Answer) error {
-	return keep(tx, instance, answerPrefix+id, "", a, answerLifetime)
+	data, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	sealed, err := crypto.SealUnder(id, data)
+	if err != nil {
+		return err
+	}
+	return keep(tx, instance, answerRow(id), "", sealed, answerLifetime)
 }
 
-// answerPrefix keeps the ids of answers apart from those of requests.
-const answerPrefix = "answer:"
+// answerRow keeps the ids of answers apart from those of requests.
+func answerRow(id string) string { return "answer:" + crypto.HashCode(id) }
 
 // TakeAnswer gives an answer once.
 func TakeAnswer(tx *eventstore.Tx, instance, id string) (a Answer, err error) {
-	var clientID, document string
+	var clientID, document, sealed string
 	var created int64
 	found := false
-	err = tx.Read(database.One(&found, requestSQL+" FOR UPDATE", []any{instance, answerPrefix + id, tx.Now().UnixMicro()}, &clientID, &document, &created))
+	err = tx.Read(database.One(&found, requestSQL+" FOR UPDATE", []any{instance, answerRow(id), tx.Now().UnixMicro()}, &clientID, &document, &created))
 	switch {
 	case err != nil:
 		return a, err
 	case !found:
 		return a, errNoRequest
 	}
-	drop(tx, instance, answerPrefix+id)
-	return a, json.Unmarshal([]byte(document), &a)
+	drop(tx, instance, answerRow(id))
+	if err := json.Unmarshal([]byte(document), &sealed); err != nil {
+		return a, err
+	}
+	data, err := crypto.UnsealUnder(id, sealed)
+	if err != nil {
+		return a, errNoRequest.Because(err)
+	}
+	return a, json.Unmarshal(data, &a)
 }
 
 // pushedPrefix keeps the hashes of pushed requests apart from the ids of others.

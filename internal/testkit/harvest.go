@@ -62,38 +62,43 @@ func isSecret(name string) bool { return SecretFields[strings.ToLower(between.Re
 // published is where a token is made that everybody may see: in the DNS, or on a web page.
 var published = regexp.MustCompile(`/validation/(_?generate)$`)
 
-// RoundTrip makes the request and looks at what passes.
+// RoundTrip makes the request and looks at what passes. What is refused is no secret, but
+// anything at all.
 func (h *harvest) RoundTrip(r *http.Request) (*http.Response, error) {
-	what := r.Method + " " + r.URL.Path
+	what, sent := r.Method+" "+r.URL.Path, []byte(nil)
 	if r.Body != nil && r.Body != http.NoBody {
-		sent, err := io.ReadAll(r.Body)
+		var err error
+		sent, err = io.ReadAll(r.Body)
 		_ = r.Body.Close()
 		if err != nil {
 			return nil, err
 		}
 		r = r.Clone(r.Context())
 		r.Body = io.NopCloser(bytes.NewReader(sent))
-		h.body(what, r.Header.Get("Content-Type"), sent)
 	}
-	h.query(what, r.URL.RawQuery)
-	_, proof, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	h.learn(what+" Authorization", proof)
-	h.learn(what+" DPoP", r.Header.Get("DPoP"))
 	res, err := h.RoundTripper.RoundTrip(r)
 	if err != nil {
 		return nil, err
 	}
-	for _, c := range res.Cookies() {
-		h.learn(what+" cookie "+c.Name, c.Value)
-	}
-	h.link(what+" Location", res.Header.Get("Location"))
 	got, err := io.ReadAll(res.Body)
 	_ = res.Body.Close()
 	if err != nil {
 		return nil, err
 	}
 	res.Body = io.NopCloser(bytes.NewReader(got))
-	if res.StatusCode < http.StatusBadRequest && !published.MatchString(r.URL.Path) {
+	for _, c := range res.Cookies() {
+		h.learn(what+" cookie "+c.Name, c.Value)
+	}
+	if res.StatusCode >= http.StatusBadRequest {
+		return res, nil
+	}
+	h.body(what, r.Header.Get("Content-Type"), sent)
+	h.query(what, r.URL.RawQuery)
+	_, proof, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	h.learn(what+" Authorization", proof)
+	h.learn(what+" DPoP", r.Header.Get("DPoP"))
+	h.link(what+" Location", res.Header.Get("Location"))
+	if !published.MatchString(r.URL.Path) {
 		h.body(what, res.Header.Get("Content-Type"), got)
 	}
 	return res, nil
@@ -181,11 +186,14 @@ func (h *harvest) link(what, to string) {
 	}
 }
 
+// id is what ids look like, which some calls take in the place of a token.
+var id = regexp.MustCompile(`^\d{15,19}$`)
+
 // leastSecret is the fewest characters of what could be a secret and not a word.
 const leastSecret = 6
 
 func (h *harvest) learn(what, v string) {
-	if len(v) < leastSecret {
+	if len(v) < leastSecret || id.MatchString(v) {
 		return
 	}
 	h.mu.Lock()

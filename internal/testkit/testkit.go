@@ -109,7 +109,7 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	s.Address = listener.Addr().String()
 	_, port, _ := net.SplitHostPort(s.Address)
 	s.URL = "http://localhost:" + port
-	s.seen = newHarvest(&http.Transport{DialContext: s.dial, MaxIdleConnsPerHost: 64})
+	s.seen = newHarvest(&http.Transport{DialContext: s.Dial, MaxIdleConnsPerHost: 64})
 	if o.Vault != nil && o.Vault.Watch == nil {
 		o.Vault.Watch = s.seen.sealed
 	}
@@ -177,8 +177,8 @@ func (s *Server) know(c flow.Created) {
 	s.tokens["owner"] = c.Token
 }
 
-// dial reaches the server whatever host a request names.
-func (s *Server) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+// Dial reaches the server whatever host a request names.
+func (s *Server) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	return (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", s.Address)
 }
 
