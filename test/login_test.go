@@ -275,9 +275,10 @@ func TestHostedLoginMails(t *testing.T) {
 		return b.open(t, "/ui/login/"+path+"?"+q.Encode())
 	}
 	reset := code("POST /v2/users/$ann/password_reset", `{"returnCode":{}}`, "user.human.password.code.added")
+	s.Run(t, testkit.Call{Name: "in words of the instance", Do: "PUT /admin/v1/text/login/en", Body: `{"initPasswordDoneText":{"title":"All set","description":"Your password is set. Welcome back.","nextButtonText":"Enter"}}`, Events: sets("instance", 3)})
 	p := link("password/init", reset).at(t, "password/init", reset, "at least 8 characters")
 	b.submit(t, p, "password/init", "password", "An0ther-one!", "repeat", "another").at(t, "password/init", "The two passwords are not the same.")
-	b.submit(t, p, "password/init", "password", "An0ther-one!", "repeat", "An0ther-one!").at(t, "password/init", "Your password is set.")
+	b.submit(t, p, "password/init", "password", "An0ther-one!", "repeat", "An0ther-one!").at(t, "password/init", "<h1>All set</h1>", "Your password is set. Welcome back.", ">Enter</a>")
 	b.submit(t, p, "password/init", "password", "A-third-0ne!", "repeat", "A-third-0ne!").at(t, "password/init", `role="alert"`)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword).at(t, "password", `role="alert"`)
 	b.submit(t, b.toPassword(t), "password", "proof", "An0ther-one!").at(t, "enrol")

@@ -99,7 +99,7 @@ func TestLoginTextsOfPages(t *testing.T) {
 	before := trips()
 	german.open(t, "/ui/login/login").at(t, "login", "<h1>Anmelden</h1>", "Weiter")
 	s.Run(t,
-		testkit.Call{Name: "the instance's", Do: "PUT /admin/v1/text/login/de", Body: `{"loginText":{"title":"Instanz","description":"Willkommen bei uns","nextButtonText":"Los"},"passwordText":{"title":"Kennwort der Instanz","nextButtonText":"Hinein"},"initPasswordText":{"title":"Instanz"}}`, Events: sets("instance", 6)},
+		testkit.Call{Name: "the instance's", Do: "PUT /admin/v1/text/login/de", Body: `{"loginText":{"title":"Instanz","description":"Willkommen bei uns","nextButtonText":"Los"},"passwordText":{"title":"Kennwort der Instanz","nextButtonText":"Hinein"},"initPasswordText":{"title":"Instanz"},"passwordResetDoneText":{"title":"Post ist da","description":"Bitte nachsehen","nextButtonText":"Zurück"}}`, Events: sets("instance", 9)},
 		testkit.Call{Name: "of a form of the language", Do: "PUT /admin/v1/text/login/de-CH", Body: `{"loginText":{"loginNameLabel":"Grüezi"}}`, Events: sets("instance", 1)},
 		testkit.Call{Name: "the organization's", Do: "PUT /management/v1/text/login/de", Body: `{"loginText":{"title":"Firma"},"passwordText":{"title":"Kennwort der Firma"},"initPasswordText":{"title":"Neues von der Firma"}}`, Events: sets("org", 3)},
 		testkit.Call{Name: "English", Do: "PUT /management/v1/text/login/en", Body: `{"passwordText":{"passwordLabel":"Your secret","resetLinkText":"Lost it?"},"loginText":{"title":"Firm"}}`, Events: sets("org", 3)},
@@ -113,6 +113,7 @@ func TestLoginTextsOfPages(t *testing.T) {
 	english.open(t, "/ui/login/login?new=true").at(t, "login", "<h1>Log in</h1>") // Nobody has said yet of which organization they are.
 	german.open(t, "/ui/login/password/init?userID=$&orgID="+s.Var("org")).at(t, "password/init", "<h1>Neues von der Firma</h1>", "<button>Weiter</button>")
 	german.open(t, "/ui/login/password/init?userID=$&orgID=1").at(t, "password/init", "<h1>Instanz</h1>")
+	german.submit(t, german.open(t, "/ui/login/password/forgotten"), "password/forgotten", "loginName", "nobody").at(t, "password/forgotten", "<h1>Post ist da</h1>", "Bitte nachsehen", ">Zurück</button>")
 	s.Run(t,
 		testkit.Call{Name: "reset", Do: "DELETE /management/v1/text/login/de", Events: []string{"org.customtext.template.removed"}},
 		testkit.Call{Name: "and the instance's", Do: "DELETE /admin/v1/text/login/de", Events: []string{"instance.customtext.template.removed"}},

@@ -78,9 +78,9 @@ func (v *visit) afterPassword(r user.Ref, password string) error {
 
 // passwordSet says that a password was set, and what to do now.
 func (v *visit) passwordSet(text string) error {
-	d := data{Note: v.Texts.T("password-set")}
+	d := data{Note: v.T("password-set")}
 	if text != "" {
-		d.More = v.Texts.T(text)
+		d.More = v.T(text)
 	}
 	v.show(http.StatusOK, "passwordset", d)
 	return nil
