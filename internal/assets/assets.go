@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -160,9 +161,9 @@ func (s *Server) admit(ctx context.Context, c flow.Credentials, by taker) (put f
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	in, _, err := s.gate.Enter(r.Context(), flow.Credentials{Host: api.CallOf(r.Context()).Host, Anonymous: true})
 	var a policy.Asset
-	found := false
-	if err == nil {
-		err = s.store.Read(r.Context(), policy.AssetByKey(in.ID, r.PathValue("key"), &a, &found))
+	found, key := false, r.PathValue("key")
+	if err == nil && utf8.ValidString(key) && !strings.ContainsRune(key, 0) { // No text in the database is another.
+		err = s.store.Read(r.Context(), policy.AssetByKey(in.ID, key, &a, &found))
 	}
 	if err == nil && !found {
 		err = errNoAsset
