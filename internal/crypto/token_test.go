@@ -12,7 +12,11 @@ func TestSealUnder(t *testing.T) {
 	if data, err := UnsealUnder("KX5IJQ7XPBWK3DD26HQK2XHTFA", sealed); err != nil || string(data) != "a code" {
 		t.Errorf("%q, %v", data, err)
 	}
-	for token, text := range map[string]string{"KX5IJQ7XPBWK3DD26HQK2XHTFB": sealed, "KX5IJQ7XPBWK3DD26HQK2XHTFA": "A" + sealed[1:], "": sealed, "KX5IJQ": "!"} {
+	other := "A"
+	if sealed[:1] == other {
+		other = "B"
+	}
+	for token, text := range map[string]string{"KX5IJQ7XPBWK3DD26HQK2XHTFB": sealed, "KX5IJQ7XPBWK3DD26HQK2XHTFA": other + sealed[1:], "": sealed, "KX5IJQ": "!"} {
 		if data, err := UnsealUnder(token, text); err == nil {
 			t.Errorf("%q opens %q: %q", token, text, data)
 		}

@@ -17,7 +17,7 @@ import (
 const (
 	// callsPerCore is how many calls run at once: enough that those which wait for the
 	// database leave no core idle, and few enough that each ends soon.
-	callsPerCore = 128
+	callsPerCore = 512
 	// maxQueue is how long a call waits for its turn: who would wait longer is better
 	// served by another try, or by another node.
 	maxQueue = time.Second
