@@ -168,13 +168,17 @@ func TestNobodyIsTold(t *testing.T) { //nolint:paralleltest // counts allocation
 	for _, door := range doors {
 		var first told
 		for i, name := range persons {
-			got := told{Trips: 1 << 20, Hashes: 1 << 20}
-			for range 3 { // What jobs disturb takes longer: the least counts.
-				least := got
+			var got told
+			var worked []int64
+			var hashed []uint64
+			for range 3 { // A job beside it adds an exchange, or shares its commit: the middle counts.
 				got = listenTo(name, &trips, door.try(t, s, newBrowser(t, s), name))
-				got.Trips, got.Hashes = min(got.Trips, least.Trips), min(got.Hashes, least.Hashes)
+				worked, hashed = append(worked, got.Trips), append(hashed, got.Hashes)
 				s.Settle(t)
 			}
+			slices.Sort(worked)
+			slices.Sort(hashed)
+			got.Trips, got.Hashes = worked[1], hashed[1]
 			if i == 0 {
 				first = got
 				t.Logf("%s: %d %s, %d exchanges, %d hashes", door.name, got.Status, got.Path, got.Trips, got.Hashes)
