@@ -63,17 +63,17 @@ func (m *memory[T]) read(ctx context.Context, host string, now time.Time, look f
 		}()
 		a.value, a.err = look(own)
 	}()
+	patient := time.NewTimer(patience)
+	defer patient.Stop()
 	select {
 	case a := <-answers:
-		if away(a.err) {
-			return old.value, nil
+		if !away(a.err) {
+			return a.value, a.err
 		}
-		return a.value, a.err
-	case <-time.After(patience):
-		return old.value, nil
+	case <-patient.C:
 	case <-ctx.Done():
-		return old.value, nil
 	}
+	return old.value, nil
 }
 
 // away reports whether an error says nothing but that the database does not answer.

@@ -48,9 +48,13 @@ func (a *admission) enter(ctx context.Context) error {
 		return errBusy
 	}
 	a.inside++
+	if a.running < a.most && a.queue.Len() == 0 { // Nearly always.
+		a.running++
+		a.mu.Unlock()
+		return nil
+	}
 	turn := make(chan struct{})
 	place := a.queue.PushBack(turn)
-	a.next()
 	a.mu.Unlock()
 	patience := time.NewTimer(maxQueue)
 	defer patience.Stop()
