@@ -6,7 +6,7 @@
 // A page shows and holds forms; what a form does is a deed, and what cannot be taken back
 // is asked for by a question first (page.go).
 //
-// It imports web, for what all pages share, api and policy.
+// It imports web, for what all pages share, and api.
 package account
 
 import (
@@ -21,7 +21,6 @@ import (
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
 
@@ -47,7 +46,7 @@ type Server struct {
 // New makes the pages over what calls gives.
 func New(common web.Common, calls Calls) *Server {
 	s := &Server{calls: calls}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: policy.MaxAsset + 64<<10}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: web.MaxForm}).Open()
 	mux := http.NewServeMux()
 	serve := func(pattern string, answer func(*visit) error) {
 		if answer != nil {

@@ -25,9 +25,6 @@ import (
 // prefix is where the paths begin.
 const prefix = api.AssetPrefix
 
-// maxBody bounds an upload, in bytes: the file, and what is around it.
-const maxBody = web.MaxForm
-
 var (
 	errNoAsset = fault.NotFound("ASSET-missing", "There is no such file.")
 	errNoFile  = fault.Invalid("ASSET-form", "Send the file as the field file of a form (multipart/form-data), of at most %d bytes.", policy.MaxAsset)
@@ -118,7 +115,7 @@ func (s *Server) take(w http.ResponseWriter, r *http.Request, by taker) error {
 	if err != nil {
 		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	r.Body = http.MaxBytesReader(w, r.Body, web.MaxForm)
 	data, err := web.FormFile(r)
 	if err != nil {
 		return errNoFile.Because(err)

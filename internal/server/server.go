@@ -143,7 +143,8 @@ func New(db *database.DB, o Options) (*Server, error) {
 	maps.Copy(work, provider.Work(out))
 	files := assets.New(store, gate, external)
 	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files, o.Installation, db}), account.New(common, pageCalls{a, files, o.Installation, db})
+	calls := pageCalls{a, files, o.Installation, db}
+	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, calls), account.New(common, calls)
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):

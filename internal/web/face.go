@@ -1,13 +1,10 @@
 package web
 
 import (
-	"net/http"
 	"strings"
 	"unicode"
 
 	"github.com/gatehouse/gatehouse/internal/api"
-	"github.com/gatehouse/gatehouse/internal/fault"
-	"github.com/gatehouse/gatehouse/internal/policy"
 )
 
 // Face is how a page shows a person beside their name: their picture or, without one, their
@@ -38,15 +35,4 @@ func initials(name string) string {
 		}
 	}
 	return out.String()
-}
-
-var errNoFile = fault.Invalid("PAGE-file", "Choose a file, of at most %d bytes.", policy.MaxAsset)
-
-// ReadFile is FormFile for a page.
-func ReadFile(r *http.Request) ([]byte, error) {
-	data, err := FormFile(r)
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	return data, nil
 }

@@ -158,6 +158,17 @@ func (v *Visit) Path() string { return strings.TrimPrefix(v.R.URL.Path, v.Prefix
 // Sentence is what the visitor is told of an error.
 func (v *Visit) Sentence(err error) string { return api.Sentence(v.Call.Languages, err) }
 
+var errNoFile = fault.Invalid("PAGE-file", "Choose a file, of at most %d bytes.", policy.MaxAsset)
+
+// ReadFile is FormFile for a page.
+func ReadFile(r *http.Request) ([]byte, error) {
+	data, err := FormFile(r)
+	if err != nil {
+		return nil, errNoFile.Because(err)
+	}
+	return data, nil
+}
+
 // Labeled is the error with the label of the field that it is about in the place of the
 // field's name in the contract. A name that has no label stays.
 func (v *Visit) Labeled(err error, label func(name string) string) error {
