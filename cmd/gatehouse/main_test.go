@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/testkit/leak"
+	"github.com/gatehouse/gatehouse/internal/testkit/program"
 )
 
 // binary is the program, built once for all tests.
@@ -96,14 +97,14 @@ type process struct {
 	*exec.Cmd
 	dir, url string
 	token    string
-	out, log *buffer
+	out, log *program.Output
 	ended    chan error
 }
 
 // serve starts a server in dir and waits until it says that it is ready.
 func serve(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	p := &process{dir: dir, out: &buffer{}, log: &buffer{}, ended: make(chan error, 1)}
+	p := &process{dir: dir, out: &program.Output{}, log: &program.Output{}, ended: make(chan error, 1)}
 	p.Cmd = exec.Command(binary, append([]string{"start", "--listen", "localhost:0"}, args...)...)
 	p.Dir, p.Env, p.Stdout, p.Stderr = dir, environ(), p.out, p.log
 	if err := p.Start(); err != nil {
@@ -258,22 +259,4 @@ func missing(have, want map[string]string) error {
 		return errors.New("nothing was written")
 	}
 	return nil
-}
-
-// buffer collects what a process writes.
-type buffer struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.String()
 }

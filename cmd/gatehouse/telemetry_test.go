@@ -12,13 +12,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/program"
 )
 
 // TestTelemetry: calls are logged, counted and traced, and no secret that a
 // caller sends, or that the server holds, is in any of it.
 func TestTelemetry(t *testing.T) {
 	t.Parallel()
-	traces := &buffer{}
+	traces := &program.Output{}
 	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/v1/traces" {
 			_, _ = io.Copy(traces, r.Body)

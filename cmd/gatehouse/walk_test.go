@@ -22,6 +22,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/program"
 )
 
 // step is a command of a document, and what the document says that it prints.
@@ -115,7 +117,7 @@ func freeOrigin(t *testing.T) string {
 // run runs an application by the command of the document until the test ends.
 func (w *walker) run(t *testing.T, folder string, s step) {
 	t.Helper()
-	out := &buffer{}
+	out := &program.Output{}
 	cmd := exec.Command("bash", "-c", "exec env "+w.here(s.command))
 	cmd.Dir, cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = folder, out, out, &syscall.SysProcAttr{Setpgid: true}
 	cmd.Env = append(os.Environ(), "ISSUER="+w.url, "ORIGIN="+w.origin)

@@ -3,19 +3,16 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -23,6 +20,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/metadata"
 	"github.com/gatehouse/gatehouse/internal/org"
+	"github.com/gatehouse/gatehouse/internal/testkit/program"
 )
 
 // limit is one quantity that must stay below a bound.
@@ -52,12 +50,7 @@ func binary(l *lab) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/gatehouse")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return path, nil
+	return path, program.Build(path)
 }
 
 func binarySize(l *lab) (float64, error) {
@@ -72,42 +65,17 @@ func binarySize(l *lab) (float64, error) {
 	return float64(info.Size()) / 1e6, nil
 }
 
-// process is the program with a data folder of its own.
-type process struct {
-	*exec.Cmd
-	url string
-}
-
-// launch starts the program and gives the milliseconds until it said where it
-// is and answered there.
-func launch(l *lab, path, data string) (*process, float64, error) {
-	cmd := exec.Command(path, "start", "--data", data, "--listen", "localhost:0")
-	var said, problems bytes.Buffer
-	cmd.Stderr = &problems
-	out, err := cmd.StdoutPipe()
+// launch starts the program and gives the milliseconds until it said where it is and answered
+// there.
+func launch(l *lab, path, data string) (*program.Server, float64, error) {
+	start := time.Now()
+	p, err := program.Start(path, data)
 	if err != nil {
 		return nil, 0, err
 	}
-	start := time.Now()
-	if err := cmd.Start(); err != nil {
-		return nil, 0, err
-	}
-	p := &process{Cmd: cmd}
-	l.after(p.end)
-	lines := bufio.NewScanner(out) // Wait, called by end, closes it.
-	for lines.Scan() {
-		said.WriteString(lines.Text() + "\n")
-		if at := strings.Index(lines.Text(), "http://"); at >= 0 {
-			p.url, _, _ = strings.Cut(lines.Text()[at:], " ")
-			break
-		}
-	}
-	go func() {
-		for lines.Scan() { // Keep the pipe empty.
-		}
-	}()
-	for time.Since(start) < 10*time.Second && p.url != "" {
-		res, err := client.Get(p.url + "/debug/ready")
+	l.after(p.Stop)
+	for time.Since(start) < 10*time.Second {
+		res, err := client.Get(p.URL + "/debug/ready")
 		if err == nil {
 			_ = res.Body.Close()
 			if res.StatusCode == http.StatusOK {
@@ -116,12 +84,7 @@ func launch(l *lab, path, data string) (*process, float64, error) {
 		}
 		time.Sleep(time.Millisecond)
 	}
-	return nil, 0, fmt.Errorf("the program did not get ready: %s%s", &said, &problems)
-}
-
-func (p *process) end() {
-	_ = p.Process.Signal(syscall.SIGTERM)
-	_ = p.Wait()
+	return nil, 0, errors.New("the program does not answer")
 }
 
 // starts gives the median time to ready of several starts, each on the folder
@@ -141,7 +104,7 @@ func starts(l *lab, fresh func(i int) (string, error)) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		p.end()
+		p.Stop()
 		took = append(took, ms)
 	}
 	slices.Sort(took)
@@ -224,7 +187,7 @@ func idleMemory(l *lab) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n := &node{url: p.url, token: strings.TrimSpace(string(token))}
+	n := &node{url: p.URL, token: strings.TrimSpace(string(token))}
 	if _, err := rate(1, time.Second, n.read); err != nil {
 		return 0, err
 	}

@@ -16,10 +16,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/program"
 )
 
 // node is the program, serving in a process of its own.
@@ -28,7 +29,7 @@ type node struct {
 	url, token string
 	// took is how long it took to get ready.
 	took     time.Duration
-	out, log *buffer
+	out, log *program.Output
 	ended    chan error
 	client   *http.Client
 }
@@ -56,7 +57,7 @@ func (h home) with(t *testing.T, settings string) home {
 // start starts a node and waits until it says that it is ready.
 func (h home) start(t *testing.T, args ...string) *node {
 	t.Helper()
-	n := &node{out: &buffer{}, log: &buffer{}, ended: make(chan error, 1), client: newClient()}
+	n := &node{out: &program.Output{}, log: &program.Output{}, ended: make(chan error, 1), client: newClient()}
 	all := append([]string{"start", "--listen", "localhost:0"}, h.args...)
 	n.Cmd = exec.Command(gatehouse, append(all, args...)...)
 	n.Dir, n.Stdout, n.Stderr = h.dir, n.out, n.log
@@ -232,22 +233,4 @@ func (n *node) must(t *testing.T, do, body string) reply {
 		t.Fatalf("%s: %s", do, r)
 	}
 	return r
-}
-
-// buffer collects what a process writes.
-type buffer struct {
-	mu   sync.Mutex
-	data bytes.Buffer
-}
-
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.data.String()
 }

@@ -41,8 +41,8 @@ func previewed(change string) request {
 }
 
 // grow makes a site and looks how its calls do with ever more people.
-func grow(w io.Writer, program, name string, postgresql bool) (err error) {
-	s, err := open(program, postgresql, 1)
+func grow(w io.Writer, file, name string, postgresql bool) (err error) {
+	s, err := open(file, postgresql, 1)
 	if err != nil {
 		return err
 	}

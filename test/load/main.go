@@ -56,13 +56,13 @@ var sites = []struct {
 
 func report(w io.Writer) error {
 	fmt.Fprintf(w, preface, drivers, runtime.NumCPU(), runtime.GOOS, runtime.GOARCH)
-	program, done, err := build()
+	file, done, err := build()
 	if err != nil {
 		return err
 	}
 	defer done()
 	for _, at := range sites {
-		if err := drive(w, program, at.name, at.postgresql, at.nodes); err != nil {
+		if err := drive(w, file, at.name, at.postgresql, at.nodes); err != nil {
 			return fmt.Errorf("%s: %w", at.name, err)
 		}
 	}
@@ -71,7 +71,7 @@ func report(w io.Writer) error {
 	}
 	fmt.Fprint(w, growing)
 	for _, at := range sites[:2] {
-		if err := grow(w, program, at.name, at.postgresql); err != nil {
+		if err := grow(w, file, at.name, at.postgresql); err != nil {
 			return fmt.Errorf("%s: %w", at.name, err)
 		}
 	}
@@ -93,8 +93,8 @@ The median of a call, one after the other, with so many users in the instance, o
 `
 
 // drive makes a site and drives every scene on it.
-func drive(w io.Writer, program, name string, postgresql bool, nodes int) error {
-	s, err := open(program, postgresql, nodes)
+func drive(w io.Writer, file, name string, postgresql bool, nodes int) error {
+	s, err := open(file, postgresql, nodes)
 	if err != nil {
 		return err
 	}

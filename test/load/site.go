@@ -3,8 +3,6 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,47 +11,36 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/testkit/program"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // site is some nodes of the program on one database.
 type site struct {
-	nodes      []*node
+	nodes      []*program.Server
 	token      string // an administrator's
 	config     database.Config
 	postmaster string // the file that says which process PostgreSQL is; empty on SQLite
 	dir        string
 }
 
-type node struct {
-	*exec.Cmd
-	url string
-}
-
-// build makes the program as it ships.
-func build() (program string, done func(), err error) {
+// build makes the program.
+func build() (file string, done func(), err error) {
 	dir, err := os.MkdirTemp("", "gatehouse-load-")
 	if err != nil {
 		return "", nil, err
 	}
-	program = filepath.Join(dir, "gatehouse")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", program, "./cmd/gatehouse")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", nil, fmt.Errorf("%w: %s", err, out)
-	}
-	return program, func() { _ = os.RemoveAll(dir) }, nil
+	file = filepath.Join(dir, "gatehouse")
+	return file, func() { _ = os.RemoveAll(dir) }, program.Build(file)
 }
 
 // open starts so many nodes. Those behind the first have its master key.
-func open(program string, postgresql bool, nodes int) (_ *site, err error) {
+func open(file string, postgresql bool, nodes int) (_ *site, err error) {
 	s := &site{}
 	defer func() {
 		if err != nil {
@@ -74,6 +61,10 @@ func open(program string, postgresql bool, nodes int) (_ *site, err error) {
 		}
 		s.postmaster = filepath.Join(u.Query().Get("host"), "data", "postmaster.pid")
 	}
+	var args []string
+	if postgresql {
+		args = []string{"--database", s.config.URL}
+	}
 	for i := range nodes {
 		data := filepath.Join(s.dir, fmt.Sprint(i))
 		if i > 0 {
@@ -84,7 +75,7 @@ func open(program string, postgresql bool, nodes int) (_ *site, err error) {
 				return nil, err
 			}
 		}
-		n, err := s.start(program, data)
+		n, err := program.Start(file, data, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -95,37 +86,9 @@ func open(program string, postgresql bool, nodes int) (_ *site, err error) {
 	return s, err
 }
 
-func (s *site) start(program, data string) (*node, error) {
-	args := []string{"start", "--data", data, "--listen", "localhost:0"}
-	if s.postmaster != "" {
-		args = append(args, "--database", s.config.URL)
-	}
-	n := &node{Cmd: exec.Command(program, args...)}
-	var problems bytes.Buffer
-	n.Stderr = &problems
-	out, err := n.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := n.Start(); err != nil {
-		return nil, err
-	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if _, after, found := strings.Cut(lines.Text(), "http://"); found {
-			address, _, _ := strings.Cut(after, " ")
-			n.url = "http://" + address
-			go func() { _, _ = io.Copy(io.Discard, out) }() // Keep the pipe empty.
-			return n, nil
-		}
-	}
-	_ = n.Wait()
-	return nil, fmt.Errorf("the program did not get ready: %s", &problems)
-}
-
 func (s *site) close() {
 	for _, n := range s.nodes {
-		_ = n.Process.Signal(syscall.SIGTERM)
-		_ = n.Wait()
+		n.Stop()
 	}
 	_ = os.RemoveAll(s.dir)
 }
@@ -148,7 +111,7 @@ func (s *site) size() (bytes int64, err error) {
 var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 2 * drivers}}
 
 // at is the address of the node that a client talks to.
-func (s *site) at(client int) string { return s.nodes[client%len(s.nodes)].url }
+func (s *site) at(client int) string { return s.nodes[client%len(s.nodes)].URL }
 
 // request is one of a client, with what is not its body.
 type request struct {
