@@ -145,7 +145,7 @@ func TestAccountOthers(t *testing.T) {
 	}
 	addAnn(t, s)
 	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		annAdministers,
 		testkit.Call{Name: "ada has an application", As: "login", Do: "POST /auth/v1/users/me/tokens/refresh/_search", Keep: map[string]string{"token": "result.0.id"}},
 		testkit.Call{Name: "and a key", Do: "POST /v2/users/$ada/u2f", Keep: map[string]string{"key": "u2fId"}, Events: []string{"user.human.mfa.u2f.token.added"}},
 	)

@@ -105,7 +105,7 @@ func TestEventsInWords(t *testing.T) {
 	addAnn(t, s)
 	fillConsole(t, s)
 	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		annAdministers,
 		testkit.Call{Name: "one factor less", Do: "DELETE /admin/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_OTP", Events: []string{"instance.policy.login.secondfactor.removed"}},
 	)
 	for language, says := range map[string][2]string{"en": {"Second factor turned off", "Authenticator app"}, "de": {"Zweiter Faktor ausgeschaltet", "Authenticator-App"}} {
@@ -148,7 +148,7 @@ func TestConsoleElsewhere(t *testing.T) {
 	s := testkit.Start(t)
 	addAnn(t, s)
 	fillConsole(t, s)
-	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	s.Run(t, annAdministers)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
 	for _, path := range []string{

@@ -18,7 +18,7 @@ func TestConsoleImpact(t *testing.T) {
 	crowd(t, s)
 	addAnn(t, s)
 	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		annAdministers,
 		testkit.Call{Name: "no recovery codes", Do: "DELETE " + loginPath + "/second_factors/SECOND_FACTOR_TYPE_RECOVERY_CODES", Events: []string{"org.policy.login.secondfactor.removed"}},
 	)
 	b := newBrowser(t, s)
@@ -48,7 +48,7 @@ func TestConsoleGuard(t *testing.T) {
 	s := testkit.Start(t)
 	addAnn(t, s)
 	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		annAdministers,
 		testkit.Call{
 			Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Keep: map[string]string{"other": "organizationId"},
 			Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"},

@@ -233,7 +233,7 @@ func TestConsolePeopleForms(t *testing.T) {
 	s := testkit.Start(t)
 	addAnn(t, s)
 	fillConsole(t, s)
-	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	s.Run(t, annAdministers)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
 	const once, saved = "This is shown once", "Saved."

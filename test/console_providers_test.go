@@ -15,7 +15,7 @@ func TestConsoleMailServerAuth(t *testing.T) {
 	s := testkit.Start(t)
 	addAnn(t, s)
 	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		annAdministers,
 		testkit.Call{
 			Name: "open server", Do: "POST /admin/v1/email/smtp", Keep: map[string]string{"open": "id"}, Events: []string{"instance.smtp.config.added"},
 			Body: `{"senderAddress":"id@gatehouse.localhost","senderName":"Gatehouse","host":"localhost:2525"}`,
@@ -41,7 +41,7 @@ func TestConsoleSigningKey(t *testing.T) {
 	s := testkit.Start(t)
 	addAnn(t, s)
 	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
+		annAdministers,
 		testkit.Call{Name: "mails", Do: "POST /admin/v1/email/http", Body: `{"endpoint":"https://post.example.com/mail","description":"Post"}`, Keep: map[string]string{"mail": "id", "first": "signingKey"}, Events: []string{"instance.smtp.config.http.added"}},
 		testkit.Call{Name: "SMS", Do: "POST /admin/v1/sms/http", Body: `{"endpoint":"https://post.example.com/sms"}`, Keep: map[string]string{"sms": "id"}, Events: []string{"instance.sms.confighttp.added"}},
 		testkit.Call{Name: "Twilio", Do: "POST /admin/v1/sms/twilio", Body: `{"sid":"AC1","token":"t","senderNumber":"+41791234567"}`, Keep: map[string]string{"twilio": "id"}, Events: []string{"instance.sms.configtwilio.added"}},
@@ -62,7 +62,7 @@ func TestConsoleInUse(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
-	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	s.Run(t, annAdministers)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
 	const at = "/ui/console/instance/policies/branding"

@@ -19,6 +19,9 @@ import (
 	"github.com/gatehouse/gatehouse/internal/testkit"
 )
 
+// annAdministers makes ann an owner of the instance.
+var annAdministers = testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}}
+
 // openConsole opens the console as ann, who has a password and the role.
 func openConsole(t *testing.T, role string, options ...func(*server.Options)) (*testkit.Server, *window) {
 	t.Helper()
@@ -218,7 +221,7 @@ func TestConsoleEvents(t *testing.T) {
 	s := testkit.Start(t)
 	addAnn(t, s)
 	fillConsole(t, s)
-	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	s.Run(t, annAdministers)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
 	var shown []string
@@ -363,7 +366,7 @@ func TestConsoleTexts(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
-	s.Run(t, testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}})
+	s.Run(t, annAdministers)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
 	for at, read := range map[string]string{"/ui/console/orgs/" + s.OrgID: "GET /management/v1/text/message/init/de", "/ui/console/instance": "GET /admin/v1/text/message/init/de"} {

@@ -237,7 +237,8 @@ func detailID(t *testing.T, raw []byte) string {
 	return d.GetId()
 }
 
-func overGRPC(t *testing.T, s *testkit.Server, c rpcCall) outcome {
+// invoke makes a call over gRPC, and fills in what it replies.
+func invoke(t *testing.T, s *testkit.Server, c rpcCall, reply proto.Message, options ...grpc.CallOption) *grpcstatus.Status {
 	t.Helper()
 	conn, err := grpc.NewClient("passthrough:///"+c.host, grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
@@ -247,15 +248,20 @@ func overGRPC(t *testing.T, s *testkit.Server, c rpcCall) outcome {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	for name, value := range c.header {
 		if value != "" {
 			ctx = metadata.AppendToOutgoingContext(ctx, name, value)
 		}
 	}
+	return grpcstatus.Convert(conn.Invoke(ctx, c.Procedure, c.req, reply, options...))
+}
+
+func overGRPC(t *testing.T, s *testkit.Server, c rpcCall) outcome {
+	t.Helper()
 	out := outcome{res: dynamicpb.NewMessage(c.Descriptor.Output())}
-	st := grpcstatus.Convert(conn.Invoke(ctx, c.Procedure, c.req, out.res))
+	st := invoke(t, s, c, out.res)
 	out.code = int(st.Code())
 	return out.withDetails(t, st.Proto())
 }

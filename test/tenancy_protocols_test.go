@@ -7,17 +7,13 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
-	grpcstatus "google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
@@ -47,22 +43,9 @@ func (n *neighbours) compareOver(t *testing.T, name string, send func(*testing.T
 
 func rawGRPC(t *testing.T, s *testkit.Server, c rpcCall) string {
 	t.Helper()
-	conn, err := grpc.NewClient("passthrough:///"+c.host, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "tcp", s.Address)
-		}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = conn.Close() }()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	defer cancel()
-	for name, value := range c.header {
-		ctx = metadata.AppendToOutgoingContext(ctx, name, value)
-	}
 	res := dynamicpb.NewMessage(c.Descriptor.Output())
 	var header, trailer metadata.MD
-	st := grpcstatus.Convert(conn.Invoke(ctx, c.Procedure, c.req, res, grpc.Header(&header), grpc.Trailer(&trailer)))
+	st := invoke(t, s, c, res, grpc.Header(&header), grpc.Trailer(&trailer))
 	return fmt.Sprintf("%v\n%s%s%s%s", st.Code(), textOf(t, st.Proto()), headerText(http.Header(header)), headerText(readable(http.Header(trailer))), textOf(t, res))
 }
 
