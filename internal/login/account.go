@@ -29,7 +29,7 @@ func (v *visit) accounts() (out []account, err error) {
 		case s.User.LoginName == "" || s.Ended || s.Expired(now):
 			continue
 		}
-		out = append(out, account{ID: e.ID, LoginName: s.User.LoginName, DisplayName: s.User.DisplayName, Face: web.FaceOf(s.User.Avatar, s.User.DisplayName)})
+		out = append(out, account{ID: e.ID, LoginName: v.short(s.User.LoginName), DisplayName: s.User.DisplayName, Face: web.FaceOf(s.User.Avatar, s.User.DisplayName)})
 	}
 	return out, nil
 }

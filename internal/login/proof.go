@@ -63,7 +63,7 @@ func (v *visit) askName(name string, problem error) error {
 	if err != nil {
 		return err
 	}
-	d := data{Path: "login", More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
+	d := data{Path: "login", More: loginPage{Name: v.short(name), Passkey: login.Doc.PasswordlessAllowed == 1}}
 	if login.Doc.AllowRegister && v.mayRegister(false) == nil {
 		d.Others = []way{{atRegister, "register-way"}}
 	}
@@ -83,8 +83,8 @@ func (v *visit) prompts(prompt string) bool {
 // takeLogin begins a session for who says to be there: always a new one, so that none
 // that somebody else put into the browser ever gets a user.
 func takeLogin(v *visit) error {
-	name := strings.TrimSpace(v.R.PostForm.Get("loginName"))
-	who, err := flow.WhoIs(v.AsSystem(), v.Store, v.Instance, name)
+	name, others := v.full(strings.TrimSpace(v.R.PostForm.Get("loginName")))
+	who, err := flow.WhoIs(v.AsSystem(), v.Store, v.Instance, name, others...)
 	var out flow.SessionChanged
 	if err == nil {
 		proof := flow.Proof{UserID: who.ID}
