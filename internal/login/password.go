@@ -78,7 +78,9 @@ func takeForgotten(v *visit) error {
 	name, others := v.full(typed)
 	var ticket string
 	b := v.begin(&ticket)
-	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.Instance, name, others, web.Creator, ticket) }); err != nil {
+	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error {
+		return flow.ForgotPassword(tx, v.Instance, name, others, web.Creator, ticket)
+	}); err != nil {
 		return err
 	}
 	v.remember(b)
