@@ -104,9 +104,11 @@ func takeLogin(v *visit) error {
 	return v.next()
 }
 
-// agent is what the browser says about itself.
+// agent is what the browser says about itself, as far as a session takes it: what is too long
+// keeps nobody from logging in.
 func (v *visit) agent() *session.UserAgent {
-	return &session.UserAgent{IP: v.Call.RemoteIP, Description: v.R.UserAgent()}
+	says := []rune(strings.ToValidUTF8(v.R.UserAgent(), "\uFFFD"))
+	return &session.UserAgent{IP: v.Call.RemoteIP, Description: string(says[:min(len(says), session.MaxText)])}
 }
 
 // hold keeps a session's newest token in the browser, with the name that its user gave.
