@@ -82,6 +82,9 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken lag TestEndsEverywhere TestReadYourWrites TestHistories; \
 	broken policycache TestRemovedFactorEverywhere; \
 	broken nolock TestOnce; \
+	broken deaf TestDatabaseAway; \
+	broken impatient TestSlowDatabase; \
+	broken quorum TestLostNode; \
 	broken untold TestStopUnderLoad
 
 .PHONY: overload

@@ -100,6 +100,8 @@ type engine interface {
 	snapshot(ctx context.Context, fn func(Reader) error) error
 	ping(ctx context.Context) error
 	pool() Pool
+	// watched runs until ctx ends, and lets calls know that the database says nothing.
+	watched(ctx context.Context)
 	close() error
 }
 
@@ -144,6 +146,10 @@ func (db *DB) Close() error { return db.close() }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.ping(ctx) }
+
+// Watch notices, until ctx ends, when a database of its own processes says nothing any more, which
+// is within two seconds. Until it does again, everything is refused at once.
+func (db *DB) Watch(ctx context.Context) { db.watched(ctx) }
 
 // RoundTrips counts the exchanges with the database since Open: a transaction's
 // begin and commit travel with its first and last statement.

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
@@ -24,9 +25,15 @@ import (
 // a transaction's begin goes with its first read, its writes and its commit go
 // together.
 type postgresEngine struct {
-	conns *pgxpool.Pool
-	meter *meter
-	texts sync.Map // text with ? -> text with $n
+	config  *pgxpool.Config
+	conns   atomic.Pointer[pgxpool.Pool]
+	retired sync.WaitGroup // pools that close
+	watch   *watch
+	// writers has a place for each connection that transactions may have: the others are for
+	// reads, which wait for no lock.
+	writers chan struct{}
+	meter   *meter
+	texts   sync.Map // text with ? -> text with $n
 
 	commits atomic.Uint64
 	looking atomic.Bool
@@ -69,24 +76,47 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 		pool.Close()
 		return nil, fmt.Errorf("connect to database: %w", err)
 	}
-	return &postgresEngine{conns: pool, meter: meter}, nil
+	most := int(cfg.MaxConns)
+	e := &postgresEngine{config: cfg, meter: meter, writers: make(chan struct{}, max(1, most-max(1, most/4)))}
+	e.conns.Store(pool)
+	e.watch = newWatch(cfg.ConnConfig, e.renew)
+	return e, nil
+}
+
+// renew begins with new connections. Those that wait for a server which says nothing would be
+// counted for as long as it takes to end them in order.
+func (e *postgresEngine) renew() {
+	fresh, err := pgxpool.NewWithConfig(context.Background(), e.config)
+	if err != nil {
+		return // The configuration was good before.
+	}
+	old := e.conns.Swap(fresh)
+	e.retired.Go(old.Close)
 }
 
 func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
 
 func (e *postgresEngine) close() error {
 	e.looks.Wait()
-	e.conns.Close()
+	e.conns.Load().Close()
+	e.retired.Wait()
 	return nil
 }
 
 func (e *postgresEngine) pool() Pool {
-	s := e.conns.Stat()
+	s := e.conns.Load().Stat()
 	return Pool{Used: int(s.AcquiredConns()), Max: int(s.MaxConns())}
 }
 
+func (e *postgresEngine) watched(ctx context.Context) { e.watch.run(ctx) }
+
 func (e *postgresEngine) ping(ctx context.Context) error {
-	if err := e.conns.Ping(ctx); err != nil {
+	ctx, done, err := e.watch.while(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := e.conns.Load().Ping(ctx); err != nil {
 		return unavailable(err)
 	}
 	return nil
@@ -99,8 +129,13 @@ type querier interface {
 }
 
 func (e *postgresEngine) readOn(ctx context.Context, on querier, queries []Query) error {
+	ctx, done, err := e.watch.while(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	start := e.meter.begin()
-	err := e.readAll(ctx, on, queries)
+	err = e.readAll(ctx, on, queries)
 	e.meter.end(ctx, "read", start, 0, err)
 	return err
 }
@@ -143,7 +178,7 @@ func (s postgresSnapshot) Read(ctx context.Context, queries ...Query) error {
 }
 
 func (e *postgresEngine) snapshot(ctx context.Context, fn func(Reader) error) error {
-	tx, err := e.conns.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	tx, err := e.conns.Load().BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return postgresError(ctx, err)
 	}
@@ -166,7 +201,18 @@ func each(rows pgx.Rows, row func(Scan) error) error {
 }
 
 func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err error) {
-	conn, err := e.conns.Acquire(ctx)
+	ctx, done, err := e.watch.while(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	select {
+	case e.writers <- struct{}{}:
+		defer func() { <-e.writers }()
+	case <-ctx.Done():
+		return postgresError(ctx, ctx.Err())
+	}
+	conn, err := e.conns.Load().Acquire(ctx)
 	if err != nil {
 		return postgresError(ctx, err)
 	}
@@ -178,6 +224,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 			// The caller may be gone; the connection must be clean all the same.
 			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
+			defer context.AfterFunc(e.watch.speech(), cancel)()
 			e.meter.begin()
 			if _, rerr := conn.Exec(clean, "rollback"); rerr != nil {
 				_ = conn.Conn().Close(clean)
@@ -318,6 +365,8 @@ func postgresError(ctx context.Context, err error) error {
 		return err
 	case isCode(err, "40001", "40P01"):
 		return fmt.Errorf("%w: %w", ErrRetry, err)
+	case errors.Is(context.Cause(ctx), errSilent), errors.Is(err, puddle.ErrClosedPool):
+		return unavailable(err)
 	case isCode(err, "57014", "55P03"), ctx.Err() != nil:
 		return timedOut(err)
 	case isCode(err, "53"):

@@ -99,6 +99,9 @@ func (e *sqliteEngine) pool() Pool {
 	return Pool{Used: cap(e.readers) - len(e.readers), Max: cap(e.readers)}
 }
 
+// watched has nothing to do: the database is in this process.
+func (e *sqliteEngine) watched(context.Context) {}
+
 func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.read(ctx, []Query{{SQL: "SELECT 1", Row: func(Scan) error { return nil }}})
 }
