@@ -76,6 +76,7 @@ func openSQLite(c Config, meter *meter) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, err
 	}
+	writer.leaveRoom(c.URL)
 	go e.writeLoop(writer)
 	return e, nil
 }

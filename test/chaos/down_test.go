@@ -3,6 +3,7 @@
 package chaos
 
 import (
+	"flag"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -188,8 +189,7 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Mkdir(disk, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	// More than the log of writes ever holds, which is 16 MB: what others take is what fills it.
-	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=64m,mode=0700"); err != nil {
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size="+*diskSize+",mode=0700"); err != nil {
 		t.Skipf("a small disk cannot be mounted here: %v", err)
 	}
 	t.Cleanup(func() {
@@ -235,6 +235,10 @@ func TestFullDisk(t *testing.T) {
 	h.command(t, "verify")
 	t.Logf("%s; writes went on %s after there was room", l, took.Round(time.Millisecond))
 }
+
+// diskSize is the room on the disk of TestFullDisk: less than the 16 MB that the log of writes has
+// where there is room, so that the log itself would fill it.
+var diskSize = flag.String("disk", "12m", "how large the disk of TestFullDisk is")
 
 // fill takes all the room that a disk has, for good: what is freed meanwhile too.
 func fill(t *testing.T, path string) {
