@@ -79,6 +79,9 @@ type Config struct {
 	// Readers bounds the SQLite connections that read; MaxConns those to
 	// PostgreSQL. Zero picks a number that fits the machine.
 	Readers, MaxConns int
+	// Patience is how long a transaction on PostgreSQL waits for its turn; zero: a second. Where
+	// all would wait, each for as long as its call may take, none would be done.
+	Patience time.Duration
 	// Observe, where it is not nil, is told of every round trip, on the
 	// goroutine that made it.
 	Observe func(ctx context.Context, t Trip)

@@ -103,7 +103,7 @@ func (w *watch) next() *look {
 	defer w.mu.Unlock()
 	w.beats++
 	quiet := w.beats - w.answered
-	if quiet >= patience && w.spoken.Err() == nil {
+	if quiet >= silentAfter && w.spoken.Err() == nil {
 		slog.Warn("the database says nothing: calls are refused until it does")
 		w.silence()
 		w.began()
@@ -149,7 +149,7 @@ func (l *look) hear() {
 		return
 	}
 	l.open = false
-	if l.beats-l.asked >= patience {
+	if l.beats-l.asked >= silentAfter {
 		l.late = true
 		return
 	}

@@ -2,7 +2,7 @@
 
 package database
 
-// patience is for how many beats nothing must have come back before the database counts as silent.
+// silentAfter is for how many beats nothing must have come back before the database counts as silent.
 // A slow one answers sooner: its way may take most of a second, there and back. The other builds
 // of this number are there to show that the tests notice.
-const patience = 6
+const silentAfter = 6

@@ -1,7 +1,0 @@
-//go:build sabotage_impatient
-
-package database
-
-// patience takes a slow database for one that is away. No server is built like this: see make
-// chaos-sabotage.
-const patience = 2
