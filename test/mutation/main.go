@@ -27,6 +27,7 @@ var (
 	rooms = flag.String("rooms", "authz,assurance,crypto,session,oauth", "the rooms under internal/")
 	tests = flag.String("tests", "^(Test|Fuzz)", "which tests may notice")
 	spare = flag.String("skip", "Browser|Console|Chromium|Terraform|Overload|Documentation|Timing|TestTenancy|TestEveryRole", "which may not: they take long")
+	every = flag.Int("every", 1, "try every so many-th mutant only")
 	most  = flag.Duration("most", 40*time.Second, "for how long tests are run for one mutant")
 )
 
@@ -65,6 +66,7 @@ func measure(dir string) error {
 	slices.SortFunc(all, func(a, b *test) int { return cmp.Compare(a.took, b.took) })
 	fmt.Fprintln(os.Stderr, "running them …")
 	verdicts := make([]verdict, len(mutants)+1)
+	mutants = slices.DeleteFunc(mutants, func(m mutant) bool { return m.id%*every != 0 })
 	each(mutants, func(m mutant) { verdicts[m.id] = judge(m, all) })
 	report(mutants, verdicts)
 	return nil
