@@ -79,6 +79,9 @@ type Config struct {
 	// Readers bounds the SQLite connections that read; MaxConns those to
 	// PostgreSQL. Zero picks a number that fits the machine.
 	Readers, MaxConns int
+	// Patience is how long a transaction on PostgreSQL waits for its turn; zero: a second. Where
+	// all would wait, each for as long as its call may take, none would be done.
+	Patience time.Duration
 	// Observe, where it is not nil, is told of every round trip, on the
 	// goroutine that made it.
 	Observe func(ctx context.Context, t Trip)
@@ -101,6 +104,8 @@ type engine interface {
 	snapshot(ctx context.Context, fn func(Reader) error) error
 	ping(ctx context.Context) error
 	pool() Pool
+	// watched runs until ctx ends, and lets calls know that the database says nothing.
+	watched(ctx context.Context)
 	close() error
 }
 
@@ -145,6 +150,10 @@ func (db *DB) Close() error { return db.close() }
 
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.ping(ctx) }
+
+// Watch notices, until ctx ends, when a database of its own processes says nothing any more, which
+// is within two seconds. Until it does again, everything is refused at once.
+func (db *DB) Watch(ctx context.Context) { db.watched(ctx) }
 
 // RoundTrips counts the exchanges with the database since Open: a transaction's
 // begin and commit travel with its first and last statement.

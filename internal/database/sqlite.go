@@ -77,6 +77,7 @@ func openSQLite(c Config, meter *meter) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, err
 	}
+	writer.leaveRoom(c.URL)
 	go e.writeLoop(writer)
 	return e, nil
 }
@@ -99,6 +100,9 @@ func (e *sqliteEngine) close() error {
 func (e *sqliteEngine) pool() Pool {
 	return Pool{Used: cap(e.readers) - len(e.readers), Max: cap(e.readers)}
 }
+
+// watched has nothing to do: the database is in this process.
+func (e *sqliteEngine) watched(context.Context) {}
 
 func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.read(ctx, []Query{{SQL: "SELECT 1", Row: func(Scan) error { return nil }}})

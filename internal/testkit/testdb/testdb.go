@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -42,7 +43,8 @@ func Config(t testing.TB) database.Config {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() { _ = execute(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	return database.Config{URL: onDatabase(admin, name), MaxConns: 12}
+	// Tests count what comes of many calls at once, on machines that do other work.
+	return database.Config{URL: onDatabase(admin, name), MaxConns: 12, Patience: time.Minute}
 }
 
 // SQLite names a new database of the embedded kind, whatever DB says.
