@@ -36,6 +36,20 @@ canaries: ## search for the secrets of every test: in databases, backups, dumps,
 	go test -count=1 -timeout 1h ./test -canaries
 	DB=postgres go test -count=1 -timeout 1h ./test -canaries
 
+.PHONY: ha
+ha: ## kill the primary of a cluster of PostgreSQL under load (Debian: postgresql patroni etcd-server haproxy)
+	go test -count=1 -timeout 20m ./cmd/gatehouse -run '^TestHighAvailability$$' -v -ha
+
+FROM ?= HEAD~50
+
+.PHONY: upgrade
+upgrade: ## replace the nodes of the commit FROM by those of this one under load, by a next version, and back
+	DB=postgres go test -count=1 -timeout 1h ./cmd/gatehouse -run '^TestRollingUpgrade$$' -v -upgrade -from $(FROM) -each 2000
+
+.PHONY: drill
+drill: ## back up, restore and rotate keys under load with 1 GB of data
+	go test -count=1 -timeout 1h ./cmd/gatehouse -run '^TestDrill' -v -drill 1000
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz

@@ -65,7 +65,13 @@ func environ(extra ...string) []string {
 // run runs a command to its end.
 func run(t *testing.T, dir string, args ...string) (out, errors string, code int) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	return runFor(t, 20*time.Second, dir, args...)
+}
+
+// runFor is run for a command that may take long.
+func runFor(t *testing.T, most time.Duration, dir string, args ...string) (out, errors string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), most)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, args...)
 	var stdout, stderr bytes.Buffer
@@ -97,6 +103,12 @@ type process struct {
 
 // serve starts a server in dir and waits until it says that it is ready.
 func serve(t *testing.T, dir string, args ...string) *process {
+	t.Helper()
+	return serveBy(t, binary, dir, args...)
+}
+
+// serveBy is serve for another build of the program.
+func serveBy(t *testing.T, binary, dir string, args ...string) *process {
 	t.Helper()
 	p := &process{dir: dir, out: &buffer{}, log: &buffer{}, ended: make(chan error, 1)}
 	p.Cmd = exec.Command(binary, append([]string{"start", "--listen", "localhost:0"}, args...)...)
@@ -131,6 +143,12 @@ func serve(t *testing.T, dir string, args ...string) *process {
 func (p *process) stop(t *testing.T) {
 	t.Helper()
 	_ = p.Process.Signal(syscall.SIGTERM)
+	p.stopped(t)
+}
+
+// stopped waits for the end of a server that was asked to stop. A second time would end it at once.
+func (p *process) stopped(t *testing.T) {
+	t.Helper()
 	select {
 	case err := <-p.ended:
 		if err != nil {
