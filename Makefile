@@ -31,6 +31,65 @@ removal-sabotage: ## the same on a build that remembers policies for a second, w
 	@mkdir -p .build; if DB=postgres go test -tags sabotage_policycache $(REMOVALS) >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
 	grep 'accepted on the other' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
+.PHONY: timing
+timing: ## measure 1,000 times how long it takes to be refused with a name that exists, and with one that does not
+	go test -v -count=1 -timeout 2h ./test -run '^TestTimingTellsNothing$$' -timing 1000
+
+.PHONY: timing-sabotage
+timing-sabotage: ## count the work on a build that returns early where there is no password, which must fail
+	@mkdir -p .build; if go test -count=1 -tags sabotage_earlyreturn ./test -run '^TestNobodyIsTold$$' >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
+	grep 'tells nobody' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
+
+.PHONY: audit
+audit: ## change a database in 10,000 random ways, all of which must be found
+	go test -v -count=1 -timeout 2h ./test -run '^TestTampering$$' -tampers 10000
+
+.PHONY: audit-sabotage
+audit-sabotage: ## the same without the head of the log, and every call on a log that loses events: both must fail
+	@broken() { if go test -count=1 ./test -run "^$$1\$$" "$$2" >.build/sabotage.log; then echo "$$1 did not notice"; exit 1; fi; \
+		grep -m 1 "$$3" .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; }; \
+	mkdir -p .build; \
+	broken TestTampering -headless 'nobody noticed'; \
+	broken TestNothingWithoutItsEvent -silent 'the state is another'
+
+CHAOS := go test ./test/chaos -count=1 -v -timeout 3h -run
+
+.PHONY: chaos
+chaos: ## kill, pause, cut off, slow down and stop servers and databases for about an hour and a half
+	$(CHAOS) '^TestKilledNode$$' -kills 1000
+	DB=postgres $(CHAOS) '^TestKilledNode$$' -kills 1000
+	DB=postgres $(CHAOS) '^TestKilledPostgres$$' -crashes 100
+	DB=postgres $(CHAOS) '^TestPromotedStandby$$' -failovers 10
+	DB=postgres $(CHAOS) '^(TestDatabaseAway|TestSlowDatabase|TestFullDisk)$$' -long
+	DB=postgres $(CHAOS) '^TestRemovedFactorEverywhere$$' -removals 20000
+	DB=postgres $(CHAOS) '^(TestEndsEverywhere|TestReadYourWrites|TestOnce|TestLostNode)$$' -rounds 100
+	DB=postgres $(CHAOS) '^TestHistories$$' -histories 200 -calls 2000
+	$(CHAOS) '^TestStopUnderLoad$$' -restarts 100
+	$(CHAOS) '^TestStart$$' -starts 100 -events 1000000
+
+.PHONY: chaos-sabotage
+chaos-sabotage: ## the short forms of the same on builds and databases that are broken on purpose: each must fail
+	@broken() { for test in $${@:2}; do \
+		if DB=postgres go test ./test/chaos -count=1 -run "^$$test\$$" -sabotage "$$1" >.build/sabotage.log; then echo "$$test did not notice $$1"; exit 1; fi; \
+		grep -m 1 '_test.go' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; done; }; \
+	mkdir -p .build; \
+	broken ackfirst TestKilledNode TestFullDisk; \
+	broken async TestKilledPostgres TestPromotedStandby; \
+	broken lag TestEndsEverywhere TestReadYourWrites TestHistories; \
+	broken policycache TestRemovedFactorEverywhere; \
+	broken nolock TestOnce; \
+	broken untold TestStopUnderLoad
+
+.PHONY: overload
+overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits
+	go test -count=1 -v -timeout 30m ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse"
+
+.PHONY: overload-sabotage
+overload-sabotage: ## the short tests of overload on a build that slow clients hold up, which must fail
+	@mkdir -p .build; for t in './test TestConnectionsAreBounded' './internal/server TestSlowCallsHaveNoTurn'; do set -- $$t; \
+	if go test -count=1 -tags sabotage_overload "$$1" -run "^$$2$$" >.build/sabotage.log; then echo "$$2 did not notice"; exit 1; fi; \
+	grep -E 'connections live|an honest call' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; done
+
 .PHONY: canaries
 canaries: ## search for the secrets of every test: in databases, backups, dumps, PostgreSQL's files
 	go test -count=1 -timeout 1h ./test -canaries
@@ -85,6 +144,10 @@ generated: ## fail if make generate would change something
 .PHONY: bench
 bench: ## measure against the floor of this machine and the baseline
 	go run ./test/bench
+
+.PHONY: bench-report
+bench-report: ## drive the real program with many clients, and write docs/performance.md
+	go run ./test/load -people 1000000 -page docs/performance.md
 
 .PHONY: vulnerabilities
 vulnerabilities: ## look for known vulnerabilities, where their database can be reached

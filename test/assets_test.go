@@ -15,17 +15,19 @@ import (
 )
 
 // picture is a PNG of a width.
-func picture(t *testing.T, width int) []byte {
+func picture(t *testing.T, width int) []byte { return pictureOf(t, width, 8) }
+
+func pictureOf(t *testing.T, width, height int) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if err := png.Encode(&out, image.NewGray(image.Rect(0, 0, width, 8))); err != nil {
+	if err := png.Encode(&out, image.NewGray(image.Rect(0, 0, width, height))); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
 }
 
 // upload sends a file as clients do, with a token.
-func upload(t *testing.T, s *testkit.Server, token, path, name string, data []byte) (status int, body string) {
+func upload(t *testing.T, s *testkit.Server, token, path, name string, data []byte, header ...string) (status int, body string) {
 	t.Helper()
 	var form bytes.Buffer
 	w := multipart.NewWriter(&form)
@@ -46,6 +48,9 @@ func upload(t *testing.T, s *testkit.Server, token, path, name string, data []by
 	req.Header.Set("Content-Type", w.FormDataContentType())
 	if token != "" {
 		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
 	}
 	res, err := s.Client.Do(req)
 	if err != nil {
@@ -98,7 +103,7 @@ func TestAssets(t *testing.T) {
 			}
 			_, key, _ := strings.Cut(url, "/assets/v1/")
 			got := newBrowser(t, s).open(t, "/assets/v1/"+key)
-			if got.status != http.StatusOK || got.body != string(data) || !strings.Contains(got.header.Get("Cache-Control"), "immutable") || !strings.Contains(got.header.Get("Content-Security-Policy"), "sandbox") {
+			if got.status != http.StatusOK || got.body != string(data) || !strings.Contains(got.header.Get("Cache-Control"), "immutable") || !strings.Contains(got.header.Get("Content-Security-Policy"), "sandbox") || got.header.Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("%s: %d, header %v", url, got.status, got.header)
 			}
 		}
@@ -145,6 +150,7 @@ func TestAssetAbuse(t *testing.T) {
 		"a page called PNG":    {s.Token, "instance/policy/label/logo", "logo.png", []byte("<html><script>alert(1)</script></html>"), http.StatusBadRequest},
 		"half a picture":       {s.Token, "instance/policy/label/icon", "x.png", picture(t, 64)[:60], http.StatusBadRequest},
 		"too wide":             {s.Token, "instance/policy/label/logo", "x.png", picture(t, 2049), http.StatusBadRequest},
+		"too high":             {s.Token, "instance/policy/label/logo", "x.png", pictureOf(t, 8, 2049), http.StatusBadRequest},
 		"too large":            {s.Token, "instance/policy/label/font", "x.woff2", append([]byte("wOF2"), make([]byte, 512<<10)...), http.StatusBadRequest},
 		"much too large":       {s.Token, "instance/policy/label/font", "x.woff2", append([]byte("wOF2"), make([]byte, 4<<20)...), http.StatusBadRequest},
 		"a picture for a font": {s.Token, "instance/policy/label/font", "x.ttf", picture(t, 8), http.StatusBadRequest},
@@ -171,5 +177,38 @@ func TestAssetAbuse(t *testing.T) {
 	}
 	if got := newBrowser(t, s).open(t, "/assets/v1/none.png"); got.status != http.StatusNotFound {
 		t.Errorf("what is not there: %d", got.status)
+	}
+}
+
+// TestAssetsOfOthers: who owns an organization changes the looks of that one, and of no other,
+// whatever they say that the request is about.
+func TestAssetsOfOthers(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	s.Run(t,
+		testkit.Call{
+			Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Keep: map[string]string{"acme": "organizationId"},
+			Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"},
+		},
+		testkit.Call{Name: "ours looks its own way", Do: "POST /management/v1/policies/label", Body: `{"primaryColor":"#c1121f"}`, Events: []string{"org.policy.label.added"}},
+		testkit.Call{Name: "and so does that", In: "$acme", Do: "POST /management/v1/policies/label", Body: `{"primaryColor":"#c1121f"}`, Events: []string{"org.policy.label.added"}},
+		testkit.Call{Name: "somebody", Do: "POST /v2/users/new", Body: `{"organizationId":"$acme","username":"eve","machine":{"name":"eve"}}`, Keep: map[string]string{"eve": "id"}, Events: []string{"user.machine.added"}},
+		testkit.Call{Name: "owns it", In: "$acme", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$eve","roles":["ORG_OWNER"]}`, Events: []string{"org.member.added"}},
+		testkit.Call{Name: "token", Do: "POST /v2/users/$eve/pats", Body: `{"expirationDate":"2099-01-01T00:00:00Z"}`, Keep: map[string]string{"pat": "token"}, Events: []string{"user.pat.added"}},
+	)
+	eve, org := s.Var("pat"), s.Var("org")
+	before := len(s.Events(t))
+	for path := range assetFields {
+		for name, c := range map[string][]string{"org/": {"x-zitadel-orgid", org}, "instance/": nil} {
+			if status, body := upload(t, s, eve, name+"policy/label/"+path, "x.png", picture(t, 8), c...); status != http.StatusForbidden && status != http.StatusNotFound {
+				t.Errorf("%s%s of others: %d %s", name, path, status, body)
+			}
+		}
+	}
+	if got := s.Events(t)[before:]; len(got) != 0 {
+		t.Errorf("what is refused leaves %q", got)
+	}
+	if status, body := upload(t, s, eve, "org/policy/label/logo", "x.png", picture(t, 8)); status != http.StatusOK {
+		t.Errorf("her own: %d %s", status, body)
 	}
 }

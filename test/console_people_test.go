@@ -41,6 +41,10 @@ func fillPeople(t *testing.T, s *testkit.Server) {
 		{Name: "a project", Do: "POST /management/v1/projects", Body: `{"name":"Tower"}`, Keep: map[string]string{"tower": "id"}, Events: []string{"project.added", "project.member.added"}},
 		{Name: "its role", Do: "POST /management/v1/projects/$tower/roles", Body: `{"roleKey":"ringer","displayName":"Ringer"}`, Events: []string{"project.role.added"}},
 		{Name: "who has it", Do: "POST /management/v1/users/$bea/grants", Body: `{"projectId":"$tower","roleKeys":["ringer"]}`, Events: []string{"user.grant.added"}},
+		{Name: "who administers it", Do: "POST /management/v1/projects/$tower/members", Body: `{"userId":"$bea","roles":["PROJECT_OWNER_VIEWER"]}`, Events: []string{"project.member.added"}},
+		{Name: "its grant", Do: "POST /management/v1/projects/$tower/grants", Body: `{"grantedOrgId":"$acme","roleKeys":["ringer"]}`, Keep: map[string]string{"granted": "grantId"}, Events: []string{"project.grant.added"}},
+		{Name: "who administers that", Do: "POST /management/v1/projects/$tower/grants/$granted/members", Body: `{"userId":"$bea","roles":["PROJECT_GRANT_OWNER"]}`, Events: []string{"project.grant.member.added"}},
+		{Name: "metadata of the organization", Do: "POST /management/v1/metadata/customer", Body: `{"value":"NDI="}`, Events: []string{"org.metadata.set"}},
 		{Name: "an administrator", Do: "POST /management/v1/orgs/me/members", Body: `{"userId":"$bea","roles":["ORG_SETTINGS_MANAGER"]}`, Events: []string{"org.member.added"}},
 	} {
 		s.Run(t, c)
@@ -243,7 +247,7 @@ func TestConsolePeopleForms(t *testing.T) {
 		{bea + "/profile", nil, "like this already"},
 		{bea + "/profile", []string{"nick_name", "Bee"}, ">Bee<"},
 		{bea + "/profile", []string{"nick_name", ""}, saved},
-		{bea + "/profile", []string{"first_name", ""}, "firstName"},
+		{bea + "/profile", []string{"first_name", ""}, "Given name needs"},
 		{bea + "/username", []string{"username", "beabell"}, ">beabell<"},
 		{bea + "/email", nil, "like this already"},
 		{bea + "/email", []string{"email", "a@example.com"}, once},
@@ -271,9 +275,17 @@ func TestConsolePeopleForms(t *testing.T) {
 		{bea + "/roles-new/$tower", []string{"role_keys", "ringer"}, "Added."},
 		{org + "/administrators/$bea", nil, saved},
 		{org + "/administrators/$bea/remove", nil, "It is removed."},
+		{org + "/projects/$tower/administrators/$bea", []string{"roles", "PROJECT_OWNER"}, "Owner of the project"},
+		{org + "/projects/$tower/administrators/$bea/remove", nil, "It is removed."},
+		{org + "/projects/$tower/administrators-new/$robot", []string{"roles", "PROJECT_OWNER_VIEWER"}, "Viewer of the project"},
+		{org + "/projects/$tower/grants/$acme/administrators/$bea", []string{"roles", "PROJECT_GRANT_OWNER_VIEWER"}, "Viewer of the granted project"},
+		{org + "/projects/$tower/grants/$acme/administrators/$bea/remove", nil, "It is removed."},
+		{org + "/projects/$tower/grants/$acme/administrators-new/$robot", []string{"roles", "PROJECT_GRANT_OWNER"}, "Owner of the granted project"},
+		{org + "/metadata/set?key=customer", []string{"value", "43"}, ">43<"},
+		{org + "/metadata/set", []string{"key", "desk", "value", "7"}, ">desk<"},
 		{"/ui/console/administrators-new/$bea", []string{"roles", "IAM_USER_MANAGER"}, "Manager of users"},
 		{org + "/groups/$ringers/edit", []string{"description", "Who rings"}, "Who rings"},
-		{org + "/groups/$ringers/edit", []string{"description", ""}, "description needs"},
+		{org + "/groups/$ringers/edit", []string{"description", ""}, "Description needs"},
 		{org + "/groups/$ringers/remove", nil, "It is removed."},
 		{org + "/groups-new", []string{"name", "Tower"}, "It is there now."},
 		{robot + "/machine", []string{"machine.description", "rings"}, ">rings<"},
@@ -281,7 +293,7 @@ func TestConsolePeopleForms(t *testing.T) {
 		{robot + "/credentials/token", []string{"expiration_date", "2000-01-01T00:00"}, "has passed already"},
 		{robot + "/credentials/token", nil, once},
 		{robot + "/credentials/key", nil, "data:application/octet-stream;base64,"},
-		{robot + "/credentials/key", []string{"expiration_date", ""}, "expirationDate"},
+		{robot + "/credentials/key", []string{"expiration_date", ""}, "Valid until (UTC)"},
 		{robot + "/credentials/key", []string{"public_key", "none"}, "public key"},
 		{robot + "/credentials/secret", nil, ">robot<"},
 		{robot + "/credentials/secret/remove", nil, "There is no secret."},
@@ -354,6 +366,16 @@ func TestConsoleGrantedRoles(t *testing.T) {
 	)
 	b := newBrowser(t, s)
 	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
+	if p := b.open(t, s.Expand("/ui/console/orgs/$org/granted")); !strings.Contains(p.body, "Shop") || strings.Contains(p.body, "Tower") {
+		t.Errorf("it lists other projects than the one that is granted:\n%s", p.body)
+	}
+	const granted = "/ui/console/orgs/$org/granted/$shop/administrators"
+	if p := b.fillIn(t, granted+"-new/$bea", "roles", "PROJECT_GRANT_OWNER"); !strings.Contains(p.body, "Owner of the granted project") {
+		t.Errorf("nobody may administer what is granted: %s\n%s", p.url, p.body)
+	}
+	if p := b.open(t, s.Expand("/ui/console/orgs/$org/granted/$tower/administrators")); p.status != http.StatusNotFound {
+		t.Errorf("a project that is not granted: %d", p.status)
+	}
 	const roles = "/ui/console/orgs/$org/users/$bea/roles"
 	if p := b.open(t, s.Expand(roles+"-new")); !strings.Contains(p.body, "Shop") || !strings.Contains(p.body, "Tower") {
 		t.Errorf("it does not offer the project that is granted, and one's own:\n%s", p.body)
@@ -363,26 +385,5 @@ func TestConsoleGrantedRoles(t *testing.T) {
 	}
 	if p := b.fillIn(t, roles+"-new/$shop", "role_keys", "clerk"); !strings.Contains(p.body, "Added.") {
 		t.Errorf("the role is not given: %s\n%s", p.url, p.body)
-	}
-}
-
-// TestConsoleElsewhere: a page about an organization shows nobody of another one.
-func TestConsoleElsewhere(t *testing.T) {
-	t.Parallel()
-	s := testkit.Start(t)
-	addAnn(t, s)
-	fillConsole(t, s)
-	s.Run(t,
-		testkit.Call{Name: "ann administers", Do: "POST /admin/v1/members", Body: `{"userId":"$ann","roles":["IAM_OWNER"]}`, Events: []string{"instance.member.added"}},
-		testkit.Call{Name: "acme", Do: "POST /v2/organizations/_search", Body: `{"queries":[{"nameQuery":{"name":"Acme"}}]}`, Keep: map[string]string{"acme": "result.0.id"}},
-	)
-	b := newBrowser(t, s)
-	b.submit(t, b.toPassword(t), "password", "proof", annsPassword)
-	for _, path := range []string{"/users/$bea", "/users/$bea/factors", "/users/$bea/profile", "/users/$bea/sessions", "/groups/$ringers", "/groups/$ringers/edit"} {
-		for org, status := range map[string]int{"$org": http.StatusOK, "$acme": http.StatusNotFound} {
-			if p := b.open(t, s.Expand("/ui/console/orgs/"+org+path)); p.status != status {
-				t.Errorf("%s of %s: status %d, want %d", path, org, p.status, status)
-			}
-		}
 	}
 }

@@ -98,19 +98,20 @@ func TestConsolePoliciesOfOthers(t *testing.T) {
 	for _, base := range []string{s.Expand("/ui/console/orgs/$other"), "/ui/console/instance"} {
 		for _, path := range []string{
 			"/login", "/login/settings", "/login/change?factor=SECOND_FACTOR_TYPE_OTP", "/login/retire?factor=SECOND_FACTOR_TYPE_OTP", "/policies", "/policies/lockout", "/policies/lockout/edit",
-			"/policies/branding", "/policies/texts/en", "/policies/texts/en/Init", "/policies/texts/en/Init/edit", "/policies/texts/en/Init/follow",
+			"/policies/login-texts/en", "/policies/login-texts/en/login_text", "/policies/login-texts/en/reset", "/policies/branding", "/policies/texts/en", "/policies/texts/en/Init", "/policies/texts/en/Init/edit", "/policies/texts/en/Init/follow",
 		} {
 			if p := b.open(t, base+path); p.status < http.StatusBadRequest {
 				t.Errorf("the owner of another organization sees %s%s: status %d", base, path, p.status)
 			}
 		}
 		for path, form := range map[string]url.Values{
-			"/login/change":                {"factor": {"SECOND_FACTOR_TYPE_OTP"}, "anyway": {"true"}},
-			"/login/factors":               {"factor": {"SECOND_FACTOR_TYPE_OTP_SMS"}},
-			"/login/settings":              {"allow_username_password": {""}},
-			"/login/own":                   {},
-			"/policies/lockout/edit":       {"max_password_attempts": {"1"}},
-			"/policies/texts/en/Init/edit": {"subject": {"Come to evil.example"}},
+			"/login/change":                       {"factor": {"SECOND_FACTOR_TYPE_OTP"}, "anyway": {"true"}},
+			"/login/factors":                      {"factor": {"SECOND_FACTOR_TYPE_OTP_SMS"}},
+			"/login/settings":                     {"allow_username_password": {""}},
+			"/login/own":                          {},
+			"/policies/lockout/edit":              {"max_password_attempts": {"1"}},
+			"/policies/texts/en/Init/edit":        {"subject": {"Come to evil.example"}},
+			"/policies/login-texts/en/login_text": {"login_text.title": {"Come to evil.example"}},
 		} {
 			if p := b.do(t, http.MethodPost, s.URL+base+path, form); p.status < http.StatusBadRequest {
 				t.Errorf("the owner of another organization changes %s%s: status %d", base, path, p.status)
@@ -133,4 +134,38 @@ func TestConsolePoliciesOfOthers(t *testing.T) {
 	if strings.Contains(all, "evil.example") {
 		t.Error("a text of somebody else was set")
 	}
+}
+
+// TestConsoleLoginTexts writes what a page of the login says, sees it there, and gives it up.
+func TestConsoleLoginTexts(t *testing.T) {
+	t.Parallel()
+	s, w := openConsole(t, "IAM_OWNER")
+	s.Run(t, testkit.Call{Name: "of another page", Do: "PUT /management/v1/text/login/en", Body: `{"footerText":{"help":"Call us"},"usernameChangeText":{"title":"Kept"}}`, Events: sets("org", 2)})
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/login-texts")
+	w.sees(t, "What the pages say")
+	w.press(t, "Password")
+	w.sees(t, "A text that is empty follows")
+	var hint string
+	w.do(t, "read the hint", chromedp.AttributeValue(`input[name="password_text.min_length"]`, "placeholder", &hint, nil, chromedp.ByQuery))
+	if hint != "at least %d characters" {
+		t.Errorf("the field shows %q", hint)
+	}
+	w.fill(t, "password_text.title", strings.Repeat("x", 201))
+	w.press(t, "Save")
+	w.sees(t, "A text that is empty follows")
+	w.fill(t, "password_text.title", "Password of the firm")
+	w.press(t, "Save")
+	w.sees(t, "Saved.")
+	w.sees(t, "Password of the firm")
+	s.Run(t, testkit.Call{Name: "only that", Do: "GET /management/v1/text/login/en", Want: `{"customText":{"passwordText":{"title":"Password of the firm","nextButtonText":"Go on"},"footerText":{"help":"Call us"},"usernameChangeText":{"title":"Kept"}}}`})
+	newBrowser(t, s).toPassword(t).at(t, "password", "<h1>Password of the firm</h1>")
+	w.dark(t)
+	w.phone(t)
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/login-texts/en/login_text")
+	w.sees(t, "A text that is empty follows")
+	w.open(t, "/ui/console/orgs/"+s.OrgID+"/policies/login-texts/en")
+	w.press(t, "Give the own text up")
+	w.press(t, "Give the own text up")
+	w.sees(t, "Saved.")
+	s.Run(t, testkit.Call{Name: "ours again", Do: "GET /management/v1/text/login/en", Want: `{"customText":{"passwordText":{"title":"Password"},"isDefault":true}}`})
 }

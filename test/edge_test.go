@@ -201,6 +201,12 @@ func TestHTTP2Floods(t *testing.T) {
 			}
 			return f.WriteRSTStream(id, http2.ErrCodeCancel)
 		},
+		"starvation": func(f *http2.Framer, n int) error { // Nothing can ever be sent.
+			if n == 0 {
+				return f.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+			}
+			return f.WriteHeaders(http2.HeadersFrameParam{StreamID: uint32(2*n + 1), BlockFragment: headers.Bytes(), EndHeaders: true, EndStream: true})
+		},
 	} {
 		conn, err := net.Dial("tcp", s.Address)
 		if err != nil {

@@ -44,8 +44,16 @@ func addPersons(t *testing.T, s *testkit.Server) {
 		testkit.Call{Name: "deactivate", Do: "POST /v2/users/$inactive/deactivate", Body: `{}`, Events: []string{"user.deactivated"}},
 		testkit.Call{
 			Name: "hide", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
-			Body: `{"allowUsernamePassword":true,"allowRegister":true,"ignoreUnknownUsernames":true,"passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s"}`,
+			Body: `{"allowUsernamePassword":true,"allowRegister":true,"ignoreUnknownUsernames":true,"allowDomainDiscovery":true,"passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s"}`,
 		},
+		// What is particular about their organization tells no more of them.
+		testkit.Call{Name: "domain", Do: "POST /management/v1/orgs/me/domains", Body: `{"domain":"example.com"}`, Events: []string{"org.domain.added", "org.domain.verified"}},
+		testkit.Call{
+			Name: "own policy", Do: "POST /management/v1/policies/login", Events: []string{"org.policy.login.added", "org.policy.login.secondfactor.added", "org.policy.login.secondfactor.added", "org.policy.login.multifactor.added"},
+			Body: `{"allowUsernamePassword":true,"allowRegister":true,"ignoreUnknownUsernames":true,"hidePasswordReset":true,"defaultRedirectUri":"https://acme.example/","secondFactors":["SECOND_FACTOR_TYPE_OTP","SECOND_FACTOR_TYPE_U2F"],"multiFactors":["MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION"],"passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s"}`,
+		},
+		testkit.Call{Name: "own looks", Do: "POST /management/v1/policies/label", Body: `{"primaryColor":"#123456"}`, Events: []string{"org.policy.label.added"}},
+		testkit.Call{Name: "seen", Do: "POST /management/v1/policies/label/_activate", Events: []string{"org.policy.label.activated"}},
 	)
 }
 
@@ -102,6 +110,11 @@ var doors = []struct {
 	}},
 	{"password", func(t *testing.T, _ *testkit.Server, b *browser, name string) func() page {
 		p := b.submit(t, b.open(t, "/ui/login/login?new=true"), "login", "loginName", name)
+		return func() page { return b.submit(t, p, "password", "proof", "wrong") }
+	}},
+	{"password of an address", func(t *testing.T, s *testkit.Server, b *browser, name string) func() page {
+		p := b.submit(t, b.open(t, "/ui/login/login?new=true"), "login", "loginName", name+"@example.com")
+		p.at(t, "password", "colors.css?org="+s.OrgID)
 		return func() page { return b.submit(t, p, "password", "proof", "wrong") }
 	}},
 	{"key", func(t *testing.T, s *testkit.Server, b *browser, name string) func() page {

@@ -92,7 +92,7 @@ func TestInstanceIsNotForOrgOwners(t *testing.T) {
 			continue
 		}
 		g := &generator{text: "x", id: func(string) string { return s.InstanceID }}
-		r := sendMessage(t, s, m, g, testkit.Call{As: "orgowner", Header: map[string]string{"X-Gatehouse-Dry-Run": "true"}})
+		r := sendMessage(t, s, m, g.request(t, m), testkit.Call{As: "orgowner", Header: map[string]string{"X-Gatehouse-Dry-Run": "true"}})
 		if r.Status != http.StatusForbidden {
 			t.Errorf("%s: %d %s", m.Procedure, r.Status, r.Body)
 		}
@@ -103,7 +103,7 @@ func TestInstanceIsNotForOrgOwners(t *testing.T) {
 // permissions of the installation, these hold in their own instance only.
 func TestInstallationIsNotForMembers(t *testing.T) {
 	t.Parallel()
-	all := rolesTable(t)
+	all, _ := rolesTable(t)
 	s := testkit.Start(t, func(o *server.Options) {
 		o.Roles = map[string][]string{"IAM_OWNER": append(all["IAM_OWNER"], all["SYSTEM_OWNER"]...)}
 	})
@@ -112,7 +112,7 @@ func TestInstallationIsNotForMembers(t *testing.T) {
 			continue
 		}
 		g := &generator{text: "x", id: func(string) string { return "123456789012345678" }}
-		r := sendMessage(t, s, m, g, testkit.Call{Header: map[string]string{"X-Gatehouse-Dry-Run": "true"}})
+		r := sendMessage(t, s, m, g.request(t, m), testkit.Call{Header: map[string]string{"X-Gatehouse-Dry-Run": "true"}})
 		if r.Status != http.StatusForbidden || !strings.Contains(string(r.Body), "AUTH-5mWD2") {
 			t.Errorf("%s: %d %s", m.Procedure, r.Status, r.Body)
 		}

@@ -86,9 +86,9 @@ func TestImportDataTells(t *testing.T) {
 		bad("f", "f", "f@example.com", `,"requestPasswordlessRegistration":true`), `{"userId":"g"}`,
 		strings.Replace(bad("h", "h", "h@example.com", ""), `"user":`, `"state":"USER_STATE_SUSPEND","user":`, 1),
 	}, ",") + `],"oidcIdps":[{"idpId":"i","idp":{"name":"I"}}],"actions":[{"actionId":"j"}],"triggerActions":[{"flowType":"1","triggerType":"2"}],"appKeys":[{"id":"k"}],"machineKeys":[{"keyId":"l"}],
-		"loginTexts":[{"language":"de"}],"projectRoles":[{"projectId":"nowhere","roleKey":"r"}],"userGrants":[{"userId":"nobody","projectId":"nowhere"}],"domains":[{"domainName":"no domain"}],"orgState":"ORG_STATE_REMOVED"}`
+		"loginTexts":[{"language":"!"}],"projectRoles":[{"projectId":"nowhere","roleKey":"r"}],"userGrants":[{"userId":"nobody","projectId":"nowhere"}],"domains":[{"domainName":"no domain"}],"orgState":"ORG_STATE_REMOVED"}`
 	told := []string{
-		`"type":"login_text","id":"de"`, `"type":"domain","id":"no domain"`, `"type":"oidc_idp","id":"i"`,
+		`"type":"login_text","id":"!"`, `"type":"domain","id":"no domain"`, `"type":"oidc_idp","id":"i"`,
 		`"type":"human_user","id":"a"`, `"type":"human_user","id":"b"`, `"type":"human_user","id":"c/d"`, `"type":"human_user","id":"e"`, `"type":"human_user","id":"f"`, `"type":"human_user","id":"g"`, `"type":"human_user","id":"h"`,
 		`"type":"machine_key","id":"l"`, `"type":"project_role","id":"nowhere/r"`, `"type":"app_key","id":"k"`, `"type":"action","id":"j"`, `"type":"trigger_action","id":"1/2"`,
 		`"type":"user_grant","id":"nobody/nowhere"`, `"type":"org_state","id":"acme"`,

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,7 +28,7 @@ var floors = [][]string{
 	{"internal/api/*", "internal/oidc", "internal/login", "internal/assets", "internal/console", "internal/account", "internal/telemetry", "internal/notify"},
 	{"internal/web"},
 	{"internal/api", "internal/outbound"},
-	{"internal/flow"},
+	{"internal/flow", "internal/doctor"},
 	{"internal/assurance", "internal/instance", "internal/org", "internal/user", "internal/member", "internal/metadata", "internal/group", "internal/project", "internal/session", "internal/oauth", "internal/job", "internal/provider", "internal/webkey", "internal/authorization", "internal/application"},
 	{"internal/message", "internal/policy", "internal/logout"},
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
@@ -164,6 +165,32 @@ func TestEveryTableIsDeclared(t *testing.T) {
 		slices.Sort(declared[table])
 		if !slices.Equal(has, declared[table]) {
 			t.Errorf("table %s has the columns %q, declared are %q", table, has, declared[table])
+		}
+	}
+}
+
+// TestNoGoroutineIsLeft: the tests of every package end by looking for goroutines that
+// nobody waits for (G-23).
+func TestNoGoroutineIsLeft(t *testing.T) {
+	t.Parallel()
+	looks := map[string]bool{}
+	for _, pattern := range []string{"*_test.go", "../internal/*/*_test.go", "../internal/api/*/*_test.go", "../cmd/*/*_test.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			room := filepath.Dir(file)
+			looks[room] = looks[room] || strings.Contains(string(text), "leak.Main(m)") || strings.Contains(string(text), "code = leak.Check()")
+		}
+	}
+	for room, does := range looks {
+		if !does {
+			t.Errorf("%s needs a TestMain with leak.Main: see internal/testkit/leak", room)
 		}
 	}
 }

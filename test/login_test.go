@@ -293,7 +293,7 @@ func TestHostedLoginMails(t *testing.T) {
 	known := b.submit(t, b.open(t, "/ui/login/password/forgotten"), "password/forgotten", "loginName", "ann")
 	unknown := b.submit(t, b.open(t, "/ui/login/password/forgotten"), "password/forgotten", "loginName", "nobody")
 	s.Settle(t) // It is looked up later whose names these are.
-	if known.status != unknown.status || known.body != unknown.body {
+	if known.status != unknown.status || strings.ReplaceAll(known.body, `value="ann"`, `value="nobody"`) != unknown.body {
 		t.Errorf("the page tells who is a user:\n%s\n%s", known.body, unknown.body)
 	}
 
@@ -412,39 +412,11 @@ func TestHostedLoginForApplications(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	addAnn(t, s)
-	s.Run(t,
-		testkit.Call{Name: "project", Do: "POST /management/v1/projects", Body: `{"name":"Shop"}`, Keep: map[string]string{"shop": "id"}, Events: []string{"project.added", "project.member.added"}},
-		testkit.Call{
-			Name: "application", Do: "POST /management/v1/projects/$shop/apps/oidc", Keep: map[string]string{"client": "clientId"},
-			Body:   `{"name":"Web","redirectUris":["https://shop.example/back"],"responseTypes":["OIDC_RESPONSE_TYPE_CODE"],"grantTypes":["OIDC_GRANT_TYPE_AUTHORIZATION_CODE"],"appType":"OIDC_APP_TYPE_WEB","authMethodType":"OIDC_AUTH_METHOD_TYPE_NONE"}`,
-			Events: []string{"project.application.added", "project.application.config.oidc.added"},
-		},
-	)
+	addShop(t, s)
 	b := newBrowser(t, s)
-	b.client.CheckRedirect = func(req *http.Request, _ []*http.Request) error {
-		if req.URL.Host == "shop.example" {
-			return http.ErrUseLastResponse
-		}
-		return nil
-	}
-	authorize := func(more ...string) page {
-		t.Helper()
-		q := url.Values{
-			"client_id": {s.Var("client")}, "redirect_uri": {"https://shop.example/back"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s1"},
-			"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
-		}
-		for i := 0; i+1 < len(more); i += 2 {
-			q.Set(more[i], more[i+1])
-		}
-		return b.open(t, "/oauth/v2/authorize?"+q.Encode())
-	}
-	back := func(p page) {
-		t.Helper()
-		to := p.header.Get("Location")
-		if u, err := url.Parse(to); err != nil || u.Host != "shop.example" || u.Query().Get("code") == "" || u.Query().Get("state") != "s1" {
-			t.Errorf("the browser is sent to %q (%d): %s", to, p.status, p.body)
-		}
-	}
+	b.staysHere()
+	authorize := func(more ...string) page { return b.authorize(t, more...) }
+	back := func(p page) { t.Helper(); p.back(t) }
 	p := authorize("login_hint", "ann").at(t, "login", `value="ann"`)
 	if policy := p.header.Get("Content-Security-Policy"); !strings.HasSuffix(policy, "form-action 'self' https://shop.example") {
 		t.Errorf("the forms may lead to: %s", policy)

@@ -12,12 +12,16 @@ import (
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/leak"
 )
 
 // TestMain ends with a law: every RPC that answers succeeds in a scenario. It can
 // only be judged after a run of all of them.
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if code == 0 {
+		code = leak.Check()
+	}
 	whole := true
 	flag.Visit(func(f *flag.Flag) {
 		if slices.Contains([]string{"test.run", "test.skip", "test.list", "test.bench", "test.fuzz"}, f.Name) {

@@ -273,27 +273,36 @@ func TestWaysBack(t *testing.T) {
 	}
 }
 
-// TestLoginPages: the application's page goes before the instance's, and that before
-// the installation's.
+// TestLoginPages: an instance can require its login application of all clients. Where it does
+// not, those are led there that ask for it, and name no page of their own.
 func TestLoginPages(t *testing.T) {
 	t.Parallel()
 	s, web := startOAuth(t)
-	own := newClient(t, s, "own", func(c *application.OIDC) {
-		c.Login = application.Login{Version: application.LoginV2, BaseURI: "https://own.example.com/base/"}
-	})
-	page := func(c client) string {
+	asking := func(name string, l application.Login) client {
+		return newClient(t, s, name, func(c *application.OIDC) { c.Login = l })
+	}
+	own := asking("own", application.Login{Version: application.LoginV2, BaseURI: "https://own.example.com/base/"})
+	first, second := asking("first", application.Login{Version: application.LoginV1}), asking("second", application.Login{Version: application.LoginV2})
+	const here, there = "http://localhost/ui/login/login", "https://login.example.com/login"
+	lead := func(when string, want map[*client]string) {
 		t.Helper()
-		to, _ := c.authorize(t)
-		return strings.Split(to.String(), "?")[0]
+		for c, page := range want {
+			to, _ := c.authorize(t)
+			if got, _, _ := strings.Cut(to.String(), "?"); got != page {
+				t.Errorf("%s, %s is led to %s, want %s", when, c.id, got, page)
+			}
+		}
 	}
-	if got := page(web); got != "http://localhost/ui/login/login" {
-		t.Error(got)
+	const ownPage = "https://own.example.com/base/login"
+	lead("where nothing is set", map[*client]string{&web: here, &first: here, &second: here, &own: ownPage})
+	set := func(body string) {
+		t.Helper()
+		s.Run(t, testkit.Call{Name: "set", Do: "PUT /v2/features/instance", Body: `{"loginV2":` + body + `}`, Events: []string{"feature.instance.login_v2.set"}})
 	}
-	s.Run(t, testkit.Call{Name: "the instance's", Do: "PUT /v2/features/instance", Body: `{"loginV2":{"required":true,"baseUri":"https://login.example.com"}}`, Events: []string{"feature.instance.login_v2.set"}})
-	if got := page(web); got != "https://login.example.com/login" {
-		t.Error(got)
-	}
-	if got := page(own); got != "https://own.example.com/base/login" {
-		t.Error(got)
-	}
+	set(`{"required":false,"baseUri":"https://login.example.com"}`)
+	lead("where it is not required", map[*client]string{&web: here, &first: here, &second: there, &own: ownPage})
+	set(`{"required":true,"baseUri":"https://login.example.com"}`)
+	lead("where it is required", map[*client]string{&web: there, &first: there, &second: there, &own: there})
+	set(`{"required":true}`)
+	lead("where it is required and nowhere", map[*client]string{&web: here, &first: here, &second: here, &own: here})
 }

@@ -32,6 +32,8 @@ func challengeOf(verifier string) string {
 type client struct {
 	s               *testkit.Server
 	app, id, secret string
+	project         string
+	owner           eventstore.Scope // of the project
 	redirect        string
 	public          bool
 	// key, where there is one, makes a proof for each request for tokens.
@@ -77,15 +79,20 @@ func newClient(t *testing.T, s *testkit.Server, name string, edits ...func(*appl
 
 func newApplication(t *testing.T, s *testkit.Server, name string, c application.Config) client {
 	t.Helper()
+	return newApplicationOf(t, s, eventstore.Scope{Instance: s.InstanceID, Org: s.OrgID}, s.Var("project"), name, c)
+}
+
+// newApplicationOf adds an application to a project of an organization.
+func newApplicationOf(t *testing.T, s *testkit.Server, owner eventstore.Scope, project, name string, c application.Config) client {
+	t.Helper()
 	secret, hash := user.NewSecret()
 	if !application.NeedsSecret(c) {
 		secret, hash = "", ""
 	}
-	out := client{s: s, secret: secret}
+	out := client{s: s, secret: secret, owner: owner, project: project}
 	err := s.Store.Write(authz.AsSystem(context.Background(), s.InstanceID), func(tx *eventstore.Tx) error {
 		out.app, out.id = tx.NewID(), tx.NewID()
-		_, err := application.Add(tx, eventstore.Scope{Instance: s.InstanceID, Org: s.OrgID}, s.Var("project"),
-			application.New{ID: out.app, ClientID: out.id, Name: name, SecretHash: hash, Config: c})
+		_, err := application.Add(tx, owner, project, application.New{ID: out.app, ClientID: out.id, Name: name, SecretHash: hash, Config: c})
 		return err
 	})
 	if err != nil {

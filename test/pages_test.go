@@ -169,6 +169,6 @@ func fillConsole(t *testing.T, s *testkit.Server) {
 		testkit.Call{Name: "trusted", Do: "POST /admin/v1/trusted_domains", Body: `{"domain":"login.example.com"}`, Events: []string{"instance.trusted_domains.added"}},
 		testkit.Call{Name: "key", Do: "POST /management/v1/projects/$shop/apps/$app/keys", Body: `{"type":"KEY_TYPE_JSON"}`, Events: []string{"project.application.oidc.key.added"}},
 	)
-	s.Run(t, testkit.Call{Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})
+	s.Run(t, testkit.Call{Name: "another organization", Do: "POST /v2/organizations", Body: `{"name":"Acme"}`, Status: 201, Keep: map[string]string{"acme": "organizationId"}, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})
 	fillPeople(t, s)
 }

@@ -25,20 +25,22 @@ import (
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
-// rolesTable reads the roles as they are written, not as the server read them.
-func rolesTable(t *testing.T) map[string][]string {
+// rolesTable reads the roles of members and those of system users as they are written,
+// not as the server read them.
+func rolesTable(t *testing.T) (members, system map[string][]string) {
 	t.Helper()
 	data, err := os.ReadFile("../internal/authz/roles.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var file struct {
-		Roles map[string][]string `yaml:"roles"`
+		Roles  map[string][]string `yaml:"roles"`
+		System map[string][]string `yaml:"system_roles"`
 	}
 	if err := yaml.Unmarshal(data, &file); err != nil {
 		t.Fatal(err)
 	}
-	return file.Roles
+	return file.Roles, file.System
 }
 
 // machine makes a machine user of org with a token and, if roles are named, a
@@ -104,10 +106,10 @@ func ofProjects(permission string) bool {
 
 // TestEveryRoleOnEveryMethod holds what each role may do against the table of
 // roles: all methods of the contract, built or not, for all roles that a member
-// can have. Dry runs keep the calls that are allowed from doing anything.
+// can have, and for those of the installation. Dry runs keep the calls that are allowed from doing anything.
 func TestEveryRoleOnEveryMethod(t *testing.T) {
 	t.Parallel()
-	s := testkit.Start(t)
+	s := startSystem(t)
 	contract, err := api.Contract()
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +126,7 @@ func TestEveryRoleOnEveryMethod(t *testing.T) {
 	}
 	// Everybody is there before the first call: from then on tokens are only read.
 	machine(t, s, s.OrgID, "nothing")
-	roles := rolesTable(t)
+	roles, system := rolesTable(t)
 	maps.DeleteFunc(roles, func(role string, _ []string) bool {
 		return !strings.HasPrefix(role, "IAM_") && !strings.HasPrefix(role, "ORG_") && !strings.HasPrefix(role, "PROJECT_")
 	})
@@ -150,6 +152,13 @@ func TestEveryRoleOnEveryMethod(t *testing.T) {
 			calls <- func() { check(m, role, "", allowed) }
 			if strings.HasPrefix(role, "ORG_") || ofProject { // What a role gives in one organization it gives nowhere else.
 				calls <- func() { check(m, role, foreign, false) }
+			}
+		}
+	}
+	for as, role := range map[string]string{"operator": "SYSTEM_OWNER", "viewer": "SYSTEM_OWNER_VIEWER"} {
+		for _, m := range contract {
+			if m.Permission != api.Public && m.Permission != api.Authenticated && m.OrgField == "" {
+				calls <- func() { check(m, as, "", slices.Contains(system[role], m.Permission)) }
 			}
 		}
 	}

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
@@ -61,5 +63,28 @@ func TestSearchesUseTheirIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestGrowingTablesAreLookedAt: where an instance gets many users at once, PostgreSQL knows of
+// them before it looks by itself, which it does once a minute.
+func TestGrowingTablesAreLookedAt(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	if s.DB.Dialect() != database.PostgreSQL {
+		t.Skip("the embedded database is told when it is made")
+	}
+	for i := range 40 {
+		s.Run(t, testkit.Call{Name: "one more", Do: "POST /management/v1/users/machine", Body: fmt.Sprintf(`{"userName":"robot%[1]d","name":"%[1]d"}`, i), Events: []string{"user.machine.added"}})
+	}
+	known := -1.0
+	for wait := 0; known < 1 && wait < 100; wait++ {
+		time.Sleep(50 * time.Millisecond)
+		if err := s.DB.Read(t.Context(), database.One(new(bool), "SELECT reltuples FROM pg_class WHERE oid = 'users'::regclass", nil, &known)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if known < 1 {
+		t.Error("PostgreSQL knows of no users, and there are more than 40")
 	}
 }

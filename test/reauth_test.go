@@ -124,9 +124,9 @@ func TestReauthentication(t *testing.T) {
 		return `{"code":9,"message":"Prove again who you are before you do this: check ` + what + ` in this session. What was checked counts for 15 minutes here. (AUTH-reauth)"}`
 	}
 	remove := testkit.Call{Name: "remove the app", As: "s", Do: "DELETE /v2/users/$ada/totp", Status: 400}
-	remove.Want = told("password, and then totp,")
+	remove.Want = told("the password, and then a code of the authenticator app,")
 	half, done := remove, remove
-	half.Name, half.Want = "is half of it", told("totp | otp-email")
+	half.Name, half.Want = "is half of it", told("a code of the authenticator app or a code by mail")
 	done.Status, done.Want, done.Events = 0, "", []string{"user.human.mfa.otp.removed"}
 	s.Run(t,
 		remove,
@@ -140,7 +140,7 @@ func TestReauthentication(t *testing.T) {
 		setSession("and the app", `{"checks":{`+withTOTP+`}}`, "session.totp.checked"), done,
 	)
 	s.Clock.Advance(15 * time.Minute)
-	s.Run(t, testkit.Call{Name: "what is left is asked for", As: "s", Do: "POST /v2/users/$ada/recovery_codes", Body: `{"count":1}`, Status: 400, Want: told("password, and then otp-email,")})
+	s.Run(t, testkit.Call{Name: "what is left is asked for", As: "s", Do: "POST /v2/users/$ada/recovery_codes", Body: `{"count":1}`, Status: 400, Want: told("the password, and then a code by mail,")})
 }
 
 // TestFirstEnrolment: who has one factor proves that one, and then sets up a second.
@@ -151,7 +151,7 @@ func TestFirstEnrolment(t *testing.T) {
 	register := testkit.Call{Name: "register", As: "s", Do: "POST /v2/users/$ada/totp", Body: `{}`, Keep: map[string]string{"secret": "secret"}, Events: []string{"user.human.mfa.otp.added"}}
 	late := register
 	late.Name, late.Status, late.Keep, late.Events = "not with a session that lay around", 400, nil, nil
-	late.Want = `{"message":"Prove again who you are before you do this: check password in this session. What was checked counts for 15 minutes here. (AUTH-reauth)"}`
+	late.Want = `{"message":"Prove again who you are before you do this: check the password in this session. What was checked counts for 15 minutes here. (AUTH-reauth)"}`
 	s.Run(t, newSession("s", with("ada"), checkedPassword...))
 	s.Clock.Advance(15 * time.Minute)
 	s.Run(t, late, setSession("the password", `{"checks":{"password":{"password":"`+password+`"}}}`, "session.password.checked"), register)

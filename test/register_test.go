@@ -48,9 +48,10 @@ func TestRegister(t *testing.T) {
 		t.Errorf("the events are %q", got)
 	}
 	p := follow(t, b, box, "eve@example.com").at(t, "user/init")
-	b.submit(t, p, "user/init", "password", annsPassword, "repeat", annsPassword).at(t, "user/init", "Your password is set")
+	p = b.submit(t, p, "user/init", "password", annsPassword, "repeat", annsPassword).at(t, "enrol", "eve@example.com")
+	b.submit(t, p, "enrol/skip").at(t, "done")
 	p = b.submit(t, b.open(t, "/ui/login/login?new=true"), "login", "loginName", "eve@example.com").at(t, "password")
-	b.submit(t, p, "password", "proof", annsPassword).at(t, "enrol")
+	b.submit(t, p, "password", "proof", annsPassword).at(t, "done")
 
 	before = len(o.Events(t))
 	registerAs(t, b, "register", "ann@example.com").at(t, "register", "A mail to ann@example.com is on its way.")
@@ -59,6 +60,23 @@ func TestRegister(t *testing.T) {
 		t.Errorf("of who has an account, the events are %q", got)
 	}
 	follow(t, b, box, "ann@example.com").at(t, "password/init")
+}
+
+// TestRegisterLongNames: limits that are told in characters count characters.
+func TestRegisterLongNames(t *testing.T) {
+	t.Parallel()
+	o, box := developer(t)
+	b := newBrowser(t, o.Server)
+	long := strings.Repeat("名", 200)
+	registerAs(t, b, "register", "eve@example.com", "givenName", long, "familyName", long+"字").at(t, "register", "with 200 characters each at most")
+	registerAs(t, b, "register", "eve@example.com", "givenName", long, "familyName", long).at(t, "register", "is on its way")
+	registerAs(t, b, "register/org", "kim@example.com", "orgName", long+"字").at(t, "register/org", "with 200 characters at most")
+	registerAs(t, b, "register/org", "kim@example.com", "orgName", long).at(t, "register/org", "is on its way")
+	registerAs(t, b, "register", strings.Repeat("é", 95)+"@example.com").at(t, "register", "of 200 bytes at most")
+	o.Settle(t)
+	for _, email := range []string{"eve@example.com", "kim@example.com"} {
+		follow(t, b, box, email).at(t, "user/init")
+	}
 }
 
 // TestRegisterOrg makes an organization with its owner.

@@ -214,7 +214,7 @@ func fill(t *testing.T, s *testkit.Server, as, org string) {
 			}
 			for variant := range 3 {
 				g := &generator{variant: variant, id: func(field string) string { return pick(ids, field, variant) }, text: "made"}
-				if r := sendMessage(t, s, m, g, testkit.Call{As: as, In: org}); r.Status == http.StatusOK {
+				if r := sendMessage(t, s, m, g.request(t, m), testkit.Call{As: as, In: org}); r.Status == http.StatusOK {
 					collect(ids, r.JSON(t))
 				}
 			}

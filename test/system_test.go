@@ -21,6 +21,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // startSystem starts a server with system users: "operator" may do everything in
@@ -28,11 +29,17 @@ import (
 // are in its memberships, which are none of the installation's.
 func startSystem(t *testing.T, guest ...flow.SystemMembership) *testkit.Server {
 	t.Helper()
+	return startSystemOn(t, testdb.Config(t), guest...)
+}
+
+// startSystemOn is startSystem on a database that the test names.
+func startSystemOn(t *testing.T, c database.Config, guest ...flow.SystemMembership) *testkit.Server {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := testkit.Start(t, func(o *server.Options) {
+	s := testkit.StartOn(t, c, func(o *server.Options) {
 		o.SystemUsers = []flow.SystemUser{
 			{Name: "operator", Key: key.Public(), Memberships: []flow.SystemMembership{{On: flow.OnSystem, Roles: []string{"SYSTEM_OWNER"}}}},
 			{Name: "viewer", Key: key.Public(), Memberships: []flow.SystemMembership{{On: flow.OnSystem, Roles: []string{"SYSTEM_OWNER_VIEWER"}}}},

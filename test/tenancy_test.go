@@ -1,12 +1,17 @@
 package test
 
 import (
+	"context"
 	"encoding/json"
+	"flag"
+	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,35 +23,107 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
+
+var variants = flag.Int("variants", 10, "how many requests of each RPC TestTenancy compares")
 
 // The other tenant: its name is in whatever of it has a name.
 const tenant = "bbbsecret"
 
 // TestTenancy calls every built RPC that takes an id, as the owner of an instance,
-// with ids of another instance and with ids of nothing. Both must answer alike. The
-// requests are made from the contract, so a new RPC is covered as soon as it
-// answers.
+// with ids of another instance and with ids of nothing. Both must answer alike, over
+// every protocol, and cost the same exchanges with the database. The requests are made
+// from the contract, so a new RPC is covered as soon as it answers.
 func TestTenancy(t *testing.T) {
 	t.Parallel()
-	s := startSystem(t)
-	addInstance(t, s, tenant)
-	methods := builtMethods(t, s)
-	ids := populate(t, s, methods)
+	n := newNeighbours(t)
+	addInstance(t, n.s, tenant)
+	n.them = testkit.Call{As: tenant, Host: tenant + ".example"}
+	n.ids, n.own = n.populate(t, n.them, tenant, "123456789012345678"), n.populate(t, n.us, "ours", "223456789012345678")
+	n.need(t, "org_id", "user_id", "token_id", "key_id")
+	n.ids["instance_id"] = append(n.ids["instance_id"], n.s.Var(tenant))
+	n.compareAll(t, *variants)
+	for _, org := range n.ids["org_id"] {
+		a := n.s.Send(t, testkit.Call{Do: "GET /management/v1/orgs/me", In: org})
+		b := n.s.Send(t, testkit.Call{Do: "GET /management/v1/orgs/me", In: "123456789012345678"})
+		if a.Status != b.Status || string(a.Body) != string(b.Body) {
+			t.Errorf("in another's organization: %d %s, in none: %d %s", a.Status, a.Body, b.Status, b.Body)
+		}
+	}
+}
+
+// TestTenancyOfOrganizations is the same for the owner of an organization, and for what
+// another organization of the instance has.
+func TestTenancyOfOrganizations(t *testing.T) {
+	t.Parallel()
+	n := newNeighbours(t)
+	for _, name := range []string{"acme", tenant} {
+		n.s.Run(t, testkit.Call{Name: name, Do: "POST /management/v1/orgs", Body: `{"name":"` + name + `"}`, Keep: map[string]string{name: "id"}, Events: orgAdded})
+		addMachine(t, n.s, "$"+name, name+"boss", "ORG_OWNER")
+	}
+	n.us, n.them = testkit.Call{As: "acmeboss"}, testkit.Call{As: tenant + "boss"}
+	n.ids, n.own = n.populate(t, n.them, tenant, "123456789012345678"), n.populate(t, n.us, "ours", "223456789012345678")
+	n.need(t, "org_id", "user_id", "token_id", "key_id", "project_id")
+	n.methods = slices.DeleteFunc(n.methods, func(m *api.Method) bool { return acrossOrganizations[path.Base(m.Procedure)] })
+	n.compareAll(t, *variants)
+}
+
+// acrossOrganizations are the methods by which an organization deals with others of its
+// instance, as the contract has it: it gives their users roles and grants them projects.
+// Whoever chooses the id of something new is told that it is taken.
+var acrossOrganizations = map[string]bool{
+	"AddOrgMember": true, "AddUserGrant": true, "CreateAuthorization": true, "AddProjectGrant": true, "CreateProjectGrant": true,
+	"AddMachineUser": true, "AddHumanUser": true, "CreateUser": true, "CreateProject": true,
+}
+
+// neighbours share a server and must know nothing of each other.
+type neighbours struct {
+	s        *testkit.Server
+	trips    *atomic.Int64 // of requests, without those of jobs
+	methods  []*api.Method
+	us, them testkit.Call        // who calls, and where
+	ids, own map[string][]string // what they have, and what we have
+}
+
+func newNeighbours(t *testing.T) *neighbours {
+	t.Helper()
+	n := &neighbours{trips: new(atomic.Int64)}
+	c := testdb.Config(t)
+	c.Observe = func(ctx context.Context, _ database.Trip) {
+		if api.CallOf(ctx).RequestID != "" {
+			n.trips.Add(1)
+		}
+	}
+	n.s = startSystemOn(t, c)
+	n.methods = builtMethods(t, n.s)
+	return n
+}
+
+// compareAll compares what every RPC tells, in so many variants of its request at most.
+func (n *neighbours) compareAll(t *testing.T, variants int) {
+	t.Helper()
 	tried, reached := 0, 0
-	for _, m := range methods {
+	for _, m := range n.methods {
 		if !takesID(m.Descriptor.Input(), 0) {
 			continue
 		}
 		tried++
-		beyond := false
-		for variant := range 1 + len(ids[""]) {
-			if compareTenants(t, s, m, ids, variant) {
-				beyond = true
+		beyond := -1
+		for variant := range min(variants, 1+len(n.ids[""])) {
+			if n.compare(t, m, variant, all) && beyond < 0 {
+				beyond = variant
 			}
 		}
-		if beyond {
+		for foreign := range 4 { // One id is another's, the rest are our own.
+			n.compare(t, m, max(beyond, 0), foreign)
+		}
+		for name, send := range rawProtocols {
+			n.compareOver(t, name, send, m, max(beyond, 0))
+		}
+		if beyond >= 0 {
 			reached++
 		} else {
 			t.Logf("%s: no request got past the check of its form", m.Procedure)
@@ -55,13 +132,6 @@ func TestTenancy(t *testing.T) {
 	t.Logf("%d RPCs take ids, %d of them looked at them", tried, reached)
 	if tried < 40 || reached*10 < tried*9 {
 		t.Errorf("only %d of %d RPCs got past the check of their requests: the test has become blind", reached, tried)
-	}
-	for _, org := range ids["org_id"] {
-		a := s.Send(t, testkit.Call{Do: "GET /management/v1/orgs/me", In: org})
-		b := s.Send(t, testkit.Call{Do: "GET /management/v1/orgs/me", In: "123456789012345678"})
-		if a.Status != b.Status || string(a.Body) != string(b.Body) {
-			t.Errorf("in another's organization: %d %s, in none: %d %s", a.Status, a.Body, b.Status, b.Body)
-		}
 	}
 }
 
@@ -80,20 +150,21 @@ func builtMethods(t *testing.T, s *testkit.Server) (out []*api.Method) {
 	return out
 }
 
-// populate lets the other tenant's owner make what can be made, and gives the ids
-// in all answers by the names of their fields; under "" all of them.
-func populate(t *testing.T, s *testkit.Server, methods []*api.Method) map[string][]string {
+// populate lets somebody make what can be made, with a text for a name, and gives the ids
+// in all answers by the names of their fields; under "" all of them. chosen is the id
+// for what is made with an id, before there are others.
+func (n *neighbours) populate(t *testing.T, who testkit.Call, text, chosen string) map[string][]string {
 	t.Helper()
-	ids := map[string][]string{"instance_id": {s.Var(tenant)}}
+	ids := map[string][]string{"": {chosen}}
 	for range 2 { // What is made second may need what was made first.
-		for _, m := range methods {
+		for _, m := range n.methods {
 			name := string(m.Descriptor.Name())
 			if !slices.ContainsFunc([]string{"Add", "Create", "Generate", "Set", "List", "Get"}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 				continue
 			}
 			for variant := range 3 {
-				g := &generator{variant: variant, id: func(field string) string { return pick(ids, field, variant) }, text: tenant}
-				if r := sendMessage(t, s, m, g, testkit.Call{As: tenant, Host: tenant + ".example"}); r.Status == http.StatusOK {
+				g := &generator{variant: variant, id: func(field string) string { return pick(ids, field, variant) }, text: text}
+				if r := sendMessage(t, n.s, m, g.request(t, m), who); r.Status == http.StatusOK {
 					collect(ids, r.JSON(t))
 				}
 			}
@@ -102,18 +173,25 @@ func populate(t *testing.T, s *testkit.Server, methods []*api.Method) map[string
 	all := map[string]bool{}
 	for name := range ids {
 		slices.Sort(ids[name])
-		ids[name] = slices.Compact(ids[name])
+		ids[name] = slices.DeleteFunc(slices.Compact(ids[name]), func(id string) bool {
+			return id == n.s.InstanceID || id == n.s.OrgID || id == n.s.OwnerID
+		})
 		for _, id := range ids[name] {
 			all[id] = true
 		}
 	}
 	ids[""] = slices.Sorted(maps.Keys(all))
-	for _, kind := range []string{"instance_id", "org_id", "user_id", "token_id", "key_id"} {
-		if len(ids[kind]) == 0 {
-			t.Errorf("the other tenant has no %s: %v", kind, ids)
+	return ids
+}
+
+// need says which kinds of ids there must be.
+func (n *neighbours) need(t *testing.T, kinds ...string) {
+	t.Helper()
+	for _, kind := range kinds {
+		if len(n.ids[kind]) == 0 || len(n.own[kind]) == 0 {
+			t.Errorf("somebody has no %s: %v %v", kind, n.ids, n.own)
 		}
 	}
-	return ids
 }
 
 var (
@@ -207,7 +285,7 @@ func (g *generator) gives(f protoreflect.FieldDescriptor) bool {
 
 var words = []struct{ part, value string }{
 	{"email", "x@example.com"}, {"domain", "x.example"}, {"url", "https://x.example"}, {"uri", "https://x.example"}, {"language", "en"},
-	{"phone", "+41791234567"}, {"password", "Correct-Horse-1"}, {"color", "#aabbcc"},
+	{"phone", "+41791234567"}, {"color", "#aabbcc"},
 }
 
 func (g *generator) value(f protoreflect.FieldDescriptor, empty protoreflect.Value, depth int) protoreflect.Value {
@@ -255,6 +333,9 @@ func (g *generator) string(f protoreflect.FieldDescriptor) string {
 	if strings.Contains(name, "role") {
 		return []string{"ORG_OWNER", "IAM_OWNER"}[g.variant%2]
 	}
+	if strings.Contains(name, "password") { // Who knows that of somebody else may use it.
+		return "Correct-Horse-1" + g.text
+	}
 	for _, w := range words {
 		if strings.Contains(name, w.part) {
 			return w.value
@@ -263,7 +344,8 @@ func (g *generator) string(f protoreflect.FieldDescriptor) string {
 	return g.text
 }
 
-func sendMessage(t *testing.T, s *testkit.Server, m *api.Method, g *generator, c testkit.Call) testkit.Reply {
+// request is the generator's request for a method.
+func (g *generator) request(t *testing.T, m *api.Method) proto.Message {
 	t.Helper()
 	kind, err := protoregistry.GlobalTypes.FindMessageByName(m.Descriptor.Input().FullName())
 	if err != nil {
@@ -271,11 +353,16 @@ func sendMessage(t *testing.T, s *testkit.Server, m *api.Method, g *generator, c
 	}
 	req := kind.New()
 	g.message(req, 0)
-	body, err := protojson.Marshal(req.Interface())
+	return req.Interface()
+}
+
+func sendMessage(t *testing.T, s *testkit.Server, m *api.Method, req proto.Message, c testkit.Call) testkit.Reply {
+	t.Helper()
+	body, err := protojson.Marshal(req)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Do, c.Body = "POST "+m.Procedure, string(body)
+	c.Do, c.Body, c.Header = "POST "+m.Procedure, string(body), maps.Clone(c.Header)
 	if c.Header == nil {
 		c.Header = map[string]string{}
 	}
@@ -283,35 +370,86 @@ func sendMessage(t *testing.T, s *testkit.Server, m *api.Method, g *generator, c
 	return s.Send(t, c)
 }
 
-// compareTenants sends one variant of a request twice, with ids of the other
-// tenant and with ids of nothing, and reports whether it got past the check of its
-// form. Dry runs keep what is allowed from doing anything.
-func compareTenants(t *testing.T, s *testkit.Server, m *api.Method, ids map[string][]string, variant int) (beyond bool) {
+// all says that every id of a request is another's.
+const all = -1
+
+// pair makes one variant of a request twice: with ids of the others, and with ids of
+// nothing. foreign is the one that is, among ours, or all. used are the ids in each.
+func (n *neighbours) pair(t *testing.T, m *api.Method, variant, foreign int) (requests [2]proto.Message, used [2][]string) {
 	t.Helper()
-	send := func(id func(string) string) (testkit.Reply, string) {
-		var used []string
+	for i := range requests {
+		count := 0
 		g := &generator{variant: variant, text: "x", id: func(field string) string {
-			used = append(used, id(field))
-			return used[len(used)-1]
+			id := pick(n.ids, field, variant)
+			switch {
+			case foreign != all && foreign != count:
+				id = pick(n.own, field, variant)
+			case i == 1:
+				id = "7" + id[:len(id)-2] + "7"
+			}
+			count++
+			used[i] = append(used[i], id)
+			return id
 		}}
-		r := sendMessage(t, s, m, g, testkit.Call{Header: map[string]string{"X-Gatehouse-Dry-Run": "true"}})
-		return r, masked(string(r.Body), used)
+		requests[i] = g.request(t, m)
 	}
-	theirs, a := send(func(field string) string { return pick(ids, field, variant) })
-	nothing, b := send(func(field string) string {
-		id := pick(ids, field, variant)
-		return "7" + id[:len(id)-2] + "7"
+	return requests, used
+}
+
+// compare sends one variant of a request both ways, and reports whether it got past the
+// check of its form. Dry runs keep what is allowed from doing anything.
+func (n *neighbours) compare(t *testing.T, m *api.Method, variant, foreign int) (beyond bool) {
+	t.Helper()
+	requests, used := n.pair(t, m, variant, foreign)
+	if foreign != all && (len(used[0]) <= foreign || len(used[0]) == 1) {
+		return false
+	}
+	n.judge(t, fmt.Sprintf("%s, variant %d.%d", m.Procedure, variant, foreign), used, func(i int) string {
+		call := n.us
+		call.Header = map[string]string{"X-Gatehouse-Dry-Run": "true"}
+		r := sendMessage(t, n.s, m, requests[i], call)
+		if i == 0 {
+			var e struct{ Code string }
+			_ = json.Unmarshal(r.Body, &e)
+			beyond = e.Code != "invalid_argument"
+		}
+		return fmt.Sprintf("%d\n%s%s", r.Status, headerText(r.Header), r.Body)
 	})
-	if theirs.Status != nothing.Status || a != b {
-		t.Errorf("%s, variant %d: with ids of another tenant %d %s, with ids of nothing %d %s",
-			m.Procedure, variant, theirs.Status, theirs.Body, nothing.Status, nothing.Body)
+	return beyond
+}
+
+// judge compares what is told with ids of the others and with ids of nothing, and what
+// it costs. What somebody disturbed is asked again.
+func (n *neighbours) judge(t *testing.T, what string, used [2][]string, ask func(int) string) {
+	t.Helper()
+	var told [2]string
+	for range 4 {
+		for i := range told {
+			n.trips.Store(0)
+			told[i] = masked(ask(i), used[i])
+			told[i] += fmt.Sprintf("\n%d exchanges", n.trips.Load())
+		}
+		if told[0] == told[1] {
+			break
+		}
 	}
-	if strings.Contains(string(theirs.Body), tenant) || strings.Contains(theirs.Header.Get("Location"), tenant) {
-		t.Errorf("%s, variant %d: shows another tenant's things: %s", m.Procedure, variant, theirs.Body)
+	if told[0] != told[1] {
+		t.Errorf("%s: with ids of others %s\nwith ids of nothing %s", what, told[0], told[1])
 	}
-	var e struct{ Code string }
-	_ = json.Unmarshal(theirs.Body, &e)
-	return e.Code != "invalid_argument"
+	if strings.Contains(told[0], tenant) {
+		t.Errorf("%s: shows what others have: %s", what, told[0])
+	}
+}
+
+// headerText is a header without what differs between any two answers.
+func headerText(h http.Header) string {
+	same := http.Header{}
+	for name, values := range h {
+		same[http.CanonicalHeaderKey(name)] = values
+	}
+	var b strings.Builder
+	_ = same.Write(&b)
+	return datesRE.ReplaceAllString(strings.ReplaceAll(b.String(), "\r\n", "\n"), "")
 }
 
 // What differs from call to call: times, new ids, new secrets.

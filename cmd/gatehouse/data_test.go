@@ -50,6 +50,11 @@ func TestBackup(t *testing.T) {
 		t.Fatal(status, err)
 	}
 	p.stop(t)
+	for range 2 {
+		if out := must(t, dir, "verify", "--heads", "heads"); !strings.Contains(out, "heads of before") {
+			t.Errorf("verify says %q", out)
+		}
+	}
 	whole, err := os.ReadFile(filepath.Join(dir, "copy.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +71,13 @@ func TestBackup(t *testing.T) {
 		t.Errorf("restore says %q", out)
 	}
 	must(t, dir, "verify")
+	if out, errors, code := run(t, dir, "verify", "--heads", "heads"); code != 1 || !strings.Contains(out, "the log had the head") {
+		t.Errorf("what was written after the backup is not missed: %d %s%s", code, out, errors)
+	}
+	put(t, dir, "noheads", "1-1-x\n")
+	if _, errors, code := run(t, dir, "verify", "--heads", "noheads"); code != 1 || !strings.Contains(errors, "is no head of a log") {
+		t.Errorf("a file of something else: %d %s", code, errors)
+	}
 	again := serve(t, dir)
 	have := names(t, again)
 	if err := missing(have, before); err != nil {

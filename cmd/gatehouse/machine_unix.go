@@ -4,13 +4,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 // privateFiles keeps every file that this process makes from other users.
@@ -60,13 +57,4 @@ func (s *session) holder() string {
 		return "of unknown number"
 	}
 	return strings.TrimSpace(string(text))
-}
-
-// freeSpace is what the disk that holds path has left, in bytes.
-func freeSpace(path string) (uint64, error) {
-	var st unix.Statfs_t
-	if err := unix.Statfs(path, &st); err != nil {
-		return 0, fmt.Errorf("%s: %w", path, err)
-	}
-	return uint64(st.Bavail) * uint64(st.Bsize), nil //nolint:gosec,unconvert // signed on some systems
 }

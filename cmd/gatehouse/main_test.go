@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/leak"
 )
 
 // binary is the program, built once for all tests.
@@ -37,6 +39,9 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "build:", err)
 	} else {
 		code = m.Run()
+	}
+	if code == 0 {
+		code = leak.Check()
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/config"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
@@ -106,31 +104,6 @@ func (s *session) openExisting() (*database.DB, error) {
 		return nil, s.Errorf("data", "there is no database in %s: gatehouse start makes one", s.Data)
 	}
 	return s.open(nil)
-}
-
-// checkRoles refuses roles and permissions that do not exist.
-func (s *session) checkRoles() error {
-	builtin, err := authz.Builtin(nil)
-	if err != nil {
-		return err
-	}
-	for role, permissions := range s.Roles {
-		for _, p := range permissions {
-			if !builtin.KnownPermission(p) {
-				return s.Errorf("roles."+role, "there is no permission %s", p)
-			}
-		}
-	}
-	for i, u := range s.SystemUsers {
-		for j, m := range u.Memberships {
-			for _, role := range m.Roles {
-				if !builtin.KnownSystem(role) {
-					return s.Errorf(fmt.Sprintf("system_users.%d.memberships.%d.roles", i, j), "there is no role %s for system users", role)
-				}
-			}
-		}
-	}
-	return nil
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

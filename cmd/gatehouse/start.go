@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/server"
@@ -33,6 +34,7 @@ func startCommand() *cobra.Command {
 }
 
 func start(s *session, dev bool) error {
+	boundMemory("/")
 	unlock, err := s.prepare()
 	if err != nil {
 		return err
@@ -128,13 +130,13 @@ func (s *session) localURL(l net.Listener) string {
 
 // serverOptions are what the server takes of the configuration.
 func (s *session) serverOptions(external string, t *telemetry.Telemetry) (server.Options, error) {
-	if err := s.checkRoles(); err != nil {
+	if err := doctor.Roles(s.Config); err != nil {
 		return server.Options{}, err
 	}
 	secure, err := s.tls()
 	return server.Options{
 		ExternalURL: external, LoginPage: s.LoginURL, TrustedProxies: s.TrustedProxies, AllowedNetworks: s.AllowedNetworks, Roles: s.Roles, SystemUsers: s.systemUsers(),
-		Limits: server.Limits(s.Limits), TLS: secure, Telemetry: t,
+		Limits: server.Limits(s.Limits), TLS: secure, Telemetry: t, Installation: s.installation(),
 	}, err
 }
 

@@ -90,7 +90,7 @@ func TestStartRefuses(t *testing.T) {
 		{"start --data other --database nonsense", "gatehouse: --database: the URL must begin with postgres://"},
 		{"start --external-url here", "gatehouse: --external-url: "},
 		{"verify --data nowhere", "gatehouse: --data: there is no database in nowhere"},
-		{"start --config nowhere", "gatehouse: --config: stat nowhere"},
+		{"start --config nowhere", "gatehouse: --config: open nowhere"},
 	} {
 		begun := time.Now()
 		out, said, code := run(t, dir, strings.Fields(c.args)...)

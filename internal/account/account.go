@@ -6,7 +6,7 @@
 // A page shows and holds forms; what a form does is a deed, and what cannot be taken back
 // is asked for by a question first (page.go).
 //
-// It imports web, for what all pages share, and api.
+// It imports web, for what all pages share, api and policy.
 package account
 
 import (
@@ -21,6 +21,7 @@ import (
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
 
@@ -30,9 +31,11 @@ const prefix = web.Account
 //go:embed templates/*.html texts/*.yaml
 var files embed.FS
 
-// Calls makes calls of the contract: see api.Server.Run.
+// Calls makes calls of the contract (see api.Server.Run), and what those have no way for.
 type Calls interface {
 	Run(ctx context.Context, e api.Errand, req proto.Message) (proto.Message, string, error)
+	// UploadAvatar takes a picture: see assets.Server.UploadAvatar.
+	UploadAvatar(ctx context.Context, e api.Errand, data []byte) error
 }
 
 // Server answers with pages.
@@ -44,7 +47,7 @@ type Server struct {
 // New makes the pages over what calls gives.
 func New(common web.Common, calls Calls) *Server {
 	s := &Server{calls: calls}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: policy.MaxAsset + 64<<10}).Open()
 	mux := http.NewServeMux()
 	serve := func(pattern string, answer func(*visit) error) {
 		if answer != nil {

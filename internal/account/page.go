@@ -2,7 +2,6 @@ package account
 
 import (
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -13,73 +12,61 @@ import (
 	"github.com/gatehouse/gatehouse/internal/web"
 )
 
-// frame is what is around the content of a page.
-type frame struct {
-	web.Frame
-	Title   string
-	Note    string // what went well
-	Problem string // what went wrong
-	// Reauth is where to prove again who one is, where that would help.
-	Reauth  string
-	Name    string // of the visitor; empty: nobody is known
-	Login   string // their login name
-	Session string
-	Nav     []entry
-	// More is what only this page knows.
-	More any
-
-	typed url.Values // into the form that was refused
-}
-
-// Typed is what a field shows: what was typed where the form was refused, else what is
-// known.
-func (f frame) Typed(name, known string) string {
-	if f.typed.Has(name) {
-		return f.typed.Get(name)
-	}
-	return known
-}
-
-// Logout is where the visitor ends this session.
-func (f frame) Logout() string { return web.Login + "logout?session=" + f.Session }
-
-// entry is a page that the navigation leads to.
-type entry struct {
-	URL, Text string
-	Here      bool
-}
+// What a page is made of: see web.
+type (
+	frame = web.Shell
+	entry = web.Way
+)
 
 // navigation are the pages that the navigation leads to: paths that are keys of their
 // texts, too.
 var navigation = []string{"", "profile", "contact", "security", "sessions", "access", "history", "data"}
 
-func (v *visit) nav() (out []entry) {
+func (v *visit) nav() []web.Group {
+	var out []entry
 	here, _, _ := strings.Cut(v.Path(), "/")
 	for _, path := range navigation {
 		out = append(out, entry{URL: prefix + path, Text: v.Texts.T("nav-" + path), Here: path == here})
 	}
-	return out
+	return []web.Group{{Entries: out}}
 }
 
 // show answers with a page: as refused, where a form of it was.
 func (v *visit) show(name, title string, more any) error {
 	f, status := frame{Title: title, More: more}, http.StatusOK
 	if v.refused != nil {
-		status, f.typed = http.StatusUnprocessableEntity, v.R.PostForm
-		f.Problem = v.Sentence(v.refused)
-		if fault.Of(v.refused).ID == "AUTH-reauth" {
-			f.Problem, f.Reauth = v.Texts.T("reauth-help"), v.LogIn(v.refused, v.session)
+		status, f.Given = http.StatusUnprocessableEntity, v.R.PostForm
+		v.Explain(&f, v.Labeled(v.refused, v.label), v.session)
+		if f.Reauth != "" {
+			f.Problem = v.Texts.T("reauth-help")
 		}
 	}
 	v.put(status, name, f)
 	return nil
 }
 
+// labels are the keys of what fields of requests are called on the pages.
+var labels = map[string]string{
+	"firstName": "f-first", "lastName": "f-last", "nickName": "f-nick", "displayName": "f-display", "preferredLanguage": "f-language", "gender": "f-gender", "userName": "f-user-name",
+	"email": "f-email", "phone": "f-phone", "code": "f-code", "oldPassword": "f-current", "newPassword": "f-new",
+}
+
+// label is what a field of a request is called, by its name in JSON; empty: no form asks
+// for it.
+func (v *visit) label(name string) string {
+	if key, ok := labels[name]; ok {
+		return v.Texts.T(key)
+	}
+	return ""
+}
+
 // put answers with a page in its frame.
 func (v *visit) put(status int, name string, f frame) {
 	f.Frame = v.Frame()
+	f.Area, f.Home = "account", prefix
 	if v.me != nil {
 		f.Name, f.Login, f.Session, f.Nav = displayName(v.me), v.me.GetPreferredLoginName(), v.session.ID, v.nav()
+		f.Face = web.FaceOf(v.me.GetHuman().GetProfile().GetAvatarUrl(), f.Name)
 	}
 	if key := "done-" + v.R.URL.Query().Get("done"); v.R.Method == http.MethodGet && v.Texts.Has(key) {
 		f.Note = v.Texts.T(key)

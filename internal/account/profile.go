@@ -5,13 +5,20 @@ import (
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
+	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 func profilePages() []page {
 	return []page{
 		deed{path: "profile", page: showProfile, do: takeProfile, to: "profile", done: "saved"}.pages(),
 		deed{path: "profile/name", page: showProfile, do: takeUserName, to: "profile", done: "saved"}.pages(),
+		deed{path: "profile/picture", page: showProfile, do: takePicture, to: "profile", done: "saved"}.pages(),
+		question{
+			path: "profile/picture/remove", name: "remove-picture", to: "profile", done: "removed",
+			do: func(v *visit) error { return v.do(&authpb.RemoveMyAvatarRequest{}) },
+		}.pages(),
 	}
 }
 
@@ -66,7 +73,7 @@ func (v *visit) languages(supported []string, chosen string) []choice {
 	return out
 }
 
-var errGender = fault.Invalid("ACCOUNT-gender", "Choose one of the offered values.")
+var errGender = fault.Invalid("ACCOUNT-gender", "Choose one of the values that are offered.")
 
 // takeTyped puts what was typed in the place of what is known.
 func (v *visit) takeTyped(p *userpb.Profile) {
@@ -93,6 +100,15 @@ func takeProfile(v *visit) error {
 		FirstName: p.GetFirstName(), LastName: p.GetLastName(), NickName: p.GetNickName(), DisplayName: p.GetDisplayName(),
 		PreferredLanguage: p.GetPreferredLanguage(), Gender: p.GetGender(),
 	})
+}
+
+// takePicture takes the visitor's picture.
+func takePicture(v *visit) error {
+	data, err := web.ReadFile(v.R)
+	if err != nil {
+		return err
+	}
+	return v.calls.UploadAvatar(v.Ctx, api.Errand{Token: v.session.Token}, data)
 }
 
 func takeUserName(v *visit) error {

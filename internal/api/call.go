@@ -235,8 +235,8 @@ func (s *Server) connectMethod(h *handler) connect.Method {
 			})
 			if err != nil {
 				r := explain(ctx, err)
-				if info, ok := connect.CallInfoForServerContext(ctx); ok && r.kind == fault.KindUnauthenticated {
-					info.ResponseHeader().Set("WWW-Authenticate", r.challenge())
+				if info, ok := connect.CallInfoForServerContext(ctx); ok {
+					r.advise(info.ResponseHeader())
 				}
 				return r.connectError()
 			}
@@ -256,7 +256,7 @@ func (s *Server) unreadable(err error) error {
 	case asError(err, &f):
 		return f
 	case asError(err, &c) && c.Code() == connect.CodeResourceExhausted:
-		return s.errTooBig()
+		return errTooBig(s.limits.BodyBytes)
 	}
 	return fault.Invalid("", "The request cannot be decoded.").Because(err)
 }

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"context"
+
 	managementpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -8,15 +10,15 @@ import (
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
-func human(h flow.Human) *userpb.Human {
-	return &userpb.Human{Profile: Profile(h), Email: Email(h), Phone: Phone(h), PasswordChanged: Timestamp(h.PasswordChanged)}
+func human(ctx context.Context, h flow.Human) *userpb.Human {
+	return &userpb.Human{Profile: Profile(ctx, h), Email: Email(h), Phone: Phone(h), PasswordChanged: Timestamp(h.PasswordChanged)}
 }
 
 // Profile is who a human is, as v1 shows it.
-func Profile(h flow.Human) *userpb.Profile {
+func Profile(ctx context.Context, h flow.Human) *userpb.Profile {
 	return &userpb.Profile{
 		FirstName: h.FirstName, LastName: h.LastName, NickName: h.NickName, DisplayName: h.DisplayName,
-		PreferredLanguage: h.PreferredLanguage, Gender: userpb.Gender(h.Gender),
+		PreferredLanguage: h.PreferredLanguage, Gender: userpb.Gender(h.Gender), AvatarUrl: AssetURL(ctx, h.Avatar),
 	}
 }
 

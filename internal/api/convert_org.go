@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -88,11 +89,13 @@ func Entries[E interface {
 }
 
 // Member is a member as v1 shows it.
-func Member(m flow.Member) *memberpb.Member {
-	return &memberpb.Member{
-		UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.DisplayName(),
-		UserType: UserType(m.Kind), UserResourceOwner: m.OrgID, Details: View(m.Details),
-		Email: m.Human.Email, FirstName: m.Human.FirstName, LastName: m.Human.LastName,
+func Member(ctx context.Context) func(flow.Member) *memberpb.Member {
+	return func(m flow.Member) *memberpb.Member {
+		return &memberpb.Member{
+			UserId: m.ID, Roles: m.Roles, PreferredLoginName: m.LoginName, DisplayName: m.DisplayName(),
+			UserType: UserType(m.Kind), UserResourceOwner: m.OrgID, Details: View(m.Details),
+			Email: m.Human.Email, FirstName: m.Human.FirstName, LastName: m.Human.LastName, AvatarUrl: AssetURL(ctx, m.Human.Avatar),
+		}
 	}
 }
 
@@ -152,19 +155,21 @@ func MembershipFilter(q *userpb.MembershipQuery) (database.Filter, error) {
 }
 
 // User is a user as v1 shows it.
-func User(u flow.User) *userpb.User {
-	out := &userpb.User{
-		Id: u.ID, State: userState(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName,
-		Details: View(u.Details),
+func User(ctx context.Context) func(flow.User) *userpb.User {
+	return func(u flow.User) *userpb.User {
+		out := &userpb.User{
+			Id: u.ID, State: userState(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName,
+			Details: View(u.Details),
+		}
+		if u.IsHuman() {
+			out.Type = &userpb.User_Human{Human: human(ctx, u.Human)}
+		} else {
+			out.Type = &userpb.User_Machine{Machine: &userpb.Machine{
+				Name: u.Name, Description: u.Description, HasSecret: u.HasSecret, AccessTokenType: userpb.AccessTokenType(u.AccessTokenType),
+			}}
+		}
+		return out
 	}
-	if u.IsHuman() {
-		out.Type = &userpb.User_Human{Human: human(u.Human)}
-	} else {
-		out.Type = &userpb.User_Machine{Machine: &userpb.Machine{
-			Name: u.Name, Description: u.Description, HasSecret: u.HasSecret, AccessTokenType: userpb.AccessTokenType(u.AccessTokenType),
-		}}
-	}
-	return out
 }
 
 // forever is the date that stands for "never" on the wire.

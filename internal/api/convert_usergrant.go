@@ -1,23 +1,28 @@
 package api
 
 import (
+	"context"
+
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
 // UserGrant is a user grant as v1 shows it.
-func UserGrant(g flow.UserGrant) *userpb.UserGrant {
-	m := &userpb.UserGrant{
-		Id: g.ID, Details: View(g.Details), RoleKeys: RoleKeys(g), State: userpb.UserGrantState(g.State), //nolint:gosec // numbered as on the wire
-		UserId: g.UserID, UserName: g.User.UserName, DisplayName: g.User.DisplayName(), PreferredLoginName: g.User.LoginName,
-		FirstName: g.User.Human.FirstName, LastName: g.User.Human.LastName, Email: g.User.Human.Email, UserType: UserType(g.User.Kind),
-		OrgId: g.Org, OrgName: g.OrgName, OrgDomain: g.OrgDomain, ProjectId: g.ProjectID, ProjectName: g.ProjectName, ProjectGrantId: g.ProjectGrantID,
+func UserGrant(ctx context.Context) func(flow.UserGrant) *userpb.UserGrant {
+	return func(g flow.UserGrant) *userpb.UserGrant {
+		m := &userpb.UserGrant{
+			Id: g.ID, Details: View(g.Details), RoleKeys: RoleKeys(g), State: userpb.UserGrantState(g.State), //nolint:gosec // numbered as on the wire
+			UserId: g.UserID, UserName: g.User.UserName, DisplayName: g.User.DisplayName(), PreferredLoginName: g.User.LoginName,
+			FirstName: g.User.Human.FirstName, LastName: g.User.Human.LastName, Email: g.User.Human.Email, UserType: UserType(g.User.Kind),
+			OrgId: g.Org, OrgName: g.OrgName, OrgDomain: g.OrgDomain, ProjectId: g.ProjectID, ProjectName: g.ProjectName, ProjectGrantId: g.ProjectGrantID,
+			AvatarUrl: AssetURL(ctx, g.User.Human.Avatar),
+		}
+		if g.ProjectGrantID != "" {
+			m.GrantedOrgId, m.GrantedOrgName, m.GrantedOrgDomain = g.Org, g.OrgName, g.OrgDomain
+		}
+		return m
 	}
-	if g.ProjectGrantID != "" {
-		m.GrantedOrgId, m.GrantedOrgName, m.GrantedOrgDomain = g.Org, g.OrgName, g.OrgDomain
-	}
-	return m
 }
 
 // RoleKeys are the keys of the roles of a user grant.

@@ -63,6 +63,7 @@ func Refuse(w http.ResponseWriter, r *http.Request, err error) { explain(r.Conte
 func told(call *Call, err error) reply {
 	f := fault.Of(err)
 	switch {
+	case f.Kind == fault.KindUnavailable: // What did not answer in its own time is what counts.
 	case errors.Is(err, context.DeadlineExceeded):
 		f = fault.New(fault.KindDeadline, "", "The call took too long.")
 	case errors.Is(err, context.Canceled):
@@ -82,6 +83,17 @@ func (r reply) challenge() string {
 		return DPoPChallenge(code)
 	}
 	return r.message
+}
+
+// advise sets the headers that say what to do about the error.
+func (r reply) advise(h interface{ Set(name, value string) }) {
+	switch r.kind {
+	case fault.KindUnauthenticated:
+		h.Set("WWW-Authenticate", r.challenge())
+	case fault.KindExhausted, fault.KindUnavailable:
+		h.Set("Retry-After", "1")
+	default: // Nothing in a header helps.
+	}
 }
 
 // DPoPChallenge is the header WWW-Authenticate for who shows a token without the proof
@@ -129,12 +141,7 @@ func (r reply) writeTo(w http.ResponseWriter, code connect.Code, status int) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Cache-Control", "no-store")
-	switch status {
-	case http.StatusUnauthorized:
-		h.Set("WWW-Authenticate", r.challenge())
-	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		h.Set("Retry-After", "1")
-	}
+	r.advise(h)
 	w.WriteHeader(status)
 	data, err := writeJSON.Marshal(s)
 	if err == nil {

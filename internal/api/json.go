@@ -27,7 +27,7 @@ var (
 
 // jsonCodec is JSON for Connect and REST: unknown fields are ignored, an unknown
 // name of an enum value is refused and never read as zero.
-type jsonCodec struct{}
+type jsonCodec struct{ limit func(proto.Message) int }
 
 var _ connect.Codec = jsonCodec{}
 
@@ -46,14 +46,18 @@ func (jsonCodec) MarshalWrite(_ context.Context, dst io.Writer, msg any) error {
 	return err
 }
 
-func (jsonCodec) UnmarshalRead(_ context.Context, src io.Reader, msg any) error {
+func (c jsonCodec) UnmarshalRead(_ context.Context, src io.Reader, msg any) error {
 	m, ok := msg.(proto.Message)
 	if !ok {
 		return fmt.Errorf("api: %T is no message", msg)
 	}
-	data, err := io.ReadAll(src)
-	if err != nil {
+	limit := c.limit(m)
+	data, err := io.ReadAll(io.LimitReader(src, int64(limit)+1))
+	switch {
+	case err != nil:
 		return err
+	case len(data) > limit:
+		return errTooBig(limit)
 	}
 	return readJSON(data, m)
 }

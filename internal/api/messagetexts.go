@@ -34,18 +34,85 @@ var parts = map[protoreflect.Name]string{
 	"text": policy.TextText, "button_text": policy.TextButton, "footer_text": policy.TextFooter,
 }
 
+// Wording is texts of a template that can be set, and how the contract writes them.
+type Wording struct {
+	template string
+	show     func(policy.State[policy.MessageText]) proto.Message
+	take     func(request protoreflect.Message) policy.MessageText
+}
+
+// OfMessages is the wording of a sort of messages.
+func OfMessages(kind kinds.Kind) Wording {
+	return Wording{string(kind), showMessageText, takeMessageText}
+}
+
+func showMessageText(s policy.State[policy.MessageText]) proto.Message {
+	shown := &textpb.MessageCustomText{Details: View(s.Details), IsDefault: s.IsDefault}
+	fields := shown.ProtoReflect().Descriptor().Fields()
+	for name, key := range parts {
+		shown.ProtoReflect().Set(fields.ByName(name), protoreflect.ValueOfString(s.Doc[key]))
+	}
+	return shown
+}
+
+func takeMessageText(r protoreflect.Message) policy.MessageText {
+	text := policy.MessageText{}
+	for name, key := range parts {
+		if field := r.Descriptor().Fields().ByName(name); field != nil {
+			text[key] = r.Get(field).String()
+		}
+	}
+	return text
+}
+
+// OfLogin is the wording of the login pages: every field of every screen, by their names.
+var OfLogin = Wording{policy.LoginTexts, showLoginText, takeLoginText}
+
+func showLoginText(s policy.State[policy.MessageText]) proto.Message {
+	shown := &textpb.LoginCustomText{Details: View(s.Details), IsDefault: s.IsDefault}
+	eachLoginText(shown.ProtoReflect(), func(key string, screen protoreflect.FieldDescriptor, field protoreflect.FieldDescriptor) {
+		if text := s.Doc[key]; text != "" {
+			shown.ProtoReflect().Mutable(screen).Message().Set(field, protoreflect.ValueOfString(text))
+		}
+	})
+	return shown
+}
+
+func takeLoginText(r protoreflect.Message) policy.MessageText {
+	text := policy.MessageText{}
+	eachLoginText(r, func(key string, screen, field protoreflect.FieldDescriptor) {
+		text[key] = r.Get(screen).Message().Get(field).String()
+	})
+	return text
+}
+
+// eachLoginText goes through the fields of the screens of m.
+func eachLoginText(m protoreflect.Message, each func(key string, screen, field protoreflect.FieldDescriptor)) {
+	own := m.Descriptor().Fields()
+	for i := range own.Len() {
+		screen := own.Get(i)
+		if screen.Message() == nil || screen.Message().ParentFile() != textpb.File_zitadel_text_v1_text_proto {
+			continue
+		}
+		fields := screen.Message().Fields()
+		for j := range fields.Len() {
+			each(string(screen.Name())+"."+string(fields.Get(j).Name()), screen, fields.Get(j))
+		}
+	}
+}
+
 // ReadMessageText makes an RPC that shows the text that holds in a scope.
-func ReadMessageText(rpc string, kind kinds.Kind, store *eventstore.Store, of Scoping) RPC {
-	return showMessageText(rpc, func(ctx context.Context, r localized) (policy.State[policy.MessageText], error) {
-		return policy.ResolveMessageText(ctx, store, of(ctx, r), string(kind), r.GetLanguage())
+func ReadMessageText(rpc string, w Wording, store *eventstore.Store, of Scoping) RPC {
+	return showText(rpc, w, func(ctx context.Context, r localized) (policy.State[policy.MessageText], error) {
+		return policy.ResolveMessageText(ctx, store, of(ctx, r), w.template, r.GetLanguage())
 	})
 }
 
 // ReadInheritedMessageText makes an RPC that shows the text that an organization
 // has without one of its own.
-func ReadInheritedMessageText(rpc string, kind kinds.Kind, store *eventstore.Store) RPC {
-	return showMessageText(rpc, func(ctx context.Context, r localized) (policy.State[policy.MessageText], error) {
-		s, err := policy.ResolveMessageText(ctx, store, CallersInstance(ctx, r), string(kind), r.GetLanguage())
+func ReadInheritedMessageText(rpc string, w Wording, store *eventstore.Store) RPC {
+	return showText(rpc, w, func(ctx context.Context, r localized) (policy.State[policy.MessageText], error) {
+		s, err := policy.ResolveMessageText(ctx, store, CallersInstance(ctx, r), w.template, r.GetLanguage())
 		s.IsDefault = true
 		return s, err
 	})
@@ -53,48 +120,38 @@ func ReadInheritedMessageText(rpc string, kind kinds.Kind, store *eventstore.Sto
 
 // ReadBuiltInMessageText makes an RPC that shows the text that holds without any
 // setting.
-func ReadBuiltInMessageText(rpc string, kind kinds.Kind) RPC {
-	return showMessageText(rpc, func(_ context.Context, r localized) (policy.State[policy.MessageText], error) {
-		return policy.BuiltInMessageText(string(kind), r.GetLanguage())
+func ReadBuiltInMessageText(rpc string, w Wording) RPC {
+	return showText(rpc, w, func(_ context.Context, r localized) (policy.State[policy.MessageText], error) {
+		return policy.BuiltInMessageText(w.template, r.GetLanguage())
 	})
 }
 
-func showMessageText(rpc string, resolve func(context.Context, localized) (policy.State[policy.MessageText], error)) RPC {
+func showText(rpc string, w Wording, resolve func(context.Context, localized) (policy.State[policy.MessageText], error)) RPC {
 	return Shaped(rpc, func(ctx context.Context, r localized) (Fields, error) {
 		s, err := resolve(ctx, r)
 		if err != nil {
 			return nil, err
 		}
-		shown := &textpb.MessageCustomText{Details: View(s.Details), IsDefault: s.IsDefault}
-		fields := shown.ProtoReflect().Descriptor().Fields()
-		for name, key := range parts {
-			shown.ProtoReflect().Set(fields.ByName(name), protoreflect.ValueOfString(s.Doc[key]))
-		}
-		return Fields{"custom_text": shown}, nil
+		return Fields{"custom_text": w.show(s)}, nil
 	})
 }
 
 // SetMessageText makes an RPC that gives a scope a text of its own.
-func SetMessageText(rpc string, kind kinds.Kind, store *eventstore.Store, of Scoping) RPC {
+func SetMessageText(rpc string, w Wording, store *eventstore.Store, of Scoping) RPC {
 	return Shaped(rpc, func(ctx context.Context, r localized) (Fields, error) {
-		text := policy.MessageText{}
-		for name, key := range parts {
-			if field := r.ProtoReflect().Descriptor().Fields().ByName(name); field != nil {
-				text[key] = r.ProtoReflect().Get(field).String()
-			}
-		}
+		text := w.take(r.ProtoReflect())
 		d, err := Write(ctx, store, func(tx *eventstore.Tx) (eventstore.Details, error) {
-			return policy.SetMessageText(tx, of(ctx, r), string(kind), r.GetLanguage(), text)
+			return policy.SetMessageText(tx, of(ctx, r), w.template, r.GetLanguage(), text)
 		})
 		return Detailed(Changed(d)), err
 	})
 }
 
 // ResetMessageText makes an RPC that removes a scope's own text.
-func ResetMessageText(rpc string, kind kinds.Kind, store *eventstore.Store, of Scoping) RPC {
+func ResetMessageText(rpc string, w Wording, store *eventstore.Store, of Scoping) RPC {
 	return Shaped(rpc, func(ctx context.Context, r localized) (Fields, error) {
 		d, err := Write(ctx, store, func(tx *eventstore.Tx) (eventstore.Details, error) {
-			return policy.ResetMessageText(tx, of(ctx, r), string(kind), r.GetLanguage())
+			return policy.ResetMessageText(tx, of(ctx, r), w.template, r.GetLanguage())
 		})
 		return Detailed(Changed(d)), err
 	})

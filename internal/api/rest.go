@@ -60,10 +60,11 @@ func (s *Server) serveREST(w http.ResponseWriter, r *http.Request) {
 // readREST fills m from the body, the query and the path, which has the last word.
 func (s *Server) readREST(w http.ResponseWriter, r *http.Request, route Route, values []pathValue, m proto.Message) error {
 	if route.Body != "" {
-		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(s.limits.BodyBytes)))
+		limit := s.maxJSON(m)
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, int64(limit)))
 		if err != nil {
 			if _, tooBig := errors.AsType[*http.MaxBytesError](err); tooBig {
-				return s.errTooBig()
+				return errTooBig(limit)
 			}
 			return fault.Invalid("", "The body cannot be read.").Because(err)
 		}

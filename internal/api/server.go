@@ -23,9 +23,11 @@ import (
 // maxQuery bounds the query of a URL, in bytes.
 const maxQuery = 16 << 10
 
-// Limits bound what one call may cost. Zero stands for 4 MiB and ten seconds.
+// Limits bound what one call may cost. Zero stands for 4 MiB, 1 MiB and ten seconds.
 type Limits struct {
-	BodyBytes   int
+	BodyBytes int
+	// JSONBytes bounds a message in JSON. That of an import may be as large as any.
+	JSONBytes   int
 	CallTimeout time.Duration
 }
 
@@ -92,19 +94,27 @@ func New(gate *flow.Gate, services ...Service) (*Server, error) {
 
 // Limit sets the limits. It must be called before the first call.
 func (s *Server) Limit(l Limits) {
-	s.limits = Limits{BodyBytes: cmp.Or(l.BodyBytes, 4<<20), CallTimeout: cmp.Or(l.CallTimeout, 10*time.Second)}
+	s.limits = Limits{BodyBytes: cmp.Or(l.BodyBytes, 4<<20), JSONBytes: cmp.Or(l.JSONBytes, 1<<20), CallTimeout: cmp.Or(l.CallTimeout, 10*time.Second)}
 	mux := http.NewServeMux()
 	connecthttp.Mount(mux, s.dispatcher,
 		connecthttp.WithReadMaxBytes(s.limits.BodyBytes),
 		connecthttp.WithCompressMinBytes(1<<10),
 		connecthttp.WithCodecs(&connectproto.BinaryCodec{
 			UnmarshalOptions: proto.UnmarshalOptions{RecursionLimit: maxDepth},
-		}, jsonCodec{}))
+		}, jsonCodec{s.maxJSON}))
 	s.rpc = mux
 }
 
-func (s *Server) errTooBig() error {
-	return fault.Exhausted("", "The request is larger than %d bytes.", s.limits.BodyBytes)
+// maxJSON is how large a request may be in JSON.
+func (s *Server) maxJSON(m proto.Message) int {
+	if h := s.requests[m.ProtoReflect().Descriptor().FullName()]; h != nil && h.rpc != nil && h.rpc.do != nil {
+		return s.limits.BodyBytes
+	}
+	return min(s.limits.JSONBytes, s.limits.BodyBytes)
+}
+
+func errTooBig(limit int) error {
+	return fault.Exhausted("", "The request is larger than %d bytes.", limit)
 }
 
 // Drain tells those who ask for the server's health to send no new calls. It

@@ -89,3 +89,8 @@ func AllowedLanguages(r policy.RestrictionsDoc) []string {
 // Sentence is an error in the words for people, without its id: in the first of the
 // languages that has it, else in English.
 func Sentence(langs []language.Tag, err error) string { return translate(langs, fault.Of(err)) }
+
+// Say is a phrase in the first of the languages that has it, else in English.
+func Say(langs []language.Tag, p *fault.Phrase) string {
+	return translate(langs, &fault.Error{Text: p.Text, Args: p.Args})
+}

@@ -34,7 +34,7 @@ func validateMessage(m proto.Message) error {
 		return err
 	}
 	if problem != nil {
-		return fault.Invalid("", "%s %s.", field, problem)
+		return fault.Invalid("", "%s %s.", field, problem).With(fault.WrongField{Path: field})
 	}
 	return nil
 }

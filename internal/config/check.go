@@ -129,10 +129,13 @@ func (c *Config) checkLog() error {
 
 func (c *Config) checkLimits() error {
 	l := c.Limits
-	for key, n := range map[string]int{"limits.header_bytes": l.HeaderBytes, "limits.body_bytes": l.BodyBytes} {
+	for key, n := range map[string]int{"limits.header_bytes": l.HeaderBytes, "limits.body_bytes": l.BodyBytes, "limits.json_bytes": l.JSONBytes} {
 		if n < 4<<10 || n > 64<<20 {
 			return c.Errorf(key, "%d is not within 4096 to 67108864 bytes", n)
 		}
+	}
+	if l.Connections < 16 || l.Connections > 1_000_000 {
+		return c.Errorf("limits.connections", "%d is not within 16 to 1000000", l.Connections)
 	}
 	for key, d := range map[string]time.Duration{
 		"limits.read_header_timeout": l.ReadHeaderTimeout, "limits.read_timeout": l.ReadTimeout,

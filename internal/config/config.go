@@ -93,12 +93,17 @@ type Log struct {
 
 // Limits bound what a request may cost.
 type Limits struct {
-	HeaderBytes       int           `default:"32768"   yaml:"header_bytes"`
-	BodyBytes         int           `default:"4194304" yaml:"body_bytes"`
-	ReadHeaderTimeout time.Duration `default:"5s"      yaml:"read_header_timeout"`
-	ReadTimeout       time.Duration `default:"15s"     yaml:"read_timeout"`
-	WriteTimeout      time.Duration `default:"30s"     yaml:"write_timeout"`
-	IdleTimeout       time.Duration `default:"2m"      yaml:"idle_timeout"`
+	HeaderBytes int `default:"32768"   yaml:"header_bytes"`
+	BodyBytes   int `default:"4194304" yaml:"body_bytes"`
+	// JSONBytes bounds a message in JSON, which takes many times its size while it is read.
+	JSONBytes int `default:"1048576" yaml:"json_bytes"`
+	// Connections is how many there are at once. One more ends the one that is quiet for
+	// the longest.
+	Connections       int           `default:"4096" yaml:"connections"`
+	ReadHeaderTimeout time.Duration `default:"5s"   yaml:"read_header_timeout"`
+	ReadTimeout       time.Duration `default:"10s"  yaml:"read_timeout"`
+	WriteTimeout      time.Duration `default:"30s"  yaml:"write_timeout"`
+	IdleTimeout       time.Duration `default:"2m"   yaml:"idle_timeout"`
 	// CallTimeout bounds the work on one call.
 	CallTimeout time.Duration `default:"10s" yaml:"call_timeout"`
 	// DrainDelay is how long the server, asked to stop, goes on taking requests

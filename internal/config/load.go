@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -325,15 +326,19 @@ func (l *loader) known(at string, n *yaml.Node, t reflect.Type, origin Origin) e
 	return nil
 }
 
+// readFile reads a file that the operator names. It may be a pipe, so its size is known
+// at its end only.
 func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
+	f, err := os.Open(path) //nolint:gosec // see above
 	if err != nil {
 		return nil, err
 	}
-	if info.Size() > maxFile {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes", maxFile)}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(data) > maxFile {
+		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes", maxFile)}
 	}
-	return os.ReadFile(path) //nolint:gosec // the operator names the file
+	return data, err
 }
 
 // plain is what YAML says, on one line and without its prefix.

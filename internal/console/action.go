@@ -91,11 +91,5 @@ func isTheirs(err error) bool {
 	}
 }
 
-// explain says on a page what was wrong. Who has to prove anew who they are is shown the
-// way.
-func (v *visit) explain(f *frame, err error) {
-	f.Problem = v.Sentence(err)
-	if fault.Of(err).ID == "AUTH-reauth" {
-		f.Reauth = v.LogIn(err, v.session)
-	}
-}
+// explain says on a page what was wrong.
+func (v *visit) explain(f *frame, err error) { v.Explain(f, err, v.session) }

@@ -15,8 +15,8 @@ import (
 
 const membershipRead = "user.membership.read"
 
-// administered is something that has administrators: the instance or an organization. All
-// of them have the same pages.
+// administered is something that has administrators: the instance, an organization, a
+// project or a grant of one. All of them have the same pages.
 type administered struct {
 	path, permission string // the permissions begin with it
 	help             string
@@ -24,6 +24,9 @@ type administered struct {
 	filter           func(v *visit) *permissionpb.ResourceFilter
 	roles            func(v *visit) ([]string, error)
 	crumbs           func(v *visit) []crumb
+	// of is the thing that has the administrators, where they are a tab of it; nil: its
+	// pages are no more than its administrators.
+	of func(v *visit) (viewed, error)
 }
 
 // administratorPages are about who may administer what.
@@ -57,6 +60,31 @@ func administratorPages() (out []page) {
 			},
 			crumbs: inOrg,
 		},
+		{
+			path: atProject + "/administrators", permission: "project.member", help: "administrators-project-help",
+			resource: func(v *visit) *permissionpb.ResourceType {
+				return &permissionpb.ResourceType{Resource: &permissionpb.ResourceType_ProjectId{ProjectId: v.projectID()}}
+			},
+			filter: func(v *visit) *permissionpb.ResourceFilter {
+				return &permissionpb.ResourceFilter{Resource: &permissionpb.ResourceFilter_ProjectId{ProjectId: v.projectID()}}
+			},
+			roles: func(v *visit) ([]string, error) {
+				res, err := call[*mgmtpb.ListProjectMemberRolesResponse](v, &mgmtpb.ListProjectMemberRolesRequest{})
+				return res.GetResult(), err
+			},
+			crumbs: inProject, of: projectAtHand,
+		},
+		{
+			path: atProjectGrant + "/administrators", permission: "project.grant.member", help: "administrators-grant-help",
+			resource: func(v *visit) *permissionpb.ResourceType {
+				return grantResource(v.projectID(), v.R.PathValue("granted"))
+			},
+			filter: func(v *visit) *permissionpb.ResourceFilter {
+				return grantFilter(v.projectID(), v.R.PathValue("granted"))
+			},
+			roles: grantRoles, crumbs: inProjectGrant, of: projectGrantAtHand,
+		},
+		grantedAdministered(),
 	} {
 		out = append(out, a.pages()...)
 	}
@@ -69,6 +97,25 @@ func administratorPages() (out []page) {
 	}.pages()...)
 }
 
+// grantResource and grantFilter name the grant of a project to an organization.
+func grantResource(project, org string) *permissionpb.ResourceType {
+	return &permissionpb.ResourceType{Resource: &permissionpb.ResourceType_ProjectGrant_{
+		ProjectGrant: &permissionpb.ResourceType_ProjectGrant{ProjectId: project, OrganizationId: org},
+	}}
+}
+
+func grantFilter(project, org string) *permissionpb.ResourceFilter {
+	return &permissionpb.ResourceFilter{Resource: &permissionpb.ResourceFilter_ProjectGrant_{
+		ProjectGrant: &permissionpb.ResourceFilter_ProjectGrant{ProjectId: project, OrganizationId: org},
+	}}
+}
+
+// grantRoles are those that administrators of grants can have.
+func grantRoles(v *visit) ([]string, error) {
+	res, err := call[*mgmtpb.ListProjectGrantMemberRolesResponse](v, &mgmtpb.ListProjectGrantMemberRolesRequest{})
+	return res.GetResult(), err
+}
+
 func (a administered) pages() (out []page) {
 	read, write := a.permission+".read", a.permission+".write"
 	at := func(v *visit) []crumb {
@@ -76,7 +123,7 @@ func (a administered) pages() (out []page) {
 	}
 	out = append(out, list[*permissionpb.ListAdministratorsResponse]{
 		path: a.path, permission: read, title: "administrators", help: a.help, empty: "administrators-empty", find: "administrators-find", columns: []string{"name", "roles", "changed"},
-		ask: a.ask, rows: a.rows, crumbs: a.crumbs,
+		ask: a.ask, rows: a.rows, crumbs: a.crumbs, of: a.of,
 		add: []entry{{a.path + "-new", "administrator-new", write}},
 		ways: func(id string) []entry {
 			return []entry{{a.path + "/" + id, "change", write}, {a.path + "/" + id + "/remove", "remove", a.permission + ".delete"}}
@@ -87,7 +134,7 @@ func (a administered) pages() (out []page) {
 	out = append(out, form{
 		path: a.path + "-new/{user}", permission: write, title: "administrator-new", help: "administrator-roles-help", button: "add", fields: fields,
 		load: func(v *visit) (proto.Message, error) {
-			return &permissionpb.CreateAdministratorRequest{UserId: v.userID(), Resource: a.resource(v)}, nil
+			return &permissionpb.CreateAdministratorRequest{UserId: v.userID(), Resource: a.resource(v)}, a.belongs(v)
 		},
 		then: backTo(a.path, "added"), crumbs: a.named(at),
 	}.pages()...)
@@ -151,8 +198,20 @@ func (a administered) options(v *visit) (out []option, err error) {
 
 // load gives the roles that the user of the page has now.
 func (a administered) load(v *visit) (proto.Message, error) {
+	if err := a.belongs(v); err != nil {
+		return nil, err
+	}
 	u, err := a.administrator(v)
 	return &permissionpb.UpdateAdministratorRequest{UserId: v.userID(), Resource: a.resource(v), Roles: u.GetRoles()}, err
+}
+
+// belongs refuses a page about a thing of another organization than that of the page.
+func (a administered) belongs(v *visit) error {
+	if a.of == nil {
+		return nil
+	}
+	_, err := a.of(v)
+	return err
 }
 
 func (a administered) administrator(v *visit) (*permissionpb.Administrator, error) {
@@ -187,7 +246,9 @@ func membershipRows(v *visit, res *mgmtpb.ListUserMembershipsResponse) (out []ro
 				r.Link = v.at(atOrg + "/administrators")
 			}
 		case *userpb.Membership_ProjectId:
-			r.Cells[0].Quiet = v.Texts.T("project")
+			if r.Cells[0].Quiet = v.Texts.T("project"); m.GetDetails().GetResourceOwner() == v.org && v.can["project.member.read"] {
+				r.Link = v.at(atProjects) + "/" + t.ProjectId + "/administrators"
+			}
 		case *userpb.Membership_ProjectGrantId:
 			r.Cells[0].Quiet = v.Texts.T("project-granted")
 		}

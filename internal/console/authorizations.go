@@ -166,6 +166,9 @@ func askGrants(v *visit, find string) proto.Message {
 
 // grant is the authorization that the page is about.
 func (v *visit) grant() (*authorizationpb.Authorization, error) {
+	if v.aboutAuthorization != nil {
+		return v.aboutAuthorization, nil
+	}
 	res, err := call[*authorizationpb.ListAuthorizationsResponse](v, listGrants(&authorizationpb.AuthorizationsSearchFilter{
 		Filter: &authorizationpb.AuthorizationsSearchFilter_AuthorizationIds{AuthorizationIds: &filterpb.InIDsFilter{Ids: []string{v.R.PathValue("grant")}}},
 	}))
@@ -175,7 +178,8 @@ func (v *visit) grant() (*authorizationpb.Authorization, error) {
 	case len(res.GetAuthorizations()) == 0:
 		return nil, errNoPage
 	}
-	return res.GetAuthorizations()[0], nil
+	v.aboutAuthorization = res.GetAuthorizations()[0]
+	return v.aboutAuthorization, nil
 }
 
 func grantRows(v *visit, res *authorizationpb.ListAuthorizationsResponse) (out []row, total uint64) {

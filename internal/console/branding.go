@@ -1,7 +1,6 @@
 package console
 
 import (
-	"io"
 	"net/http"
 	"strings"
 
@@ -12,7 +11,6 @@ import (
 	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	policypb "github.com/gatehouse/gatehouse/gen/zitadel/policy/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -78,7 +76,14 @@ func (v *visit) branding(problem error) error {
 	}
 	c, base := branding.of(v)
 	at := base + "/" + branding.path
-	actions := []entry{{at + "/edit", "edit", c.canWrite}, {at + "/use", "branding-use", c.canWrite}}
+	used, err := v.inUse(now)
+	if err != nil {
+		return err
+	}
+	actions := []entry{{at + "/edit", "edit", c.canWrite}}
+	if !used {
+		actions = append(actions, entry{at + "/use", "branding-use", c.canWrite})
+	}
 	if v.org != "" {
 		actions = append(actions, entry{at + "/follow", "login-follow", c.mayReset()})
 	}
@@ -105,15 +110,38 @@ func (v *visit) branding(problem error) error {
 	return nil
 }
 
-// brandingAssets are the pictures and the font: how the contract calls them, and the field
-// of the policy that says where they are.
-var brandingAssets = []struct {
+// inUse reports whether the login looks like the preview already.
+func (v *visit) inUse(preview proto.Message) (bool, error) {
+	res, err := call[interface {
+		proto.Message
+		GetPolicy() *policypb.LabelPolicy
+	}](v, either(v, &mgmtpb.GetLabelPolicyRequest{}, &adminpb.GetLabelPolicyRequest{}))
+	if err != nil {
+		return false, err
+	}
+	was, now := res.GetPolicy(), proto.CloneOf(preview.(*policypb.LabelPolicy)) //nolint:forcetypeassert // the contract's
+	was.Details, now.Details = nil, nil                                         // They tell when, and not how it looks.
+	return proto.Equal(was, now), nil
+}
+
+// assetNames are how an asset is called: the parts of paths, of RPCs and of fields of the
+// policy are made of its name in events, such as logo.dark.
+type assetNames struct {
 	path, rpc, url string
 	of             rules.LabelAsset
-}{
-	{"logo", "Logo", "logo_url", rules.Logo}, {"logo-dark", "LogoDark", "logo_url_dark", rules.LogoDark}, {"icon", "Icon", "icon_url", rules.Icon},
-	{"icon-dark", "IconDark", "icon_url_dark", rules.IconDark}, {"font", "Font", "font_url", rules.Font},
 }
+
+var brandingAssets = func() (out []assetNames) {
+	for _, of := range rules.LabelAssets {
+		kind, theme, _ := strings.Cut(string(of), ".")
+		a := assetNames{path: strings.ReplaceAll(string(of), ".", "-"), rpc: capital(kind) + capital(theme), url: kind + "_url", of: of}
+		if theme != "" {
+			a.url += "_" + theme
+		}
+		out = append(out, a)
+	}
+	return out
+}()
 
 // brandingAsset is a picture or the font as the page shows it.
 type brandingAsset struct {
@@ -124,7 +152,7 @@ type brandingAsset struct {
 
 // upload takes a file into the preview.
 func (v *visit) upload(of rules.LabelAsset, at string) error {
-	data, err := readFile(v.R)
+	data, err := web.ReadFile(v.R)
 	if err == nil {
 		err = v.calls.Upload(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org}, of, data)
 	}
@@ -136,22 +164,6 @@ func (v *visit) upload(of rules.LabelAsset, at string) error {
 	}
 	return v.doneAt(v.at(at), "previewed")
 }
-
-// readFile reads the file of a form.
-func readFile(r *http.Request) ([]byte, error) {
-	file, _, err := r.FormFile("file")
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	defer func() { _ = file.Close() }()
-	data, err := io.ReadAll(file)
-	if err != nil {
-		return nil, errNoFile.Because(err)
-	}
-	return data, nil
-}
-
-var errNoFile = fault.Invalid("CONSOLE-file", "Choose a file, of at most %d bytes.", rules.MaxAsset)
 
 // brandingPage is what the page shows.
 type brandingPage struct {

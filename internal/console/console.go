@@ -17,10 +17,14 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	applicationpb "github.com/gatehouse/gatehouse/gen/zitadel/application/v2"
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	authorizationpb "github.com/gatehouse/gatehouse/gen/zitadel/authorization/v2"
+	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
 	"github.com/gatehouse/gatehouse/internal/api"
+	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	rules "github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/web"
@@ -37,6 +41,8 @@ type Calls interface {
 	Run(ctx context.Context, e api.Errand, req proto.Message) (proto.Message, string, error)
 	// Upload takes a file: see assets.Server.Upload.
 	Upload(ctx context.Context, e api.Errand, of rules.LabelAsset, data []byte) error
+	// Look looks for what is wrong with the set-up of an instance: see doctor.LookAt.
+	Look(ctx context.Context, instance string) ([]doctor.Finding, error)
 }
 
 // Server answers with pages.
@@ -48,7 +54,7 @@ type Server struct {
 // New makes the pages over what calls gives.
 func New(common web.Common, calls Calls) *Server {
 	s := &Server{calls: calls}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: rules.MaxAsset + 64<<10}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail, Body: web.MaxForm}).Open()
 	mux := http.NewServeMux()
 	serve := func(method, path string, p page, answer func(*visit) error) {
 		if answer != nil {
@@ -101,7 +107,8 @@ func pages() []page {
 		orgPages(),
 		userPages(), administratorPages(), authorizationPages(), groupPages(),
 		loginPolicyPages(), policyPages(),
-		projectPages(), appPages(), projectGrantPages(), instancePages(), domainPages(), eventPages(), messagePages(), brandingPages(), textPages(),
+		projectPages(), appPages(), projectGrantPages(), grantedPages(), instancePages(), domainPages(), messagePages(), brandingPages(), textPages(), loginTextPages(),
+		metadataPages(), historyPages(), eventPages(), checkupPages(),
 	} {
 		out = append(out, area...)
 	}
@@ -119,7 +126,12 @@ type visit struct {
 	org     string // that the page is about; empty: none
 	orgName string
 	can     map[string]bool // what the visitor may do there
-	about   *userv2.User    // that the page is about, once it was asked for
+	// What the page is about, once it was asked for.
+	about              *userv2.User
+	aboutProject       *projectpb.Project
+	aboutApp           *applicationpb.Application
+	aboutGrant         *projectpb.ProjectGrant
+	aboutAuthorization *authorizationpb.Authorization
 }
 
 // open finds out who sees the page, and what their roles let them do there. Who has no

@@ -27,20 +27,11 @@ func eventPages() []page {
 
 // eventsPage is what the page shows.
 type eventsPage struct {
-	Types   []string // that events can have, to choose from
+	Types   []option // that events can have, to choose from
 	Kinds   []option // of objects
 	Given   map[string]string
-	Events  []eventRow
-	Older   string // the address of the next page
-	Filters bool   // something is looked for
-}
-
-// eventRow is an event.
-type eventRow struct {
-	When, Text, Type string
-	Who, WhoLink     string // who did it; a filter for all of theirs
-	What, WhatLink   string // to what; a filter for all that happened to it
-	Payload          string // JSON
+	Line    timeline
+	Filters bool // something is looked for
 }
 
 // eventsAtOnce is how many events a page shows.
@@ -54,7 +45,7 @@ var eventFilters = []string{"type", "kind", "object", "editor", "org", "since", 
 // one change have the same.
 func showEvents(v *visit) error {
 	q := v.R.URL.Query()
-	p := eventsPage{Given: map[string]string{}}
+	p := eventsPage{Given: map[string]string{}, Line: timeline{Texts: v.Texts}}
 	for _, name := range eventFilters {
 		p.Given[name] = strings.TrimSpace(q.Get(name))
 		p.Filters = p.Filters || p.Given[name] != ""
@@ -71,7 +62,7 @@ func showEvents(v *visit) error {
 	full := len(events) == int(req.GetLimit())
 	events = events[min(skip, len(events)):]
 	for _, e := range events {
-		p.Events = append(p.Events, v.eventRow(e))
+		p.Line.Events = append(p.Line.Events, v.logged(e))
 	}
 	if full && len(events) > 0 {
 		last := events[len(events)-1].GetCreationDate().AsTime()
@@ -83,7 +74,7 @@ func showEvents(v *visit) error {
 		}
 		q.Set("before", last.Format(time.RFC3339Nano))
 		q.Set("seen", strconv.Itoa(seen))
-		p.Older = "?" + q.Encode()
+		p.Line.Older = "?" + q.Encode()
 	}
 	if err := v.eventChoices(&p); err != nil {
 		return err
@@ -129,21 +120,19 @@ func askEvents(given map[string]string, q url.Values) (req *adminpb.ListEventsRe
 	return req, skip, nil
 }
 
-// eventRow is an event in words, with the ways to others like it.
-func (v *visit) eventRow(e *eventpb.Event) eventRow {
+// logged is an event in words, with the ways to others like it.
+func (v *visit) logged(e *eventpb.Event) happened {
 	kind, id := e.GetAggregate().GetType().GetType(), e.GetAggregate().GetId()
-	r := eventRow{
-		When: e.GetCreationDate().AsTime().UTC().Format(time.DateOnly + " 15:04:05"), Type: e.GetType().GetType(), Text: v.Texts.Or("event-"+e.GetType().GetType(), e.GetType().GetType()),
-		Who: e.GetEditor().GetDisplayName(), WhoLink: "?" + url.Values{"editor": {e.GetEditor().GetUserId()}}.Encode(),
-		What: v.Texts.Or("kind-"+kind, kind) + " " + id, WhatLink: "?" + url.Values{"object": {id}, "kind": {kind}}.Encode(),
-	}
-	if r.Who == "" {
-		r.Who = v.Texts.Or("editor-"+e.GetEditor().GetUserId(), e.GetEditor().GetUserId())
+	out := happened{
+		When: e.GetCreationDate().AsTime().UTC().Format(eventTime), Type: e.GetType().GetType(), Text: v.event(e.GetType().GetType()),
+		Who:     crumb{URL: "?" + url.Values{"editor": {e.GetEditor().GetUserId()}}.Encode(), Text: v.editor(e.GetEditor().GetUserId(), e.GetEditor().GetDisplayName())},
+		What:    crumb{URL: "?" + url.Values{"object": {id}, "kind": {kind}}.Encode(), Text: v.Texts.Or("kind-"+kind, kind) + " " + id},
+		Details: v.details(e),
 	}
 	if len(e.GetPayload().GetFields()) > 0 {
-		r.Payload = protojson.MarshalOptions{Multiline: true, Indent: "  "}.Format(e.GetPayload())
+		out.Payload = protojson.MarshalOptions{Multiline: true, Indent: "  "}.Format(e.GetPayload())
 	}
-	return r
+	return out
 }
 
 // eventChoices are what there is to choose from.
@@ -153,7 +142,7 @@ func (v *visit) eventChoices(p *eventsPage) error {
 		return err
 	}
 	for _, t := range types.GetEventTypes() {
-		p.Types = append(p.Types, t.GetType())
+		p.Types = append(p.Types, option{Value: t.GetType(), Text: v.event(t.GetType())})
 	}
 	kinds, err := call[*adminpb.ListAggregateTypesResponse](v, &adminpb.ListAggregateTypesRequest{})
 	p.Kinds = []option{{Text: v.Texts.T("kind-any")}}

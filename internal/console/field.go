@@ -31,6 +31,7 @@ type field struct {
 	options func(v *visit) ([]option, error)
 	// heading is the key of what stands above the field; empty: nothing.
 	heading string
+	hint    string // what an empty line shows, such as what holds without it
 	auto    string // the autocomplete token (WCAG 2.2, success criterion 1.3.5); empty: off
 }
 
@@ -39,7 +40,7 @@ type input struct {
 	Name, Label, Help, Heading string
 	Kind                       string // "line", "area", "switch", "choice", "choices"
 	Type, Auto                 string // of a line
-	Value                      string
+	Value, Hint                string
 	On, Required               bool
 	Options                    []option
 }
@@ -84,10 +85,19 @@ func (f field) label() string {
 	return "f-" + f.path[strings.LastIndex(f.path, ".")+1:]
 }
 
+// json is the path of the field as the contract has it in JSON.
+func (f field) json() string {
+	words := strings.Split(f.path, "_")
+	for i := 1; i < len(words); i++ {
+		words[i] = capital(words[i])
+	}
+	return strings.Join(words, "")
+}
+
 // input is the field with its value in a request.
 func (f field) input(v *visit, m protoreflect.Message) input {
 	t := f.find(m, false)
-	in := input{Name: f.path, Label: v.Texts.T(f.label()), Kind: "line", Type: f.kind, Auto: f.auto, Required: f.required}
+	in := input{Name: f.path, Label: v.Texts.T(f.label()), Kind: "line", Type: f.kind, Auto: f.auto, Hint: f.hint, Required: f.required}
 	if in.Type == "" {
 		in.Type = "text"
 	}

@@ -12,11 +12,13 @@ type form struct {
 	path, permission string
 	title, help      string // keys of texts; help may be empty
 	button           string // key; empty: "save"
+	// explain says more than help, in words that are no constant text; nil: nothing.
+	explain func(v *visit) string
 	// load gives the request with what is known now.
 	load   func(v *visit) (proto.Message, error)
 	fields []field
-	// choose, where it is not nil, gives the fields in place of them.
-	choose func(v *visit) ([]field, error)
+	// choose, where it is not nil, gives the fields in place of them, for the request.
+	choose func(v *visit, req proto.Message) ([]field, error)
 	// send makes the call; nil: the request as it is, whose answer says nothing.
 	send func(v *visit, req proto.Message) (proto.Message, error)
 	// then says where it leads, and what is said there: the key is "done-" and what.
@@ -25,15 +27,14 @@ type form struct {
 	// secret, before the way leads on; nothing: it leads on at once.
 	once   func(v *visit, res proto.Message) []fact
 	crumbs func(v *visit) []crumb
-	tabs   func(v *visit) []crumb
 	more   []entry // ways beside it
 }
 
 // formPage is what the page shows.
 type formPage struct {
-	Help, Button string
-	Inputs       []input
-	More         []crumb
+	Help, Explained, Button string
+	Inputs                  []input
+	More                    []crumb
 }
 
 func (f form) pages() []page {
@@ -50,7 +51,7 @@ func (f form) get(v *visit) error {
 
 // show answers with the form, and with what was wrong with it.
 func (f form) show(v *visit, req proto.Message, problem error) error {
-	fields, err := f.of(v)
+	fields, err := f.of(v, req)
 	if err != nil {
 		return err
 	}
@@ -61,6 +62,9 @@ func (f form) show(v *visit, req proto.Message, problem error) error {
 	if f.help != "" {
 		p.Help = v.Texts.T(f.help)
 	}
+	if f.explain != nil {
+		p.Explained = f.explain(v)
+	}
 	for _, field := range fields {
 		p.Inputs = append(p.Inputs, field.input(v, req.ProtoReflect()))
 	}
@@ -68,21 +72,29 @@ func (f form) show(v *visit, req proto.Message, problem error) error {
 	if f.crumbs != nil {
 		page.Crumbs = f.crumbs(v)
 	}
-	if f.tabs != nil {
-		page.Tabs = f.tabs(v)
-	}
 	status := http.StatusOK
 	if problem != nil {
 		status = http.StatusUnprocessableEntity
-		v.explain(&page, problem)
+		v.explain(&page, v.Labeled(problem, func(name string) string { return labelOf(v, fields, name) }))
 	}
 	v.show(status, "form", page)
 	return nil
 }
 
-func (f form) of(v *visit) ([]field, error) {
+// labelOf is what a field of the request is called on the page, by its name in JSON; empty:
+// the form does not ask for it.
+func labelOf(v *visit, fields []field, name string) string {
+	for _, f := range fields {
+		if f.json() == name {
+			return v.Texts.T(f.label())
+		}
+	}
+	return ""
+}
+
+func (f form) of(v *visit, req proto.Message) ([]field, error) {
 	if f.choose != nil {
-		return f.choose(v)
+		return f.choose(v, req)
 	}
 	return f.fields, nil
 }
@@ -92,7 +104,7 @@ func (f form) post(v *visit) error {
 	if err != nil {
 		return err
 	}
-	fields, err := f.of(v)
+	fields, err := f.of(v, req)
 	if err != nil {
 		return err
 	}

@@ -8,48 +8,12 @@ import (
 	"github.com/gatehouse/gatehouse/internal/web"
 )
 
-// frame is what is around the content of a page.
-type frame struct {
-	web.Frame
-	Title   string
-	Note    string // what went well
-	Problem string // what went wrong
-	// Reauth is where to prove again who one is, where that would help.
-	Reauth string
-	Me     me
-	OrgID  string
-	// OrgName is of the organization that the page is about; empty: none.
-	OrgName string
-	Nav     []group
-	Crumbs  []crumb
-	Tabs    []crumb
-	Find    string // what the visitor looks for everywhere
-	// More is what only this kind of pages knows.
-	More any
-}
-
-// Back is the page right above this one; empty: there is none.
-func (f frame) Back() string {
-	if len(f.Crumbs) == 0 {
-		return ""
-	}
-	return f.Crumbs[len(f.Crumbs)-1].URL
-}
-
-// me is who sees the page.
-type me struct{ Name, LoginName, Session string }
-
-// crumb is a page above this one, or beside it.
-type crumb struct {
-	URL, Text string
-	Here      bool
-}
-
-// group is a part of the navigation.
-type group struct {
-	Text    string
-	Entries []crumb
-}
+// What a page is made of: see web.
+type (
+	frame = web.Shell
+	crumb = web.Way
+	group = web.Group
+)
 
 // noted begins the keys of what a page says after something was done.
 const noted = "done-"
@@ -57,9 +21,10 @@ const noted = "done-"
 // show answers with a page.
 func (v *visit) show(status int, name string, f frame) {
 	f.Frame = v.Frame()
-	f.OrgID, f.OrgName = v.org, v.orgName
+	f.Area, f.Home = "console", prefix
 	if v.me != nil {
-		f.Me = me{Name: displayName(v.me), LoginName: v.me.GetPreferredLoginName(), Session: v.session.ID}
+		f.Name, f.Login, f.Session = displayName(v.me), v.me.GetPreferredLoginName(), v.session.ID
+		f.Face = web.FaceOf(v.me.GetHuman().GetProfile().GetAvatarUrl(), f.Name)
 		f.Nav = v.nav()
 	}
 	if f.Note == "" && v.R.Method == http.MethodGet {

@@ -35,8 +35,7 @@ type list[S proto.Message] struct {
 	ways func(id string) []entry
 	// of is the thing that the list hangs on, whose title, mark, tabs and pages above are
 	// those of the page; nil: it stands for itself.
-	of   func(v *visit) (viewed, error)
-	tabs func(v *visit) []crumb
+	of func(v *visit) (viewed, error)
 	// crumbs are the pages above it.
 	crumbs func(v *visit) []crumb
 }
@@ -166,9 +165,6 @@ func (v *visit) looksFor() string { return strings.TrimSpace(v.R.URL.Query().Get
 // frame is what is around the rows.
 func (l list[S]) frame(v *visit) (f frame, of viewed, err error) {
 	f.Title = v.Texts.T(l.title)
-	if l.tabs != nil {
-		f.Tabs = l.tabs(v)
-	}
 	if l.crumbs != nil {
 		f.Crumbs = l.crumbs(v)
 	}

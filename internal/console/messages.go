@@ -2,6 +2,7 @@ package console
 
 import (
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	adminpb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	settingspb "github.com/gatehouse/gatehouse/gen/zitadel/settings/v1"
@@ -45,8 +46,10 @@ func messagePages() (out []page) {
 	add("/mail-http-new", "mail-http-new", func() proto.Message { return &adminpb.AddEmailProviderHTTPRequest{} }, endpointFields, signingKey)
 	add("/twilio-new", "twilio-new", func() proto.Message { return &adminpb.AddSMSProviderTwilioRequest{} }, append(twilioFields, field{path: "token", kind: "password", required: true}), nil)
 	add("/sms-http-new", "sms-http-new", func() proto.Message { return &adminpb.AddSMSProviderHTTPRequest{} }, endpointFields, signingKey)
-	out = append(out, editProvider(atMailBy, loadMail).pages()...)
-	out = append(out, editProvider(atTextBy, loadText).pages()...)
+	for at, load := range map[string]func(*visit) (proto.Message, error){atMailBy: loadMail, atTextBy: loadText} {
+		out = append(out, editProvider(at, load).pages()...)
+		out = append(out, replaceKey(at, load).pages()...)
+	}
 	out = append(out, form{
 		path: atTextBy + "/token", permission: iamWrite, title: "twilio-token", then: backTo(atMessages, "saved"), crumbs: inMessages,
 		fields: []field{{path: "token", kind: "password", required: true}},
@@ -89,43 +92,63 @@ func messagePages() (out []page) {
 	return out
 }
 
-// editProvider is the form that changes a provider. load gives the request and the fields.
-func editProvider(at string, load func(v *visit) (proto.Message, []field, error)) form {
+// editProvider is the form that changes a provider, by the request that load gives.
+func editProvider(at string, load func(v *visit) (proto.Message, error)) form {
 	return form{
-		path: at + "/edit", permission: iamWrite, title: "edit", then: backTo(atMessages, "saved"), crumbs: inMessages,
-		load: func(v *visit) (proto.Message, error) {
-			req, _, err := load(v)
-			return req, err
-		},
-		choose: func(v *visit) ([]field, error) {
-			_, fields, err := load(v)
-			return fields, err
+		path: at + "/edit", permission: iamWrite, title: "edit", then: backTo(atMessages, "saved"), crumbs: inMessages, load: load,
+		choose: func(_ *visit, req proto.Message) ([]field, error) {
+			return providerFields[req.ProtoReflect().Descriptor().Name()], nil
 		},
 	}
 }
 
-func loadMail(v *visit) (proto.Message, []field, error) {
+// providerFields are what the forms of providers ask for, by the request.
+var providerFields = map[protoreflect.Name][]field{
+	"UpdateEmailProviderSMTPRequest": smtpFields, "UpdateEmailProviderHTTPRequest": endpointFields,
+	"UpdateSMSProviderTwilioRequest": twilioFields, "UpdateSMSProviderHTTPRequest": endpointFields,
+}
+
+// replaceKey gives a provider a new signing key, and nothing else.
+func replaceKey(at string, load func(v *visit) (proto.Message, error)) action {
+	return action{
+		path: at + "/signing-key", permission: iamWrite, title: "signing-key-new", help: "signing-key-new-help", danger: true, then: backTo(atMessages, "saved"), crumbs: inMessages, once: signingKey,
+		send: func(v *visit) (proto.Message, error) {
+			req, err := load(v)
+			if err != nil {
+				return nil, err
+			}
+			at := req.ProtoReflect().Descriptor().Fields().ByName("expiration_signing_key")
+			if at == nil { // It signs nothing.
+				return nil, errNoPage
+			}
+			req.ProtoReflect().Mutable(at)
+			return call[proto.Message](v, req)
+		},
+	}
+}
+
+func loadMail(v *visit) (proto.Message, error) {
 	res, err := call[*adminpb.GetEmailProviderByIdResponse](v, &adminpb.GetEmailProviderByIdRequest{Id: v.R.PathValue("provider")})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p := res.GetConfig()
 	if s := p.GetSmtp(); s != nil {
-		return carry(s, &adminpb.UpdateEmailProviderSMTPRequest{Id: p.GetId(), Description: p.GetDescription()}), smtpFields, nil
+		return carry(s, &adminpb.UpdateEmailProviderSMTPRequest{Id: p.GetId(), Description: p.GetDescription()}), nil
 	}
-	return carry(p.GetHttp(), &adminpb.UpdateEmailProviderHTTPRequest{Id: p.GetId(), Description: p.GetDescription()}), endpointFields, nil
+	return carry(p.GetHttp(), &adminpb.UpdateEmailProviderHTTPRequest{Id: p.GetId(), Description: p.GetDescription()}), nil
 }
 
-func loadText(v *visit) (proto.Message, []field, error) {
+func loadText(v *visit) (proto.Message, error) {
 	res, err := call[*adminpb.GetSMSProviderResponse](v, &adminpb.GetSMSProviderRequest{Id: v.R.PathValue("provider")})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p := res.GetConfig()
 	if s := p.GetTwilio(); s != nil {
-		return carry(s, &adminpb.UpdateSMSProviderTwilioRequest{Id: p.GetId(), Description: p.GetDescription()}), twilioFields, nil
+		return carry(s, &adminpb.UpdateSMSProviderTwilioRequest{Id: p.GetId(), Description: p.GetDescription()}), nil
 	}
-	return carry(p.GetHttp(), &adminpb.UpdateSMSProviderHTTPRequest{Id: p.GetId(), Description: p.GetDescription()}), endpointFields, nil
+	return carry(p.GetHttp(), &adminpb.UpdateSMSProviderHTTPRequest{Id: p.GetId(), Description: p.GetDescription()}), nil
 }
 
 // signingKey is what an endpoint checks with that it is us who calls.
@@ -150,7 +173,7 @@ func readProviders(v *visit) (viewed, error) {
 		Add: []entry{{atMessages + "/smtp-new", "smtp-new", iamWrite}, {atMessages + "/mail-http-new", "mail-http-new", iamWrite}},
 	}
 	for _, p := range mails.GetResult() {
-		where, by := p.GetHttp().GetEndpoint(), []string{"edit"}
+		where, by := p.GetHttp().GetEndpoint(), []string{"edit", "signing-key"}
 		if s := p.GetSmtp(); s != nil {
 			where, by = s.GetHost()+" · "+s.GetSenderAddress(), []string{"edit", "test"}
 		}
@@ -161,7 +184,7 @@ func readProviders(v *visit) (viewed, error) {
 		Add: []entry{{atMessages + "/twilio-new", "twilio-new", iamWrite}, {atMessages + "/sms-http-new", "sms-http-new", iamWrite}},
 	}
 	for _, p := range texts.GetResult() {
-		where, by := p.GetHttp().GetEndpoint(), []string{"edit"}
+		where, by := p.GetHttp().GetEndpoint(), []string{"edit", "signing-key"}
 		if s := p.GetTwilio(); s != nil {
 			where, by = "Twilio · "+s.GetSenderNumber(), []string{"edit", "token"}
 		}
@@ -180,7 +203,7 @@ func (v *visit) provider(at, description, where string, active bool, by ...strin
 		r.Cells[1] = cell{Text: v.Texts.T("provider-on"), State: "good"}
 		by[len(by)-2] = "deactivate"
 	}
-	texts := map[string]string{"test": "mail-test", "token": "twilio-token"} //nolint:gosec // keys of texts
+	texts := map[string]string{"test": "mail-test", "token": "twilio-token", "signing-key": "signing-key-new"} //nolint:gosec // keys of texts
 	for _, what := range by {
 		text := what
 		if t, ok := texts[what]; ok {

@@ -106,26 +106,45 @@ func (v *visit) knowOrg() error {
 	return nil
 }
 
-// readOrg is the page of an organization.
-func readOrg(v *visit) (viewed, error) {
+// organization asks for the one that the page is about, with all that the page of it shows.
+func (v *visit) organization() (*orgpb.Organization, error) {
 	res, err := call[*orgpb.ListOrganizationsResponse](v, &orgpb.ListOrganizationsRequest{Queries: []*orgpb.SearchQuery{
 		{Query: &orgpb.SearchQuery_IdQuery{IdQuery: &orgpb.OrganizationIDQuery{Id: v.org}}},
 	}})
+	switch {
+	case err != nil:
+		return nil, err
+	case len(res.GetResult()) == 0:
+		return nil, errNoPage
+	}
+	return res.GetResult()[0], nil
+}
+
+// orgAtHand is what all tabs of an organization's page show.
+func orgAtHand(v *visit) (viewed, error) {
+	o, err := v.organization()
+	return orgTabs(v, o), err
+}
+
+func orgTabs(v *visit, o *orgpb.Organization) viewed {
+	return viewed{
+		Title: v.orgName, State: orgState(v, o.GetState()), Crumbs: atOrgs(v),
+		Tabs: v.tabs([]entry{{atOrg, "overview", orgRead}, {atOrg + "/metadata", "metadata", orgRead}, {atOrg + "/history", "history", orgRead}}),
+	}
+}
+
+// readOrg is the page of an organization.
+func readOrg(v *visit) (viewed, error) {
+	o, err := v.organization()
 	if err != nil {
 		return viewed{}, err
 	}
-	if len(res.GetResult()) == 0 {
-		return viewed{}, errNoPage
+	out := orgTabs(v, o)
+	out.Facts = []fact{
+		{Text: "id", Value: o.GetId(), Code: true}, {Text: "domain", Value: o.GetPrimaryDomain()},
+		{Text: "created", Value: when(o.GetDetails().GetCreationDate())}, {Text: "changed", Value: when(o.GetDetails().GetChangeDate())},
 	}
-	o := res.GetResult()[0]
-	out := viewed{
-		Title: o.GetName(), State: orgState(v, o.GetState()), Crumbs: atOrgs(v),
-		Facts: []fact{
-			{Text: "id", Value: o.GetId(), Code: true}, {Text: "domain", Value: o.GetPrimaryDomain()},
-			{Text: "created", Value: when(o.GetDetails().GetCreationDate())}, {Text: "changed", Value: when(o.GetDetails().GetChangeDate())},
-		},
-		Actions: []entry{{atOrg + "/rename", "org-rename", orgWrite}},
-	}
+	out.Actions = []entry{{atOrg + "/rename", "org-rename", orgWrite}}
 	if o.GetState() == orgpb.OrganizationState_ORGANIZATION_STATE_ACTIVE {
 		out.Actions = append(out.Actions, entry{atOrg + "/deactivate", "deactivate", orgWrite})
 	} else {

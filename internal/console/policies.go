@@ -2,6 +2,7 @@ package console
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -24,6 +25,8 @@ type policy struct {
 	// more carries what the request that changes it calls otherwise than the answer that
 	// says what holds.
 	more func(from, to proto.Message)
+	// explain says more about what can be typed; nil: nothing.
+	explain func(v *visit) string
 	// giveUp is the key of what gives an own one up; empty: that of all.
 	giveUp string
 	// page shows the policy, and send changes it, where that is not done as for all.
@@ -206,7 +209,7 @@ func (p policy) pages() (out []page) {
 			out = append(out, view{path: at, permission: c.canRead, read: p.show}.pages()...)
 		}
 		out = append(out, form{
-			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), load: p.load, fields: p.fields, send: p.send, then: backTo(at, "saved"), crumbs: p.below,
+			path: at + "/edit", permission: c.canWrite, title: p.title, help: p.helpKey(), explain: p.explain, load: p.load, fields: p.fields, send: p.send, then: backTo(at, "saved"), crumbs: p.below,
 		}.pages()...)
 		if c.reset != "" {
 			out = append(out, action{
@@ -325,6 +328,12 @@ func aboveOf(v *visit, base string) (out []crumb) {
 	return append(out, crumb{URL: v.at(base), Text: v.Texts.T("policies")})
 }
 
+// policyHeld is what holds of a policy, and whether it is the instance's.
+type policyHeld struct {
+	req       proto.Message
+	inherited bool
+}
+
 // showPolicies says for every policy what holds now, in a line.
 func showPolicies(v *visit) (viewed, error) {
 	out := viewed{Title: v.Texts.T("policies"), Help: v.Texts.T("policies-help")}
@@ -333,22 +342,23 @@ func showPolicies(v *visit) (viewed, error) {
 	}
 	rules := part{Columns: []string{"policy", "holds"}}
 	codes := part{Title: v.Texts.T("codes"), Help: v.Texts.T("codes-help"), Columns: rules.Columns}
-	for _, p := range policies {
-		c, base := p.of(v)
-		if c.read == "" || !v.can[c.canRead] {
-			continue
-		}
-		req, inherited, err := p.loaded(v)
-		if err != nil {
-			return out, err
-		}
+	seen := slices.DeleteFunc(slices.Clone(policies), func(p policy) bool { c, _ := p.of(v); return c.read == "" || !v.can[c.canRead] })
+	holds, err := together(seen, func(p policy) (held policyHeld, err error) {
+		held.req, held.inherited, err = p.loaded(v)
+		return held, err
+	})
+	if err != nil {
+		return out, err
+	}
+	for i, p := range seen {
+		_, base := p.of(v)
 		first := cell{Text: v.Texts.T(p.title)}
-		if v.org != "" && inherited {
+		if v.org != "" && holds[i].inherited {
 			first.Quiet = v.Texts.T("inherited")
 		} else if v.org != "" {
 			first.Quiet = v.Texts.T("own")
 		}
-		shown := viewRow{row: row{Link: v.at(base + "/" + p.path), Cells: []cell{first, {Text: v.inALine(v.factsOf(req, p.fields))}}}}
+		shown := viewRow{row: row{Link: v.at(base + "/" + p.path), Cells: []cell{first, {Text: v.inALine(v.factsOf(holds[i].req, p.fields))}}}}
 		if strings.HasPrefix(p.path, "codes-") {
 			codes.Rows = append(codes.Rows, shown)
 		} else {

@@ -29,7 +29,7 @@ func projectGrantPages() (out []page) {
 	out = append(out, list[*projectpb.ListProjectGrantsResponse]{
 		path: atProjectGrants, permission: projectGrantRead, title: "project-grants", empty: "project-grants-empty", columns: []string{"org", "roles", "state", "created"},
 		ask:  func(v *visit, _ string) proto.Message { return v.listGrants("") },
-		rows: projectGrantRows, add: []entry{{atProject + "/grant-new", "project-grant-new", projectGrantWrite}}, tabs: projectTabs, crumbs: inProjects,
+		rows: projectGrantRows, add: []entry{{atProject + "/grant-new", "project-grant-new", projectGrantWrite}}, of: projectAtHand,
 	}.pages()...)
 	out = append(out, list[*orgpb.ListOrganizationsResponse]{
 		path: atProject + "/grant-new", permission: projectGrantWrite, title: "project-grant-new", help: "project-grant-new-help", empty: "orgs-empty", columns: []string{"name", "domain"}, find: "orgs-find",
@@ -53,7 +53,7 @@ func projectGrantPages() (out []page) {
 	}.pages()...)
 	out = append(out, view{path: atProjectGrant, permission: projectGrantRead, read: readProjectGrant}.pages()...)
 	out = append(out, form{
-		path: atProjectGrant + "/edit", permission: projectGrantWrite, title: "edit", fields: roles, then: backTo(atProjectGrant, "saved"), crumbs: inProjectGrants,
+		path: atProjectGrant + "/edit", permission: projectGrantWrite, title: "edit", fields: roles, then: backTo(atProjectGrant, "saved"), crumbs: inProjectGrant,
 		load: func(v *visit) (proto.Message, error) {
 			g, err := v.projectGrant()
 			return &projectpb.UpdateProjectGrantRequest{ProjectId: v.projectID(), GrantedOrganizationId: v.R.PathValue("granted"), RoleKeys: g.GetGrantedRoleKeys()}, err
@@ -79,7 +79,7 @@ func projectGrantPages() (out []page) {
 			},
 		},
 	} {
-		a.crumbs = inProjectGrants
+		a.crumbs = inProjectGrant
 		out = append(out, a.pages()...)
 	}
 	return out
@@ -117,29 +117,52 @@ func projectGrantState(v *visit, g *projectpb.ProjectGrant) cell {
 	return c
 }
 
-// projectGrant asks for the grant that the page is about.
+// projectGrant asks for the grant that the page is about: of a project of the organization.
 func (v *visit) projectGrant() (*projectpb.ProjectGrant, error) {
-	res, err := call[*projectpb.ListProjectGrantsResponse](v, v.listGrants(v.R.PathValue("granted")))
-	if err == nil && len(res.GetProjectGrants()) == 0 {
-		err = errNoPage
+	if v.aboutGrant != nil {
+		return v.aboutGrant, nil
 	}
-	if err != nil {
+	if _, err := v.project(); err != nil {
 		return nil, err
 	}
-	return res.GetProjectGrants()[0], nil
+	return v.oneGrant(v.listGrants(v.R.PathValue("granted")))
 }
 
-// readProjectGrant is the page of a grant.
-func readProjectGrant(v *visit) (viewed, error) {
+// oneGrant is the grant that a request asks for.
+func (v *visit) oneGrant(req *projectpb.ListProjectGrantsRequest) (*projectpb.ProjectGrant, error) {
+	res, err := call[*projectpb.ListProjectGrantsResponse](v, req)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(res.GetProjectGrants()) == 0:
+		return nil, errNoPage
+	}
+	v.aboutGrant = res.GetProjectGrants()[0]
+	return v.aboutGrant, nil
+}
+
+// projectGrantAtHand is what all tabs of a grant's page show.
+func projectGrantAtHand(v *visit) (viewed, error) {
 	g, err := v.projectGrant()
 	if err != nil {
 		return viewed{}, err
 	}
-	out := viewed{
-		Title: g.GetGrantedOrganizationName(), State: projectGrantState(v, g), Crumbs: inProjectGrants(v), Help: v.Texts.T("project-grant-help"),
-		Facts:   []fact{{Text: "roles", Value: strings.Join(g.GetGrantedRoleKeys(), ", ")}, {Text: "created", Value: when(g.GetCreationDate())}, {Text: "changed", Value: when(g.GetChangeDate())}},
-		Actions: []entry{{atProjectGrant + "/edit", "edit", projectGrantWrite}, {atProjectGrant + "/deactivate", "deactivate", projectGrantWrite}, {atProjectGrant + "/remove", "remove", projectGrantDelete}},
+	return viewed{
+		Title: g.GetGrantedOrganizationName(), State: projectGrantState(v, g), Crumbs: inProjectGrants(v),
+		Tabs: v.tabs([]entry{{atProjectGrant, "overview", projectGrantRead}, {atProjectGrant + "/administrators", "administrators", "project.grant.member.read"}}),
+	}, nil
+}
+
+// readProjectGrant is the page of a grant.
+func readProjectGrant(v *visit) (viewed, error) {
+	out, err := projectGrantAtHand(v)
+	if err != nil {
+		return viewed{}, err
 	}
+	g := v.aboutGrant
+	out.Help = v.Texts.T("project-grant-help")
+	out.Facts = []fact{{Text: "roles", Value: strings.Join(g.GetGrantedRoleKeys(), ", ")}, {Text: "created", Value: when(g.GetCreationDate())}, {Text: "changed", Value: when(g.GetChangeDate())}}
+	out.Actions = []entry{{atProjectGrant + "/edit", "edit", projectGrantWrite}, {atProjectGrant + "/deactivate", "deactivate", projectGrantWrite}, {atProjectGrant + "/remove", "remove", projectGrantDelete}}
 	if g.GetState() != projectpb.ProjectGrantState_PROJECT_GRANT_STATE_ACTIVE {
 		out.Actions[1] = entry{atProjectGrant + "/activate", "activate", projectGrantWrite}
 	}
@@ -149,4 +172,13 @@ func readProjectGrant(v *visit) (viewed, error) {
 // inProjectGrants are the pages above those of grants of a project.
 func inProjectGrants(v *visit) []crumb {
 	return append(inProject(v), crumb{URL: v.at(atProjectGrants), Text: v.Texts.T("project-grants")})
+}
+
+// inProjectGrant are the pages above those of one grant.
+func inProjectGrant(v *visit) []crumb {
+	out := inProjectGrants(v)
+	if g, err := v.projectGrant(); err == nil {
+		out = append(out, crumb{URL: v.at(atProjectGrant), Text: g.GetGrantedOrganizationName()})
+	}
+	return out
 }

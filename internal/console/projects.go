@@ -97,7 +97,7 @@ func rolePages() (out []page) {
 			}
 			return out, res.GetPagination().GetTotalResult()
 		},
-		add: []entry{{atProject + "/role-new", "role-new", roleWrite}}, tabs: projectTabs, crumbs: inProjects,
+		add: []entry{{atProject + "/role-new", "role-new", roleWrite}}, of: projectAtHand,
 		bulk: []bulk{{name: "remove", permission: "project.role.delete", request: func(v *visit, id string) proto.Message {
 			return &projectpb.RemoveProjectRoleRequest{ProjectId: v.projectID(), RoleKey: id}
 		}}},
@@ -168,39 +168,50 @@ func (v *visit) projectID() string { return v.R.PathValue("project") }
 
 // project asks for the project that the page is about: one of the organization.
 func (v *visit) project() (*projectpb.Project, error) {
-	res, err := call[*projectpb.GetProjectResponse](v, &projectpb.GetProjectRequest{ProjectId: v.projectID()})
-	if err == nil && res.GetProject().GetOrganizationId() != v.org {
-		err = errNoPage
+	if v.aboutProject != nil {
+		return v.aboutProject, nil
 	}
-	return res.GetProject(), err
+	res, err := call[*projectpb.GetProjectResponse](v, &projectpb.GetProjectRequest{ProjectId: v.projectID()})
+	switch {
+	case err != nil:
+		return nil, err
+	case res.GetProject().GetOrganizationId() != v.org:
+		return nil, errNoPage
+	}
+	v.aboutProject = res.GetProject()
+	return v.aboutProject, nil
 }
 
-// readProject is the page of a project.
-func readProject(v *visit) (viewed, error) {
+// projectAtHand is what all tabs of a project's page show.
+func projectAtHand(v *visit) (viewed, error) {
 	p, err := v.project()
 	if err != nil {
 		return viewed{}, err
 	}
-	out := viewed{
-		Title: p.GetName(), State: projectState(v, p.GetState()), Tabs: projectTabs(v), Crumbs: inProjects(v),
-		Facts:   append([]fact{{Text: "id", Value: p.GetProjectId(), Code: true}}, v.factsOf(p, projectFields[1:])...),
-		Actions: []entry{{atProject + "/edit", "edit", projectWrite}, {atProject + "/deactivate", "deactivate", projectWrite}, {atProject + "/remove", "remove", "project.delete"}},
-	}
-	if p.GetState() != projectpb.ProjectState_PROJECT_STATE_ACTIVE {
-		out.Actions[1] = entry{atProject + "/activate", "activate", projectWrite}
-	}
-	out.Facts = append(out.Facts, fact{Text: "created", Value: when(p.GetCreationDate())}, fact{Text: "changed", Value: when(p.GetChangeDate())})
-	return out, nil
-}
-
-// projectTabs are the parts of a project.
-func projectTabs(v *visit) []crumb {
-	return v.tabs([]entry{
+	return viewed{Title: p.GetName(), State: projectState(v, p.GetState()), Crumbs: inProjects(v), Tabs: v.tabs([]entry{
 		{atProject, "overview", projectRead},
 		{atApps, "apps", appRead},
 		{atProjectRoles, "roles", roleRead},
 		{atProjectGrants, "project-grants", projectGrantRead},
-	})
+		{atProject + "/administrators", "administrators", "project.member.read"},
+		{atProject + "/history", "history", projectRead},
+	})}, nil
+}
+
+// readProject is the page of a project.
+func readProject(v *visit) (viewed, error) {
+	out, err := projectAtHand(v)
+	if err != nil {
+		return viewed{}, err
+	}
+	p := v.aboutProject
+	out.Facts = append([]fact{{Text: "id", Value: p.GetProjectId(), Code: true}}, v.factsOf(p, projectFields[1:])...)
+	out.Facts = append(out.Facts, fact{Text: "created", Value: when(p.GetCreationDate())}, fact{Text: "changed", Value: when(p.GetChangeDate())})
+	out.Actions = []entry{{atProject + "/edit", "edit", projectWrite}, {atProject + "/deactivate", "deactivate", projectWrite}, {atProject + "/remove", "remove", "project.delete"}}
+	if p.GetState() != projectpb.ProjectState_PROJECT_STATE_ACTIVE {
+		out.Actions[1] = entry{atProject + "/activate", "activate", projectWrite}
+	}
+	return out, nil
 }
 
 // inProjects are the pages above those of projects.

@@ -1,9 +1,12 @@
 package console
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
+	rules "github.com/gatehouse/gatehouse/internal/policy"
 )
 
 // atTexts is where the texts of messages are, below the policies.
@@ -36,7 +39,9 @@ func messageTexts(kind string) policy {
 		}
 		texts.fields = append(texts.fields, f)
 	}
-	texts.fields[0].help = "f-placeholders-help"
+	texts.explain = func(v *visit) string {
+		return v.Texts.T("f-placeholders-help", "{{."+strings.Join(rules.MessagePlaceholders, "}}, {{.")+"}}")
+	}
 	texts.fix = func(v *visit, req protoreflect.ProtoMessage) {
 		fill(req, "language", protoreflect.ValueOfString(v.R.PathValue("lang")))
 	}
@@ -68,17 +73,20 @@ func readTexts(v *visit, base string) (viewed, error) {
 		out.Tabs = append(out.Tabs, crumb{URL: v.at(base+"/"+atTexts) + "/" + l, Text: v.Texts.Or("language-"+l, l), Here: l == v.R.PathValue("lang")})
 	}
 	p := part{Columns: []string{"message", "says"}}
-	for _, kind := range messageKinds {
-		texts := messageTexts(kind)
-		now, inherited, err := texts.now(v)
-		if err != nil {
-			return out, err
-		}
+	now, err := together(messageKinds, func(kind string) (held policyHeld, err error) {
+		held.req, held.inherited, err = messageTexts(kind).now(v)
+		return held, err
+	})
+	if err != nil {
+		return out, err
+	}
+	for i, kind := range messageKinds {
+		texts, text := messageTexts(kind), now[i].req.ProtoReflect()
 		first := cell{Text: v.Texts.T(texts.title)}
-		if !inherited {
+		if !now[i].inherited {
 			first.Quiet = v.Texts.T("own")
 		}
-		says := now.ProtoReflect().Get(now.ProtoReflect().Descriptor().Fields().ByName("text")).String()
+		says := text.Get(text.Descriptor().Fields().ByName("text")).String()
 		p.Rows = append(p.Rows, viewRow{row: row{Link: v.at(base + "/" + texts.path), Cells: []cell{first, {Text: says}}}})
 	}
 	out.Parts = []part{p}

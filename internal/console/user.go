@@ -6,7 +6,9 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // user is the one that the page is about, who must be one of the organization's.
@@ -51,7 +53,12 @@ func atHand(v *visit) (viewed, error) {
 	tabs = append(tabs,
 		entry{atUser + "/roles", "user-roles", grantRead}, entry{atUser + "/memberships", "memberships", membershipRead},
 		entry{atUser + "/metadata", "metadata", userRead}, entry{atUser + "/history", "history", userRead})
-	return viewed{Title: nameOf(u), State: userState(v, u.GetState()), Crumbs: inUsers(v), Tabs: v.tabs(tabs)}, nil
+	out := viewed{Title: nameOf(u), State: userState(v, u.GetState()), Crumbs: inUsers(v), Tabs: v.tabs(tabs)}
+	if h := u.GetHuman(); h != nil {
+		face := web.FaceOf(h.GetProfile().GetAvatarUrl(), nameOf(u))
+		out.Face = &face
+	}
+	return out, nil
 }
 
 // tabs are pages beside each other, as far as the visitor may see them.
@@ -99,6 +106,10 @@ func overviewPages() (out []page) {
 		{
 			path: atUser + "/unlock", title: "user-unlock", help: "user-unlock-help", then: backTo(atUser, "unlocked"),
 			request: func(v *visit) proto.Message { return &userv2.UnlockUserRequest{UserId: v.userID()} },
+		},
+		{
+			path: atUser + "/picture/remove", title: "picture-remove", help: "picture-remove-help", danger: true, then: backTo(atUser, "removed"),
+			request: func(v *visit) proto.Message { return &mgmtpb.RemoveHumanAvatarRequest{UserId: v.userID()} },
 		},
 		{
 			path: atUser + "/remove", permission: userDelete, title: "user-remove", help: "user-remove-help", danger: true, then: backTo(atUsers, "removed"),
@@ -177,10 +188,14 @@ func humanFacts(v *visit, h *userv2.HumanUser, methods []userv2.AuthenticationMe
 	if l := p.GetPreferredLanguage(); l != "" && l != "und" {
 		language = v.Texts.Or("language-"+l, l)
 	}
-	return []fact{
+	facts := []fact{
 		{Text: "full-name", Value: p.GetGivenName() + " " + p.GetFamilyName(), Ways: []entry{{atUser + "/profile", "change", userWrite}}},
 		{Text: "nick-name", Value: p.GetNickName()}, {Text: "language", Value: language}, email, phone, password, {Text: "methods", Value: strings.Join(ways, ", ")},
 	}
+	if p.GetAvatarUrl() != "" {
+		facts = append(facts, fact{Text: "picture", Value: v.Texts.T("picture-there"), Ways: []entry{{atUser + "/picture/remove", "remove", userWrite}}})
+	}
+	return facts
 }
 
 func verified(v *visit, is bool) cell {

@@ -12,7 +12,7 @@ func contactPages() (out []page) {
 	for _, f := range []form{
 		{
 			path: atUser + "/email", title: "email-edit", help: "email-edit-help", load: loadEmail,
-			choose: func(v *visit) ([]field, error) {
+			choose: func(v *visit, _ proto.Message) ([]field, error) {
 				return []field{{path: "email", text: "email", kind: "email", required: true}, {path: "verification", help: v.mailHelp("f-verification-help")}}, nil
 			},
 			once: func(v *visit, res proto.Message) []fact {
@@ -21,7 +21,7 @@ func contactPages() (out []page) {
 		},
 		{
 			path: atUser + "/email/code", title: "code-again", help: "email-code-help", button: "code-again", load: loadEmailCode,
-			choose: func(v *visit) ([]field, error) {
+			choose: func(v *visit, _ proto.Message) ([]field, error) {
 				return []field{{path: "verification", text: "f-link", options: deliveries("f-link", "send_code"), help: v.mailHelp("f-link-help")}}, nil
 			},
 			then: backTo(atUser, "code"), once: func(v *visit, res proto.Message) []fact {

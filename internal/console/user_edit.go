@@ -36,7 +36,7 @@ func userEditPages() (out []page) {
 		},
 		{
 			path: atUser + "/password/reset", title: "password-reset", help: "password-reset-help", button: "reset", load: loadReset,
-			choose: func(v *visit) ([]field, error) {
+			choose: func(v *visit, _ proto.Message) ([]field, error) {
 				return []field{{path: "medium", text: "f-link", options: deliveries("f-link", "send_link"), help: v.mailHelp("f-link-help")}}, nil
 			},
 			then: backTo(atUser, "code"), once: func(v *visit, res proto.Message) []fact {
@@ -45,7 +45,7 @@ func userEditPages() (out []page) {
 		},
 		{
 			path: atUser + "/invite", title: "invite", help: "invite-help", button: "invite", load: loadInvite,
-			choose: func(v *visit) ([]field, error) {
+			choose: func(v *visit, _ proto.Message) ([]field, error) {
 				return []field{{path: "verification", text: "f-invitation", options: deliveries("f-invitation", "send_code"), help: v.mailHelp("f-invitation-help")}}, nil
 			},
 			then: backTo(atUser, "invited"), once: func(v *visit, res proto.Message) []fact {

@@ -24,7 +24,7 @@ func factorPages() (out []page) {
 			}
 			return req, nil
 		},
-		choose: func(v *visit) ([]field, error) {
+		choose: func(v *visit, _ proto.Message) ([]field, error) {
 			return []field{{path: "medium", text: "f-link", options: deliveries("f-link", "send_link"), help: v.mailHelp("f-link-help")}}, nil
 		},
 		then: backTo(atUser+"/factors", "code"),

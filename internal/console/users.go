@@ -61,7 +61,7 @@ func userPages() (out []page) {
 		f.permission, f.then, f.crumbs = userWrite, toCreated, inUsers
 		out = append(out, f.pages()...)
 	}
-	for _, area := range [][]page{overviewPages(), userEditPages(), contactPages(), factorPages(), sessionPages(), credentialPages(), userMetadataPages()} {
+	for _, area := range [][]page{overviewPages(), userEditPages(), contactPages(), factorPages(), sessionPages(), credentialPages()} {
 		out = append(out, area...)
 	}
 	return out
@@ -100,7 +100,7 @@ func nameFields() []field {
 	}
 }
 
-func chooseNewHuman(v *visit) ([]field, error) {
+func chooseNewHuman(v *visit, _ proto.Message) ([]field, error) {
 	return append(nameFields(),
 		field{path: "human.email.verification", help: v.mailHelp("f-verification-help")},
 		field{path: "username", text: "user-name", help: "f-username-help"},
@@ -110,7 +110,7 @@ func chooseNewHuman(v *visit) ([]field, error) {
 	), nil
 }
 
-func chooseInvited(v *visit) ([]field, error) {
+func chooseInvited(v *visit, _ proto.Message) ([]field, error) {
 	return append(nameFields(), field{path: "human.email.verification", text: "f-invitation", options: deliveries("f-invitation", "send_code"), help: v.mailHelp("f-invitation-help")}), nil
 }
 

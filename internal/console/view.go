@@ -4,6 +4,8 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // view is a page about one thing: what it is, what can be done with it, and what hangs on
@@ -16,11 +18,13 @@ type view struct {
 // viewed is what a view shows.
 type viewed struct {
 	Title   string
-	State   cell // the mark beside the title; no text: none
+	Face    *web.Face // beside the title; nil: none
+	State   cell      // the mark beside the title; no text: none
 	Help    string
 	Facts   []fact
 	Actions []entry // links to forms and actions, as far as the visitor may
 	Parts   []part
+	Line    *timeline // nil: none
 	Tabs    []crumb
 	Crumbs  []crumb
 }
@@ -67,10 +71,6 @@ type part struct {
 	Rows        []viewRow
 	Empty       string
 	Add         []entry
-	// Timeline shows the rows along a line: their cells are what happened, when, and who
-	// did it.
-	Timeline bool
-	Older    string // where the line goes on; empty: this is all
 }
 
 // viewRow is a row with what can be done with it.

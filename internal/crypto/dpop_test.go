@@ -14,7 +14,7 @@ import (
 )
 
 // sign makes a JWT with any header and claims.
-func sign(t *testing.T, key any, alg jose.SignatureAlgorithm, header map[jose.HeaderKey]any, claims any) string {
+func sign(t testing.TB, key any, alg jose.SignatureAlgorithm, header map[jose.HeaderKey]any, claims any) string {
 	t.Helper()
 	s, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, &jose.SignerOptions{ExtraHeaders: header})
 	if err != nil {

@@ -24,25 +24,43 @@ import (
 )
 
 // The most that checking a hash may cost: one that is imported must not be able
-// to keep a core busy for seconds at every login.
+// to keep a core busy for seconds at every login, nor take the memory of the rest.
 const (
-	maxArgonMemory  = 256 << 10 // KiB
 	maxArgonPasses  = 16
-	maxArgonLanes   = 16
-	maxBcryptCost   = 15
-	maxScryptMemory = 256 << 20 // bytes: 128·N·r
-	maxScryptLanes  = 16
-	maxPBKDF2Rounds = 5_000_000
+	maxHashLanes    = 16
+	maxHashMemory   = 128 << 20 // bytes at once
+	maxHashFilled   = 1 << 30   // bytes of memory, each time that they are written
+	maxBcryptCost   = 14
+	maxPBKDF2Rounds = 2_000_000 // of all blocks together
 	maxSHARounds    = 1_000_000
-	maxPHPassLog2   = 22
-	maxStoredHash   = 1 << 10 // bytes
+	maxPHPassLog2   = 20
+	maxHashed       = 128 << 20 // bytes, over all rounds
+	maxStoredHash   = 1 << 10   // bytes
 )
 
 // minSum is the fewest bytes of a hash: fewer are found by trying.
 const minSum = 16
 
 // matcher tells whether a password is the one of a stored hash.
-type matcher func(password string) bool
+type matcher struct {
+	match  func(password string) bool
+	memory int64 // bytes that it takes meanwhile
+}
+
+// cheap is a matcher that takes next to no memory.
+func cheap(match func(password string) bool) matcher { return matcher{match: match} }
+
+// rounds is a matcher that hashes the password so many times. A long one is not the
+// password where that would take too long.
+func rounds(n int, match func(password string) bool) matcher {
+	const block = 64 // bytes that are hashed besides
+	return cheap(func(password string) bool { return n*(block+len(password)) <= maxHashed && match(password) })
+}
+
+// costs reports whether memory that is written so often is within the bounds.
+func costs(memory, times int64) bool {
+	return memory <= maxHashMemory && times <= maxHashFilled && memory*times <= maxHashFilled
+}
 
 // schemes are the forms of stored hashes, by how they begin.
 var schemes = []struct {
@@ -78,17 +96,17 @@ func CheckHash(stored string) error {
 
 func parseHash(stored string) (matcher, error) {
 	if len(stored) > maxStoredHash {
-		return nil, errHash
+		return matcher{}, errHash
 	}
 	for _, s := range schemes {
 		if strings.HasPrefix(stored, s.prefix) {
 			if m, ok := s.parse(stored); ok {
 				return m, nil
 			}
-			return nil, errHash
+			return matcher{}, errHash
 		}
 	}
-	return nil, errHash
+	return matcher{}, errHash
 }
 
 // fields splits "$scheme$a$b" into its parts after the scheme.
@@ -104,91 +122,107 @@ func decode(text string) ([]byte, bool) {
 	return data, err == nil && len(data) > 0
 }
 
+// minArgonMemory is the least that a lane takes, in KiB.
+const minArgonMemory = 8
+
 func argon(key func(password, salt []byte, passes, memory uint32, lanes uint8, size uint32) []byte) func(string) (matcher, bool) {
 	return func(stored string) (matcher, bool) {
 		parts, ok := fields(stored, 4)
 		if !ok || parts[0] != fmt.Sprintf("v=%d", argon2.Version) {
-			return nil, false
+			return matcher{}, false
 		}
 		var memory, passes uint32
 		var lanes uint8
 		_, err := fmt.Sscanf(parts[1], "m=%d,t=%d,p=%d", &memory, &passes, &lanes)
 		salt, ok1 := decode(parts[2])
 		want, ok2 := decode(parts[3])
-		if err != nil || !ok1 || !ok2 || len(want) < minSum || memory > maxArgonMemory || passes < 1 || passes > maxArgonPasses || lanes < 1 || lanes > maxArgonLanes {
-			return nil, false
+		bytes := max(int64(memory), minArgonMemory*int64(lanes)) << 10
+		if err != nil || !ok1 || !ok2 || len(want) < minSum || passes < 1 || passes > maxArgonPasses || lanes < 1 || lanes > maxHashLanes || !costs(bytes, int64(passes)) {
+			return matcher{}, false
 		}
-		return func(password string) bool {
+		return matcher{func(password string) bool {
 			return same(key([]byte(password), salt, passes, memory, lanes, uint32(len(want))), want) //nolint:gosec // a few bytes
-		}, true
+		}, bytes}, true
 	}
 }
 
 func bcrypted(stored string) (matcher, bool) {
 	cost, err := bcrypt.Cost([]byte(stored))
 	if err != nil || cost > maxBcryptCost || len(stored) != 60 {
-		return nil, false
+		return matcher{}, false
 	}
-	return func(password string) bool {
+	return cheap(func(password string) bool {
 		return bcrypt.CompareHashAndPassword([]byte(stored), []byte(password)) == nil
-	}, true
+	}), true
 }
 
 func scrypted(stored string) (matcher, bool) {
 	parts, ok := fields(stored, 3)
 	if !ok {
-		return nil, false
+		return matcher{}, false
 	}
 	var log2, r, p int
 	_, err := fmt.Sscanf(parts[0], "ln=%d,r=%d,p=%d", &log2, &r, &p)
 	salt, ok1 := decode(parts[1])
 	want, ok2 := decode(parts[2])
-	if err != nil || !ok1 || !ok2 || len(want) < minSum || log2 < 1 || log2 > 30 || r < 1 || p < 1 || p > maxScryptLanes || r > maxScryptMemory>>7>>log2 {
-		return nil, false
+	if err != nil || !ok1 || !ok2 || len(want) < minSum || log2 < 1 || log2 > 30 || r < 1 || p < 1 || p > maxHashLanes || r > maxHashMemory>>7>>log2 {
+		return matcher{}, false
 	}
-	return func(password string) bool {
+	memory := int64(r) << 7 << log2
+	return matcher{func(password string) bool {
 		got, err := scrypt.Key([]byte(password), salt, 1<<log2, r, p, len(want))
 		return err == nil && same(got, want)
-	}, true
+	}, memory}, costs(memory, int64(p))
 }
 
 func pbkdf2ed(h func() hash.Hash) func(string) (matcher, bool) {
 	return func(stored string) (matcher, bool) {
 		parts, ok := fields(stored, 3)
 		if !ok {
-			return nil, false
+			return matcher{}, false
 		}
 		rounds, err := strconv.Atoi(parts[0])
 		salt, ok1 := decode(parts[1])
 		want, ok2 := decode(parts[2])
-		if err != nil || !ok1 || !ok2 || len(want) < minSum || rounds < 1 || rounds > maxPBKDF2Rounds {
-			return nil, false
+		if err != nil || !ok1 || !ok2 || len(want) < minSum || rounds < 1 || rounds > maxPBKDF2Rounds/blocks(len(want), h().Size()) {
+			return matcher{}, false
 		}
-		return func(password string) bool {
+		return cheap(func(password string) bool {
 			got, err := pbkdf2.Key(h, password, salt, rounds, len(want))
 			return err == nil && same(got, want)
-		}, true
+		}), true
 	}
 }
+
+// blocks is how many blocks of a size make so many bytes: each is computed by itself.
+func blocks(bytes, size int) int { return (bytes + size - 1) / size }
 
 // shaCrypted is SHA-2 crypt, with "rounds=n$" or the 5000 that are the default.
 func shaCrypted(stored string) (matcher, bool) {
+	n := shacrypt.IterationsDefaultOmitted
 	if rest, ok := strings.CutPrefix(stored[3:], "rounds="); ok {
 		text, _, _ := strings.Cut(rest, "$")
-		if rounds, err := strconv.Atoi(text); err != nil || rounds > maxSHARounds {
-			return nil, false
+		var err error
+		if n, err = strconv.Atoi(text); err != nil || n > maxSHARounds {
+			return matcher{}, false
 		}
 	}
-	return digest(shacrypt.Decode(stored))
+	return digest(n)(shacrypt.Decode(stored))
 }
 
-func md5Crypted(stored string) (matcher, bool) { return digest(md5crypt.Decode(stored)) }
+const md5CryptRounds = 1000
 
-func digest(d algorithm.Digest, err error) (matcher, bool) {
-	if err != nil {
-		return nil, false
+func md5Crypted(stored string) (matcher, bool) {
+	return digest(md5CryptRounds)(md5crypt.Decode(stored))
+}
+
+func digest(n int) func(algorithm.Digest, error) (matcher, bool) {
+	return func(d algorithm.Digest, err error) (matcher, bool) {
+		if err != nil {
+			return matcher{}, false
+		}
+		return rounds(n, d.Match), true
 	}
-	return d.Match, true
 }
 
 // md5Salted is MD5 in hexadecimal or base64 over password and salt.
@@ -196,22 +230,22 @@ func md5Salted(join func(salt, password string) string) func(string) (matcher, b
 	return func(stored string) (matcher, bool) {
 		parts, ok := fields(stored, 2)
 		if !ok {
-			return nil, false
+			return matcher{}, false
 		}
 		want, ok := md5Sum(parts[1])
-		return func(password string) bool {
+		return cheap(func(password string) bool {
 			got := md5.Sum([]byte(join(parts[0], password))) //nolint:gosec // see above
 			return same(got[:], want)
-		}, ok
+		}), ok
 	}
 }
 
 func md5Plain(stored string) (matcher, bool) {
 	want, ok := md5Sum(stored)
-	return func(password string) bool {
+	return cheap(func(password string) bool {
 		got := md5.Sum([]byte(password)) //nolint:gosec // see above
 		return same(got[:], want)
-	}, ok
+	}), ok
 }
 
 func md5Sum(text string) ([]byte, bool) {
@@ -229,20 +263,20 @@ const phpassDigits = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst
 func phpass(h func() hash.Hash, size int) func(string) (matcher, bool) {
 	return func(stored string) (matcher, bool) {
 		if len(stored) != size {
-			return nil, false
+			return matcher{}, false
 		}
 		log2 := strings.IndexByte(phpassDigits, stored[3])
 		if log2 < 1 || log2 > maxPHPassLog2 {
-			return nil, false
+			return matcher{}, false
 		}
 		salt, want := stored[4:12], stored[12:]
-		return func(password string) bool {
+		return rounds(1<<log2, func(password string) bool {
 			sum := digestOf(h, salt, password)
 			for range 1 << log2 {
 				sum = digestOf(h, string(sum), password)
 			}
 			return SameCode(phpassText(sum)[:len(want)], want)
-		}, true
+		}), true
 	}
 }
 

@@ -44,13 +44,28 @@ func TestHashesThatCannotBeChecked(t *testing.T) {
 		"$pbkdf2$999999999$NYaQEiLkfG8NgRACIATgXA$xaQK/7sIYlRb44xf8v1njxosdGU",
 		"$pbkdf2$-1$NYaQEiLkfG8NgRACIATgXA$xaQK/7sIYlRb44xf8v1njxosdGU",
 		"$5$rounds=999999999$YZH2UUgXy0e5oIIf$1BXKbTEJdWpI71gdH0ozgOCTYusP.nVijGAThiNT.P8",
+		"$argon2id$v=19$m=131072,t=9,p=1$PYfwHgNgbA3hfE+JMcbYew$YxaD3aaaF0CGyze5/s24Adb+1WGfweRVEzrluZ7mufA",
+		"$argon2id$v=19$m=131073,t=1,p=1$PYfwHgNgbA3hfE+JMcbYew$YxaD3aaaF0CGyze5/s24Adb+1WGfweRVEzrluZ7mufA",
+		"$scrypt$ln=17,r=8,p=9$ZizFmJNyrjVmjBEiBOC81w$KH12zNPt3CKMN6zR85IWAc8BUX1TjHhImLnSa1R9on4",
+		"$2b$15$1CJW08.lersqFpIvwPqbr.aJ4iQH/SkyIHAXwBoRdSpDURVNgnBqC",
+		"$pbkdf2$1000001$NYaQEiLkfG8NgRACIATgXA$" + strings.Repeat("A", 40), // Two blocks.
 		"$P$zeZZkFzFG7c/J3F.EIZu9BGHv7HwZ0/", "$P$6eZZkFzFG7c/J3F.EIZu9BGHv7HwZ0/x", "$S$6eight8sl", "$md5salted-suffix$salz$a70c",
 	} {
-		if match, err := parseHash(stored); err == nil || match != nil {
+		if match, err := parseHash(stored); err == nil || match.match != nil {
 			t.Errorf("%q can be checked", stored)
 		}
 		if err := CheckHash(stored); fault.KindOf(err) != fault.KindInvalid {
 			t.Errorf("%q: %v", stored, err)
 		}
+	}
+}
+
+// TestLongPasswordsAreBounded: what many rounds hash is bounded with the password.
+func TestLongPasswordsAreBounded(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	m := rounds(maxSHARounds, func(string) bool { asked++; return true })
+	if !m.match("a password") || m.match(strings.Repeat("x", MaxPassword)) || asked != 1 {
+		t.Errorf("compared %d times", asked)
 	}
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/crypto/argon2"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
@@ -27,13 +29,22 @@ const (
 // MaxPassword is the most bytes that a password may have.
 const MaxPassword = 1024
 
-// places bounds the hashes that are computed at once: each takes a core and much
-// memory, and more of them would only be slower together.
-var places = make(chan struct{}, runtime.GOMAXPROCS(0))
+// room is the memory of the hashes that are computed at once, which bounds their number
+// too: each takes a core, and more of them would only be slower together.
+var (
+	cores    = int64(runtime.GOMAXPROCS(0))
+	roomSize = max(cores*memoryKiB<<10, maxHashMemory)
+	room     = semaphore.NewWeighted(roomSize)
+)
 
 // maxWait is how long somebody waits for a place. Who would wait longer is sent
 // away, so that what waits does not grow without end.
 const maxWait = time.Second
+
+// maxWaiting is how many wait at most: the rest would not get a place in time.
+var maxWaiting = 32 * cores
+
+var waiting atomic.Int64
 
 // ErrBusy says that no place became free in time: nothing was compared.
 var ErrBusy = fault.Exhausted("PASSWORD-busy", "Too many passwords are being checked at once. Try again.")
@@ -53,7 +64,7 @@ func HashPassword(ctx context.Context, password string) (string, error) {
 	if _, err := rand.Read(salt); err != nil {
 		return "", err
 	}
-	leave, err := enter(ctx)
+	leave, err := enter(ctx, memoryKiB<<10)
 	if err != nil {
 		return "", err
 	}
@@ -76,35 +87,54 @@ type Match struct {
 // holds for it as for HashPassword.
 func PasswordMatches(ctx context.Context, stored, password string) (Match, error) {
 	there := stored != ""
+	if !there && hurries() {
+		return Match{}, nil
+	}
 	if !there {
 		stored = nobodys
 	}
-	matches, err := parseHash(stored)
+	hash, err := parseHash(stored)
 	if err != nil || len(password) > MaxPassword {
 		return Match{}, err
 	}
-	leave, err := enter(ctx)
+	leave, err := enter(ctx, hash.memory)
 	if err != nil {
 		return Match{}, err
 	}
 	defer leave()
-	return Match{OK: matches(password) && there, Renew: !strings.HasPrefix(stored, ours)}, nil
+	return Match{OK: hash.match(password) && there, Renew: !strings.HasPrefix(stored, ours)}, nil
 }
 
 // nobodys is a hash for those who have none.
 var nobodys = ours + strings.Repeat("A", base64.RawStdEncoding.EncodedLen(saltBytes)) + "$" +
 	strings.Repeat("A", base64.RawStdEncoding.EncodedLen(hashBytes))
 
-// enter takes a place, and gives the function that frees it.
-func enter(ctx context.Context) (leave func(), err error) {
-	wait := time.NewTimer(maxWait)
-	defer wait.Stop()
-	select {
-	case places <- struct{}{}:
-		return func() { <-places }, nil
-	case <-wait.C:
-		return nil, ErrBusy
-	case <-ctx.Done():
-		return nil, ErrBusy.Because(ctx.Err())
+// Busy is the error of who would be one too many to wait: nothing need be prepared for a
+// comparison that would not be made.
+func Busy() error {
+	if waiting.Load() >= maxWaiting {
+		return ErrBusy
 	}
+	return nil
+}
+
+// enter takes room for a hash of so much memory, and gives the function that frees it.
+func enter(ctx context.Context, memory int64) (leave func(), err error) {
+	defer waiting.Add(-1)
+	if waiting.Add(1) > maxWaiting {
+		return nil, ErrBusy
+	}
+	patient, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+	size := max(memory, roomSize/cores)
+	switch err := room.Acquire(patient, size); {
+	case ctx.Err() != nil:
+		if err == nil {
+			room.Release(size)
+		}
+		return nil, ErrBusy.Because(ctx.Err())
+	case err != nil:
+		return nil, ErrBusy
+	}
+	return func() { room.Release(size) }, nil
 }

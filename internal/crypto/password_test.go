@@ -3,7 +3,6 @@ package crypto
 import (
 	"context"
 	"errors"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -69,30 +68,32 @@ func TestNobodysHash(t *testing.T) {
 	}
 }
 
-// fill takes all places until the test ends.
-func fill(t *testing.T) {
-	t.Helper()
-	for range cap(places) {
-		places <- struct{}{}
-	}
-	t.Cleanup(func() {
-		for range cap(places) {
-			<-places
-		}
-	})
-}
-
-// TestPlaces: no more hashes run than there are places. Who waits gives up with the
-// context, or after a second.
-func TestPlaces(t *testing.T) {
+// TestRoom: no more hashes run than there is memory for, and no more than there are
+// cores. Who waits gives up with the context, or after a second; and who would be one of
+// too many who wait, at once.
+func TestRoom(t *testing.T) {
 	stored, err := HashPassword(t.Context(), "x")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cap(places) != runtime.GOMAXPROCS(0) {
-		t.Errorf("there are %d places", cap(places))
+	var leave []func()
+	for range cores {
+		free, err := enter(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leave = append(leave, free)
 	}
-	fill(t)
+	defer func() {
+		for _, free := range leave {
+			free()
+		}
+		free, err := enter(t.Context(), maxHashMemory)
+		if err != nil {
+			t.Fatalf("there is no room for the largest: %v", err)
+		}
+		free()
+	}()
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, try := range map[string]func(context.Context) error{
@@ -107,6 +108,18 @@ func TestPlaces(t *testing.T) {
 		if err := try(t.Context()); !errors.Is(err, ErrBusy) || time.Since(began) > 2*maxWait {
 			t.Errorf("%s without a place: %v after %v", name, err, time.Since(began))
 		}
+	}
+	if err := Busy(); err != nil {
+		t.Errorf("nobody waits: %v", err)
+	}
+	waiting.Add(maxWaiting)
+	defer waiting.Add(-maxWaiting)
+	began := time.Now()
+	if err := Busy(); !errors.Is(err, ErrBusy) {
+		t.Errorf("one of too many would wait: %v", err)
+	}
+	if _, err := HashPassword(t.Context(), "x"); !errors.Is(err, ErrBusy) || time.Since(began) > maxWait/2 {
+		t.Errorf("one of too many: %v after %v", err, time.Since(began))
 	}
 }
 

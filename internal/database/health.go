@@ -32,7 +32,7 @@ func (db *DB) Health(ctx context.Context) (h Health, err error) {
 	clock, version := "SELECT CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER)", "SELECT sqlite_version()"
 	show := "PRAGMA "
 	if db.Dialect() == PostgreSQL {
-		clock, version = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)", "SHOW server_version_num"
+		clock, version = clockSQL, "SHOW server_version_num"
 		show = "SHOW "
 	}
 	queries := []Query{

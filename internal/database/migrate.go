@@ -113,10 +113,13 @@ func (db *DB) Migrate(ctx context.Context) ([]Migration, error) {
 			})
 			taken = append(taken, m)
 		}
-		if len(taken) > 0 && tx.Dialect() == SQLite {
+		switch {
+		case len(taken) == 0:
+			return nil
+		case tx.Dialect() == SQLite:
 			return planSQLite(tx)
 		}
-		return nil
+		return planPostgres(tx)
 	})
 	return taken, err
 }

@@ -1,9 +1,14 @@
 package database
 
 import (
+	"context"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // few are the columns that hold one of a few values: a row is not found by them.
@@ -75,4 +80,54 @@ func usefulness(columns []string, unique bool) string {
 		out = append(out, fmt.Sprint(rows))
 	}
 	return strings.Join(out, " ")
+}
+
+// planPostgres tells PostgreSQL the same of instances; what tells the rows of one apart it
+// sees by itself, once it looks.
+func planPostgres(tx *Tx) error {
+	var tables []string
+	err := tx.Read(Query{
+		SQL: "SELECT table_name FROM information_schema.columns WHERE table_schema = current_schema() AND column_name = 'instance_id' ORDER BY table_name",
+		Row: func(scan Scan) error {
+			tables = append(tables, "")
+			return scan(&tables[len(tables)-1])
+		},
+	})
+	for _, table := range tables {
+		tx.Exec(Statement{SQL: "ALTER TABLE " + pgx.Identifier{table}.Sanitize() + " ALTER COLUMN instance_id SET (n_distinct = 1)"})
+	}
+	return err
+}
+
+// grown is called after each commit. Plans are made for the rows that PostgreSQL knows of,
+// and kept; it looks for more once in a while, and in between tables grow from nothing to
+// many rows. So they are looked at whenever this process has made twice the commits, which
+// is seldom.
+func (e *postgresEngine) grown() {
+	const first = 16
+	if n := e.commits.Add(1); n < first || bits.OnesCount64(n) > 1 || !e.looking.CompareAndSwap(false, true) {
+		return
+	}
+	e.looks.Go(func() {
+		defer e.looking.Store(false)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = e.look(ctx) // PostgreSQL looks later.
+	})
+}
+
+// look has PostgreSQL count the tables that take twice the room they took when it did last.
+func (e *postgresEngine) look(ctx context.Context) error {
+	rows, err := e.conns.Query(ctx, `SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+		AND pg_relation_size(oid) > 2 * current_setting('block_size')::int * relpages`)
+	if err != nil {
+		return err
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	for _, table := range tables {
+		if _, err := e.conns.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+pgx.Identifier{table}.Sanitize()); err != nil {
+			return err
+		}
+	}
+	return err
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"runtime"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +27,10 @@ type postgresEngine struct {
 	conns *pgxpool.Pool
 	meter *meter
 	texts sync.Map // text with ? -> text with $n
+
+	commits atomic.Uint64
+	looking atomic.Bool
+	looks   sync.WaitGroup // see grown
 }
 
 func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine, error) {
@@ -37,6 +44,9 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
+	// A connection whose other end is gone without a word is replaced, and does not cost
+	// a call all of its time.
+	cfg.PingTimeout = 2 * time.Second
 	for k, v := range map[string]string{
 		"statement_timeout":                   "10000",
 		"lock_timeout":                        "8000",
@@ -65,6 +75,7 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
 
 func (e *postgresEngine) close() error {
+	e.looks.Wait()
 	e.conns.Close()
 	return nil
 }
@@ -79,10 +90,6 @@ func (e *postgresEngine) ping(ctx context.Context) error {
 		return unavailable(err)
 	}
 	return nil
-}
-
-func (e *postgresEngine) read(ctx context.Context, queries []Query) error {
-	return e.readOn(ctx, e.conns, queries)
 }
 
 // querier is a pool or a transaction.
@@ -183,10 +190,11 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 	if !s.begun && len(s.queue) == 0 {
 		return nil
 	}
-	if err := s.send(nil, true); err != nil {
+	if err := s.commit(); err != nil {
 		return postgresError(ctx, err)
 	}
 	ended = true
+	e.grown()
 	return nil
 }
 
@@ -276,7 +284,7 @@ func (e *postgresEngine) text(sql string) string {
 	}
 	var b strings.Builder
 	n := 0
-	for _, r := range sql {
+	for _, r := range held(sql) {
 		if r == '?' {
 			n++
 			b.WriteByte('$')
@@ -313,7 +321,7 @@ func postgresError(ctx context.Context, err error) error {
 	case isCode(err, "57014", "55P03"), ctx.Err() != nil:
 		return timedOut(err)
 	case isCode(err, "53"):
-		return fault.Exhausted("DB-FULL", "The database is out of resources.").Because(err)
+		return fault.Unavailable("DB-FULL", "The database is out of resources.").Because(err)
 	case isCode(err, "57", "08", "25006"):
 		return unavailable(err)
 	}
@@ -323,7 +331,8 @@ func postgresError(ctx context.Context, err error) error {
 		return unavailable(err)
 	}
 	var network interface{ Timeout() bool }
-	if errors.As(err, &network) {
+	// The end of a connection in the middle of an answer has no type of its own.
+	if errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return unavailable(err)
 	}
 	return err

@@ -197,7 +197,7 @@ func (e *sqliteEngine) attempt(ctx context.Context, fn func(*Tx) error) error {
 func (e *sqliteEngine) writeLoop(c *sqliteConn) {
 	defer close(e.stopped)
 	defer func() { _ = c.Close() }()
-	group, wait := make([]*sqliteWrite, 0, maxGroup), time.Duration(quiet)
+	group, wait := make([]*sqliteWrite, 0, maxGroup), quiet
 	for {
 		select {
 		case w := <-e.writes:
@@ -256,7 +256,7 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 		}
 	}
 	start := e.meter.begin()
-	err := c.run("COMMIT")
+	err := c.commit(*group)
 	if err != nil {
 		_ = c.run("ROLLBACK")
 		fail(err)
@@ -329,7 +329,7 @@ func sqliteError(ctx context.Context, err error) error {
 	case errors.Is(err, sqlite3.INTERRUPT):
 		return timedOut(errors.Join(err, ctx.Err()))
 	case errors.Is(err, sqlite3.FULL):
-		return fault.Exhausted("DB-FULL", "The disk that holds the database is full.").Because(err)
+		return fault.Unavailable("DB-FULL", "The disk that holds the database is full.").Because(err)
 	case errors.Is(err, sqlite3.BUSY), errors.Is(err, sqlite3.LOCKED):
 		return fmt.Errorf("%w: %w", ErrRetry, err)
 	case errors.Is(err, sqlite3.IOERR), errors.Is(err, sqlite3.CANTOPEN), errors.Is(err, sqlite3.READONLY):

@@ -76,6 +76,8 @@ type Report struct {
 	Events   uint64
 	Tables   int
 	Problems []string // empty: the log holds and the tables are its fold
+	// Head is what a later Verify can be given; on PostgreSQL without the last minutes.
+	Head Head
 }
 
 // How many events a replay reads at a time, and how many problems it lists.
@@ -87,8 +89,9 @@ const (
 // Verify checks every event's hash and sequence, replays the log into scratch,
 // an empty migrated database, and compares all declared tables row by row.
 // Both sides are read from one snapshot, so the server may run. progress, if
-// not nil, is told the number of events done.
-func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(done uint64)) (Report, error) {
+// not nil, is told the number of events done. known are heads of before, which the log
+// must still have.
+func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(done uint64), known ...Head) (Report, error) {
 	var r Report
 	problem := func(format string, args ...any) {
 		if len(r.Problems) < maxProblems {
@@ -99,7 +102,7 @@ func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(
 		return r, err
 	}
 	err := s.db.Snapshot(ctx, func(source database.Reader) error {
-		chains := map[Aggregate]*head{}
+		chains, ends := map[Aggregate]*head{}, newHeads(s.db, s.Now(), known)
 		for position, more := uint64(0), true; more; {
 			events, query := eventsAfter(position)
 			if err := source.Read(ctx, query); err != nil {
@@ -107,6 +110,7 @@ func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(
 			}
 			for _, e := range *events {
 				checkLink(chains, e, problem)
+				ends.add(e, problem)
 				position = e.Position
 			}
 			if err := replay(ctx, scratch, *events, problem); err != nil {
@@ -118,6 +122,8 @@ func (s *Store) Verify(ctx context.Context, scratch *database.DB, progress func(
 				progress(r.Events)
 			}
 		}
+		ends.rest(problem)
+		r.Head = ends.now
 		for _, t := range Tables() {
 			if err := compare(ctx, source, scratch, t, problem); err != nil {
 				return err

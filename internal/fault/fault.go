@@ -103,6 +103,12 @@ type FailedCheck struct {
 	Attempts uint64 // so often in succession, this time included
 }
 
+// WrongField is the detail of a fault about a field of a request, which its text names
+// first.
+type WrongField struct {
+	Path string // as in JSON
+}
+
 // With returns a copy of e that carries detail.
 func (e *Error) With(detail any) *Error {
 	c := *e

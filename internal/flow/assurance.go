@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/assurance"
@@ -165,13 +164,23 @@ func (a *Assured) sure(now time.Time) error {
 		oneOf(first|second), minutes)
 }
 
-// oneOf names the methods of a set.
-func oneOf(s assurance.Set) string {
-	var names []string
+// spoken are the methods as people call them.
+var spoken = map[assurance.Method]*fault.Phrase{
+	assurance.Password: fault.Say("the password"), assurance.External: fault.Say("the identity provider"), assurance.Passkey: fault.Say("the passkey"),
+	assurance.U2F: fault.Say("the security key"), assurance.TOTP: fault.Say("a code of the authenticator app"), assurance.OTPEmail: fault.Say("a code by mail"),
+	assurance.OTPSMS: fault.Say("a code by SMS"), assurance.RecoveryCode: fault.Say("a recovery code"), assurance.Machine: fault.Say("the secret of the program"),
+}
+
+// oneOf names the methods of a set, in words for people.
+func oneOf(s assurance.Set) (words *fault.Phrase) {
 	for _, m := range s.Methods() {
-		names = append(names, m.String())
+		if words == nil {
+			words = spoken[m]
+			continue
+		}
+		words = fault.Say("%s or %s", words, spoken[m])
 	}
-	return strings.Join(names, " | ")
+	return words
 }
 
 // Caller is the user of the session, who acts on themselves with nothing but it: of

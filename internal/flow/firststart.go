@@ -50,6 +50,10 @@ func owners(instance, userName string, there *bool, unfinished *user.Ref) databa
 	}
 }
 
+func setupKey(instance, hash string) user.CodeKey {
+	return user.CodeKey{Instance: instance, Purpose: user.ToSetUp, ID: hash}
+}
+
 // SetupCode makes a code by which somebody gets to administer the instance at a host, where
 // no person does yet; else it is empty. Codes from before go on being good: each node makes
 // one when it starts.
@@ -66,7 +70,7 @@ func SetupCode(ctx context.Context, store *eventstore.Store, host string) (code 
 		if err := tx.Read(owners(instance, "", &owned, new(user.Ref))); err != nil || owned {
 			return err
 		}
-		user.KeepTicket(tx, instance, user.ToSetUp, hash, SetupLifetime)
+		user.KeepTicket(tx, setupKey(instance, hash), SetupLifetime)
 		code = made
 		return nil
 	})
@@ -76,7 +80,7 @@ func SetupCode(ctx context.Context, store *eventstore.Store, host string) (code 
 // SetupWaits refuses a code of SetupCode that is not good, or not any more.
 func SetupWaits(ctx context.Context, store *eventstore.Store, code string) error {
 	instance, good, owned := authz.From(ctx).Instance, false, false
-	err := store.Read(ctx, user.Ticket(instance, user.ToSetUp, user.HashToken(code), store.Now(), &good), owners(instance, "", &owned, new(user.Ref)))
+	err := store.Read(ctx, user.Ticket(setupKey(instance, user.HashToken(code)), store.Now(), &good), owners(instance, "", &owned, new(user.Ref)))
 	if err == nil && (!good || owned) {
 		err = errSetup
 	}
@@ -121,7 +125,7 @@ func setUp(tx *eventstore.Tx, r *user.Ref, code string, h user.Human, p user.Pas
 	}
 	err := tx.Read(
 		database.One(&found, "SELECT default_org FROM instances WHERE instance_id = ?", []any{r.Instance}, &r.Org),
-		user.Ticket(r.Instance, user.ToSetUp, user.HashToken(code), tx.Now(), &good),
+		user.Ticket(setupKey(r.Instance, user.HashToken(code)), tx.Now(), &good),
 		owners(r.Instance, h.UserName, &owned, &unfinished),
 	)
 	switch {
@@ -144,7 +148,7 @@ func setUp(tx *eventstore.Tx, r *user.Ref, code string, h user.Human, p user.Pas
 		return err
 	}
 	if p.Hash == "" { // Who breaks off now may begin anew.
-		user.KeepTicket(tx, r.Instance, user.ToFinishSetUp, r.UserID, finishLifetime)
+		user.KeepTicket(tx, user.CodeKey{Instance: r.Instance, Purpose: user.ToFinishSetUp, ID: r.UserID}, finishLifetime)
 	}
 	_, err = member.Add(tx, member.Of(eventstore.Scope{Instance: r.Instance, Org: r.Org}), r.UserID, []string{authz.OrgOwner})
 	return err

@@ -166,16 +166,27 @@ func (c *Client) checkFront(r *oauth.Request) error {
 // needsPKCE: who cannot keep a secret has nothing else to show that a code is theirs.
 func (c *Client) needsPKCE() bool { return c.Public() || c.Config.ApplicationType != application.Web }
 
-// page is the address of one of the pages on which users of the client log in: the
-// application's own, else the instance's, else the installation's, else that of the
-// issuer.
+// page is the address of one of the pages on which users of the client log in. Where the
+// instance requires its login application, that is it, whatever the client asks for. Else
+// the client decides: it can ask for the pages here, for its own, or for those that the
+// instance names; where it does not, it has the installation's.
 func (c *Client) page(ctx context.Context, store *eventstore.Store, name, issuer, installation string) (*url.URL, error) {
 	features, err := policy.InstanceFeatures(ctx, store, c.Instance.ID)
 	if err != nil {
 		return nil, err
 	}
 	login, _, _ := policy.FeatureLoginV2.In(features)
-	base, err := url.Parse(cmp.Or(c.Config.BaseURI, login.BaseURI, installation, issuer+"/ui/login"))
+	here := issuer + "/ui/login"
+	at := cmp.Or(installation, here)
+	switch {
+	case login.Required:
+		at = cmp.Or(login.BaseURI, at)
+	case c.Config.Version == application.LoginV1:
+		at = here
+	case c.Config.Version == application.LoginV2:
+		at = cmp.Or(c.Config.BaseURI, login.BaseURI, at)
+	}
+	base, err := url.Parse(at)
 	if err != nil {
 		return nil, err
 	}

@@ -154,6 +154,9 @@ func (s Scopes) Narrow(text string) (Scopes, error) {
 	return asked, nil
 }
 
+// demandsOrg reports whether the scopes demand users of one organization.
+func (s Scopes) demandsOrg() bool { return len(s.values(scopeOrg))+len(s.values(scopeOrgDomain)) > 0 }
+
 // OrgDomain is the primary domain of the organization that the scopes demand.
 func (s Scopes) OrgDomain() string {
 	if domains := s.values(scopeOrgDomain); len(domains) == 1 {

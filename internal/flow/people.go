@@ -35,6 +35,7 @@ type Human struct {
 	PasswordChanged                            time.Time // zero: there is no password
 	PasswordChangeRequired                     bool
 	MFASkipped                                 time.Time // zero: never
+	Avatar                                     string    // the key of their picture; empty: none
 }
 
 // IsHuman reports whether the user is a person.
@@ -59,7 +60,7 @@ const (
 		COALESCE(h.first_name, ''), COALESCE(h.last_name, ''), COALESCE(h.nick_name, ''), COALESCE(h.display_name, ''),
 		COALESCE(h.preferred_language, ''), COALESCE(h.gender, 0), COALESCE(h.email, ''), COALESCE(h.email_verified, 0),
 		COALESCE(h.phone, ''), COALESCE(h.phone_verified, 0), COALESCE(h.password_changed, 0),
-		COALESCE(h.password_change_required, 0), COALESCE(h.mfa_init_skipped, 0), u.created, u.changed, u.sequence`
+		COALESCE(h.password_change_required, 0), COALESCE(h.mfa_init_skipped, 0), COALESCE(h.avatar, ''), u.created, u.changed, u.sequence`
 	personJoins = ` LEFT JOIN humans h ON h.instance_id = u.instance_id AND h.user_id = u.user_id
 		LEFT JOIN machines m ON m.instance_id = u.instance_id AND m.user_id = u.user_id
 		LEFT JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id`
@@ -76,7 +77,7 @@ func personDest(p *Person) (dest []any, done func() (completed bool, err error))
 	dest = []any{
 		&p.ID, &p.OrgID, &p.Kind, &p.State, &p.UserName, &p.Name, &p.Description, &tokenType, &secret, &domain, &scope,
 		&h.FirstName, &h.LastName, &h.NickName, &h.DisplayName, &h.PreferredLanguage, &gender, &h.Email, &emailVerified,
-		&h.Phone, &phoneVerified, &passwordChanged, &changeRequired, &skipped, &created, &changed, &p.Details.Sequence,
+		&h.Phone, &phoneVerified, &passwordChanged, &changeRequired, &skipped, &h.Avatar, &created, &changed, &p.Details.Sequence,
 	}
 	return dest, func() (bool, error) {
 		p.AccessTokenType, h.Gender = int32(tokenType), int32(gender) //nolint:gosec // small numbers

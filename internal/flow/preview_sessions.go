@@ -1,9 +1,7 @@
 package flow
 
 import (
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/assurance"
@@ -64,7 +62,6 @@ func (v *preview) sessions(lost *uint64) database.Query {
 		sort += " + CASE WHEN s." + m.column + " > ? THEN " + strconv.Itoa(1<<i) + " ELSE 0 END"
 		cutoffs = append(cutoffs, v.since(m).UnixMicro())
 	}
-	losing := v.losing()
 	s := database.From("", `sessions s
 		JOIN users u ON u.instance_id = s.instance_id AND u.user_id = s.user_id AND u.org_id = s.user_org AND u.created = s.user_since
 		JOIN orgs o ON o.instance_id = u.instance_id AND o.org_id = u.org_id
@@ -72,7 +69,7 @@ func (v *preview) sessions(lost *uint64) database.Query {
 		Where("s.instance_id = ? AND s.ended = 0 AND (s.expires = 0 OR s.expires > ?)", v.scope.Instance, v.now.UnixMicro()).
 		Where("u.state = ? AND o.state = ?", user.Active, org.Active)
 	v.within(s, "s.user_org")
-	s.Where(sort+" IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(losing)), ", ")+")", slices.Concat(cutoffs, losing)...)
+	v.narrow(s)
 	return s.Tally([]string{sort, "COALESCE(f.factors, 0)"}, cutoffs, func(scan database.Scan) error {
 		var sort int
 		var ready int64
@@ -116,19 +113,27 @@ func (v *preview) loses(sort int, ready user.FactorSet) bool {
 	return v.before.judge(subject, checks, v.now).Enough && !v.after.judge(subject, checks, v.now).Enough
 }
 
-// losing lists the sorts of which some could lose: the database need not look at the
-// users of the others.
-func (v *preview) losing() (sorts []any) {
+// narrow leaves the sessions that have what all sorts have of which some could lose, and
+// have not what none of these has: the database need not look at the users of the others.
+func (v *preview) narrow(s *database.Select) {
+	all, some := 2<<len(marks)-1, 0
 	for sort := range 2 << len(marks) {
 		for ready := range user.AllFactors + 1 {
 			if v.loses(sort, ready) {
-				sorts = append(sorts, sort)
+				all, some = all&sort, some|sort
 				break
 			}
 		}
 	}
-	if sorts == nil {
-		sorts = []any{-1} // None.
+	if some == 0 { // Nobody could.
+		s.Where("1 = 0")
 	}
-	return sorts
+	for i, m := range marks {
+		switch {
+		case all>>i&1 == 1:
+			s.Where("s."+m.column+" > ?", v.since(m).UnixMicro())
+		case some>>i&1 == 0:
+			s.Where("s."+m.column+" <= ?", v.since(m).UnixMicro())
+		}
+	}
 }

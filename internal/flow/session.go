@@ -171,7 +171,7 @@ func (s *Sessions) change(ctx context.Context, before *session.Session, c Sessio
 var errSessionChanged = fault.New(fault.KindAborted, "SESSION-changed", "The session got its user by another call just now. Try again.")
 
 // SessionUser is what is shown of a session's user.
-type SessionUser struct{ UserName, LoginName, DisplayName string }
+type SessionUser struct{ UserName, LoginName, DisplayName, Avatar string }
 
 // SessionOf is a session with its user, who is empty where there is none.
 type SessionOf struct {
@@ -198,7 +198,7 @@ func usersOf(instance string, of *database.Select, into map[string]Person) datab
 func withUser(s session.Session, users map[string]Person) SessionOf {
 	out := SessionOf{Session: s}
 	if u, ok := users[s.UserID]; ok && u.OrgID == s.UserOrg && u.Details.Created.Equal(s.UserSince) {
-		out.User = SessionUser{UserName: u.UserName, LoginName: u.LoginName, DisplayName: u.DisplayName()}
+		out.User = SessionUser{UserName: u.UserName, LoginName: u.LoginName, DisplayName: u.DisplayName(), Avatar: u.Human.Avatar}
 	}
 	return out
 }

@@ -108,8 +108,7 @@ func (p *proving) find(ctx context.Context, instance string, filter database.Fil
 	_, domain := cutLast(strings.ToLower(loginName), "@")
 	var byDomain rules
 	if domain != "" {
-		of := database.From("d.org_id", "org_domains d").Where("d.instance_id = ? AND d.domain = ? AND d.verified = 1", instance, domain)
-		queries = append(queries, rulesOfFirst(instance, of, &byDomain))
+		queries = append(queries, rulesOfFirst(instance, orgOf(instance, domain), &byDomain))
 	}
 	err = p.store.Read(ctx, queries...)
 	if p.person.ID == "" && domain != "" && p.rules.login.AllowDomainDiscovery {

@@ -50,12 +50,13 @@ const jobForgotten = "password.forgotten"
 type forgotten struct {
 	Typed   string `json:"typed"`
 	Creator string `json:"creator"`
+	Ticket  string `json:"ticket,omitempty"` // of the browser, hashed; see BeganHere
 }
 
 // ForgotPassword has a code sent to whom a login name belongs, if to anybody. That is
 // found out later: the answer, and the time that it takes, tell nothing.
-func ForgotPassword(tx *eventstore.Tx, instance, typed, creator string) error {
-	return tx.Job(instance, jobForgotten, forgotten{typed, creator}, tx.Now())
+func ForgotPassword(tx *eventstore.Tx, instance, typed, creator, ticket string) error {
+	return tx.Job(instance, jobForgotten, forgotten{typed, creator, ticket}, tx.Now())
 }
 
 // sendForgotten is the work of jobForgotten.
@@ -71,6 +72,7 @@ func sendForgotten(store *eventstore.Store, v *crypto.Vault) job.Work {
 			return again, err
 		}
 		err = store.Write(ctx, func(tx *eventstore.Tx) error {
+			keepTicket(tx, j.Instance, who.ID, f.Ticket)
 			_, _, err := user.RequestPasswordReset(tx, v, j.Instance, who.OrgID, who.ID, user.Delivery{})
 			return err
 		})

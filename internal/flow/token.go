@@ -165,10 +165,9 @@ type machine struct {
 	tokenType int32
 }
 
-const machineSQL = `SELECT i.instance_id, COALESCE(u.user_id, ''), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
+const machineSQL = `SELECT d.instance_id, d.limits, COALESCE(u.user_id, ''), COALESCE(u.org_id, ''), COALESCE(u.state, 0), COALESCE(h.state, 0),
 	COALESCE(k.public_key, ''), COALESCE(k.expires, 0), COALESCE(h.primary_domain, ''), COALESCE(um.access_token_type, 0)
 	FROM instance_domains d
-	JOIN instances i ON i.instance_id = d.instance_id
 	LEFT JOIN machine_keys k ON k.instance_id = d.instance_id AND k.key_id = ?
 	LEFT JOIN machines m ON m.instance_id = d.instance_id AND m.secret_hash = ? AND m.secret_hash <> ''
 	LEFT JOIN users u ON u.instance_id = d.instance_id AND u.user_id = COALESCE(k.user_id, m.user_id)
@@ -177,22 +176,25 @@ const machineSQL = `SELECT i.instance_id, COALESCE(u.user_id, ''), COALESCE(u.or
 	LEFT JOIN orgs h ON h.instance_id = u.instance_id AND h.org_id = u.org_id
 	WHERE d.domain = ?`
 
-// findMachine looks for the machine user who has a key or, by its name, a secret.
+// findMachine looks for the machine user who has a key or, by its name, a secret. It
+// refuses a host of no instance, and an instance that is blocked.
 // The database compares hashes of secrets that hold 256 bits of chance: how long
 // it takes tells nothing about a secret.
-func findMachine(ctx context.Context, r database.Reader, host, keyID, secretHash, name string) (machine, error) {
+func findMachine(ctx context.Context, store *eventstore.Store, host, keyID, secretHash, name string) (machine, error) {
 	var c machine
-	var found bool
+	var in Instance
+	var limits string
 	var userState, orgState int
 	var expires, tokenType int64
 	if c.Source = keyID; keyID == "" {
 		c.Source, c.SecretHash = user.BySecret, secretHash
 	}
-	err := r.Read(ctx, database.One(&found, machineSQL, []any{plain(keyID), secretHash, strings.ToLower(plain(name)), hostname.Canonical(host)},
-		&c.Instance, &c.UserID, &c.Org, &userState, &orgState, &c.publicKey, &expires, &c.orgDomain, &tokenType))
-	if err == nil && !found {
-		err = errHost
+	err := store.Read(ctx, database.One(new(bool), machineSQL, []any{plain(keyID), secretHash, strings.ToLower(plain(name)), hostname.Canonical(host)},
+		&in.ID, &limits, &c.UserID, &c.Org, &userState, &orgState, &c.publicKey, &expires, &c.orgDomain, &tokenType))
+	if err == nil {
+		err = in.admit(limits, store.Now())
 	}
+	c.Instance = in.ID
 	if expires != 0 {
 		c.Until = time.UnixMicro(expires).UTC()
 	}

@@ -208,3 +208,28 @@ func pause(attempts int) time.Duration {
 	}
 	return d/2 + rand.N(d/2) //nolint:gosec // jitter, not a secret
 }
+
+// Failure is what fails of one kind of jobs.
+type Failure struct {
+	Kind     string
+	Count    int
+	Attempts int    // in a row, of the one that failed most
+	Error    string // one of them
+}
+
+// Failing lists the kinds of jobs that failed when they ran last, of an instance or, where
+// it is empty, of all.
+func Failing(ctx context.Context, r database.Reader, instance string) (out []Failure, err error) {
+	err = r.Read(ctx, database.Query{
+		SQL: `SELECT kind, COUNT(*), MAX(attempts), MAX(last_error) FROM jobs
+			WHERE last_error <> '' AND (? = '' OR instance_id = ?) GROUP BY kind ORDER BY kind`,
+		Args: []any{instance, instance},
+		Row: func(scan database.Scan) error {
+			var f Failure
+			err := scan(&f.Kind, &f.Count, &f.Attempts, &f.Error)
+			out = append(out, f)
+			return err
+		},
+	})
+	return out, err
+}

@@ -7,10 +7,14 @@ import (
 	"slices"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // account is a session of the browser, as it is offered.
-type account struct{ ID, LoginName, DisplayName string }
+type account struct {
+	ID, LoginName, DisplayName string
+	Face                       web.Face
+}
 
 // accounts are the sessions of the browser that are somebody's and not over.
 func (v *visit) accounts() (out []account, err error) {
@@ -25,7 +29,7 @@ func (v *visit) accounts() (out []account, err error) {
 		case s.User.LoginName == "" || s.Ended || s.Expired(now):
 			continue
 		}
-		out = append(out, account{ID: e.ID, LoginName: s.User.LoginName, DisplayName: s.User.DisplayName})
+		out = append(out, account{ID: e.ID, LoginName: s.User.LoginName, DisplayName: s.User.DisplayName, Face: web.FaceOf(s.User.Avatar, s.User.DisplayName)})
 	}
 	return out, nil
 }
@@ -65,7 +69,7 @@ func askLogout(v *visit) error {
 	v.current = nil
 	d := data{More: known}
 	if len(known) == 0 {
-		d.Note = v.Texts.T("logout-nobody")
+		d.Note = v.T("logout-nobody")
 	}
 	v.show(http.StatusOK, "logout", d)
 	return nil

@@ -44,7 +44,7 @@ func (v *visit) askConsent(p *progress) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, atConsent, data{LoginName: p.name, More: consentPage{Asks: v.Texts.T("consent-asks", app, project), Scopes: v.inWords(v.request.Scopes)}})
+	v.show(http.StatusOK, atConsent, data{LoginName: p.name, More: consentPage{Asks: v.T("consent-asks", app, project), Scopes: v.inWords(v.request.Scopes)}})
 	return nil
 }
 
@@ -52,7 +52,7 @@ func (v *visit) askConsent(p *progress) error {
 func (v *visit) inWords(scopes []string) (out []string) {
 	for _, scope := range scopes {
 		if text := "scope-" + scope; v.Texts.Has(text) {
-			scope = v.Texts.T(text)
+			scope = v.T(text)
 		}
 		out = append(out, scope)
 	}

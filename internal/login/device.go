@@ -91,12 +91,12 @@ func (v *visit) decideDevice(p *progress) (err error) {
 		return v.again(err, "deviceconfirm", data{LoginName: p.name, More: v.devicePage()})
 	}
 	v.R.Form.Del(fieldDevice)
-	v.show(http.StatusOK, "devicedone", data{Note: v.Texts.T(note)})
+	v.show(http.StatusOK, "devicedone", data{Note: v.T(note)})
 	return nil
 }
 
 func (v *visit) devicePage() devicePage {
 	return devicePage{
-		Asks: v.Texts.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code, Scopes: v.inWords(v.device.Scopes),
+		Asks: v.T("device-asks", v.device.AppName, v.device.ProjectName), Code: v.device.Code, Scopes: v.inWords(v.device.Scopes),
 	}
 }

@@ -118,7 +118,7 @@ func (v *visit) showTOTP(p *progress, secret, problem string) error {
 		status = http.StatusUnprocessableEntity
 	}
 	v.show(status, "newtotp", data{
-		LoginName: p.name, Problem: problem, Hidden: map[string]string{"secret": secret},
+		LoginName: p.name, Path: "enrol/totp", Problem: problem, Hidden: map[string]string{"secret": secret},
 		More: totpPage{
 			QR:  template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(code.PNG())), //nolint:gosec // base64
 			URI: template.URL(uri), Secret: secret,                                                      //nolint:gosec // our own, with escaped values
@@ -189,7 +189,7 @@ func takeNewKey(v *visit, p *progress) error {
 		return errNoPage
 	}
 	if _, err := user.VerifyKey(v.asUser(p), v.Store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
-		return v.again(err, "newkey", data{LoginName: p.name, More: enrolledKey(form.Get("kind"))})
+		return v.again(err, "newkey", data{LoginName: p.name, Path: "enrol/" + form.Get("kind"), More: enrolledKey(form.Get("kind"))})
 	}
 	return v.next()
 }

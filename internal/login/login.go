@@ -14,6 +14,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/oauth"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -40,7 +41,7 @@ type Server struct {
 // New makes the pages of what is in the common store.
 func New(common web.Common, vault *crypto.Vault, sessions *flow.Sessions) *Server {
 	s := &Server{vault: vault, sessions: sessions}
-	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Fail: s.fail}).Open()
+	area := (&web.Area{Common: common, Prefix: prefix, Files: files, Replaced: screens, Own: policy.LoginTexts, Fail: s.fail}).Open()
 	mux := http.NewServeMux()
 	for pattern, page := range s.routes() {
 		mux.Handle(pattern, area.Page(func(w *web.Visit) error { return s.open(w, page) }))
@@ -104,7 +105,15 @@ type visit struct {
 func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 	v := &visit{Visit: w, Server: s}
 	v.current = v.Jar.Find(v.R.Form.Get("session"))
-	if id := v.R.Form.Get("authRequest"); id != "" {
+	if err := v.openAsker(); err != nil {
+		return err
+	}
+	return answer(v)
+}
+
+// openAsker finds who asked for the login, as the form names it.
+func (v *visit) openAsker() error {
+	if id := v.R.Form.Get(fieldRequest); id != "" {
 		r, err := flow.AuthRequest(v.AsNobody(), v.Store, id)
 		if err != nil {
 			return err
@@ -116,10 +125,7 @@ func (s *Server) open(w *web.Visit, answer func(*visit) error) error {
 		v.leadTo(r.RedirectURI)
 		v.Speak(r.UILocales)
 	}
-	if err := v.openDevice(); err != nil {
-		return err
-	}
-	return answer(v)
+	return v.openDevice()
 }
 
 // fail shows an error as a page.

@@ -16,7 +16,7 @@ type data struct {
 	Note      string // what went well
 	LoginName string
 	Session   string
-	Path      string // of the page, below prefix
+	Path      string // of the page, below prefix; empty: that of the request
 	// Hidden are the values that forms carry along.
 	Hidden map[string]string
 	// Others are ways around: paths below prefix with the keys of their texts.
@@ -30,14 +30,18 @@ type way struct{ Path, Text string }
 
 // carried are the parameters that say who asked for a login, from its first page to its
 // last.
-var carried = []string{"authRequest", fieldDevice, fieldNext}
+var carried = []string{fieldRequest, fieldDevice, fieldNext}
 
-// fieldNext is the page of ours that asked for a login and is to be shown after it.
-const fieldNext = "next"
+const (
+	fieldRequest = "authRequest" // of the application that asked for the login
+	fieldNext    = "next"        // the page of ours that asked for it and is to be shown after it
+)
 
 // show answers with a page.
 func (v *visit) show(status int, name string, d data) {
-	d.Frame, d.Path = v.Frame(), cmp.Or(d.Path, v.Path())
+	d.Path = cmp.Or(d.Path, v.Path())
+	v.Page = d.Path
+	d.Frame = v.Frame()
 	if d.Hidden == nil {
 		d.Hidden = map[string]string{}
 	}
@@ -51,7 +55,7 @@ func (v *visit) show(status int, name string, d data) {
 		}
 	}
 	if lost := v.R.Form.Get("lost"); lost != "" && d.Problem == "" && slices.Contains(slices.Collect(maps.Values(paths)), lost) {
-		d.Problem = v.Texts.T("lost", v.Texts.T(lost))
+		d.Problem = v.T("lost", v.T(lost))
 	}
 	v.Show(status, name, d)
 }

@@ -36,6 +36,7 @@ func (v *visit) passkeyLink() (user.Ref, data) {
 	}
 	r := v.linked()
 	return r, data{
+		Path:   "enrol/" + kindPasskey,
 		More:   newKeyPage{Kind: kindPasskey, Path: atPasskeyLink, Options: atPasskeyLink + "/options"},
 		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org, fieldCodeID: v.R.Form.Get(fieldCodeID), fieldCode: v.R.Form.Get(fieldCode)},
 	}
@@ -69,7 +70,7 @@ func takePasskeyLink(v *visit) error {
 	if _, err := user.VerifyKey(v.AsSystem(), v.Store, r, user.Passkey, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
 		return v.again(err, "newkey", d)
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("passkey-set")})
+	v.show(http.StatusOK, "verify", data{Note: v.T("passkey-set")})
 	return nil
 }
 

@@ -20,13 +20,13 @@ func (v *visit) rules() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out := []string{v.Texts.T("rule-length", p.Doc.MinLength)}
+	out := []string{v.T("rule-length", p.Doc.MinLength)}
 	for _, rule := range []struct {
 		wanted bool
 		key    string
 	}{{p.Doc.HasLowercase, "rule-lower"}, {p.Doc.HasUppercase, "rule-upper"}, {p.Doc.HasNumber, "rule-number"}, {p.Doc.HasSymbol, "rule-symbol"}} {
 		if rule.wanted {
-			out = append(out, v.Texts.T(rule.key))
+			out = append(out, v.T(rule.key))
 		}
 	}
 	return strings.Join(out, ", ") + ".", nil
@@ -75,10 +75,13 @@ func showForgotten(v *visit) error {
 // user is not told.
 func takeForgotten(v *visit) error {
 	name := strings.TrimSpace(v.R.PostForm.Get("loginName"))
-	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.Instance, name, web.Creator) }); err != nil {
+	var ticket string
+	b := v.begin(&ticket)
+	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.Instance, name, web.Creator, ticket) }); err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "forgotten", data{Note: v.Texts.T("forgotten-sent")})
+	v.remember(b)
+	v.show(http.StatusOK, "mailed", data{Note: v.T("forgotten-sent"), More: name})
 	return nil
 }
 
@@ -91,8 +94,12 @@ const (
 	fieldUser = "userID"
 )
 
-// linked is the user that a link names.
+// linked is the user that a link names. Who asked for a login is in no link of ours: a
+// request that somebody put there is not taken.
 func (v *visit) linked() user.Ref {
+	v.R.Form.Del(fieldRequest)
+	v.R.Form.Del(fieldDevice)
+	v.request, v.device, v.LeadsTo = nil, nil, ""
 	v.Org = v.R.Form.Get(fieldOrg)
 	return user.Ref{Instance: v.Instance, Org: v.Org, UserID: v.R.Form.Get(fieldUser)}
 }
@@ -101,6 +108,9 @@ func (v *visit) linked() user.Ref {
 func (v *visit) newPassword(code string) (data, error) {
 	r := v.linked()
 	rules, err := v.rules()
+	if err == nil {
+		err = v.leadBack()
+	}
 	return data{
 		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org},
 		More:   newPasswordPage{Code: code, Rules: rules},
@@ -141,8 +151,7 @@ func takeNewPassword(v *visit) error {
 		}
 		return v.again(err, "newpassword", d)
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("password-set")})
-	return nil
+	return v.afterPassword(r, password)
 }
 
 // showVerify asks to confirm an address: a link alone does nothing, since programs
@@ -162,7 +171,7 @@ func takeVerify(v *visit) error {
 	if err != nil {
 		return v.again(err, "verify", data{More: code, Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org}})
 	}
-	v.show(http.StatusOK, "verify", data{Note: v.Texts.T("verified")})
+	v.show(http.StatusOK, "verify", data{Note: v.T("verified")})
 	return nil
 }
 

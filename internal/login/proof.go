@@ -22,6 +22,13 @@ func toLogin(v *visit) error { return v.goTo("login") }
 func showLogin(v *visit) error {
 	form := v.R.Form
 	if v.prompts("create") && form.Get("new") == "" {
+		err := v.mayRegister(false)
+		if fault.KindOf(err) == fault.KindFailedPrecondition { // Who has an account can go on all the same.
+			return v.askName(v.request.LoginHint, err)
+		}
+		if err != nil {
+			return err
+		}
 		return v.goTo(atRegister)
 	}
 	if form.Get("new") == "" && len(v.Jar) > 0 && !v.prompts("login") {
@@ -56,8 +63,8 @@ func (v *visit) askName(name string, problem error) error {
 	if err != nil {
 		return err
 	}
-	d := data{More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
-	if login.Doc.AllowRegister {
+	d := data{Path: "login", More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
+	if login.Doc.AllowRegister && v.mayRegister(false) == nil {
 		d.Others = []way{{atRegister, "register-way"}}
 	}
 	if problem != nil {
@@ -87,6 +94,9 @@ func takeLogin(v *visit) error {
 		out, err = v.sessions.Create(v.AsSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
 	}
 	if err != nil {
+		if _, more := v.nameTells(name); more != nil {
+			return more
+		}
 		return v.askName(name, err)
 	}
 	v.hold(out, name)
@@ -204,9 +214,18 @@ func sendCode(v *visit, p *progress) error {
 	return v.goTo(path, "sent", "true")
 }
 
+// keyPage is the page of a key: a passkey, where nothing was proved before.
+func (p *progress) keyPage() data {
+	d := data{LoginName: p.name, Others: p.others("key")}
+	if p.Need == assurance.FirstFactor {
+		d.Path = kindPasskey
+	}
+	return d
+}
+
 // showKey asks for a security key or passkey.
 func showKey(v *visit, p *progress) error {
-	v.show(http.StatusOK, "key", data{LoginName: p.name, Others: p.others("key")})
+	v.show(http.StatusOK, "key", p.keyPage())
 	return nil
 }
 
@@ -231,7 +250,7 @@ func keyOptions(v *visit, p *progress) error {
 func takeKey(v *visit, p *progress) error {
 	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.R.PostForm.Get("credential"))}})
 	if err != nil {
-		return v.refused(err, "key", data{LoginName: p.name, Others: p.others("key")})
+		return v.refused(err, "key", p.keyPage())
 	}
 	v.hold(out, v.current.Name)
 	return v.next()

@@ -32,10 +32,20 @@ func (v *visit) register() (data, error) {
 	d := data{More: registerPage{
 		WithOrg: withOrg, OrgName: form.Get("orgName"), GivenName: form.Get("givenName"), FamilyName: form.Get("familyName"), Email: form.Get("email"), Terms: terms,
 	}}
-	if !withOrg && err == nil && flow.MayRegister(v.AsNobody(), v.Store, v.Scope(v.Org), true) == nil {
-		d.Others = []way{{atRegisterOrg, atRegisterOrg}}
+	d.Others = []way{{"account", "register-known"}}
+	if !withOrg && err == nil && v.mayRegister(true) == nil {
+		d.Others = append(d.Others, way{atRegisterOrg, atRegisterOrg})
 	}
 	return d, err
+}
+
+// mayRegister refuses where nobody may make an account by themselves, or no organization.
+func (v *visit) mayRegister(withOrg bool) error {
+	var asked flow.Scopes
+	if v.request != nil {
+		asked = v.request.Scopes
+	}
+	return flow.MayRegisterFor(v.AsNobody(), v.Store, v.Scope(v.Org), asked, withOrg)
 }
 
 // terms are what the organization wants people to agree to.
@@ -52,7 +62,7 @@ func (v *visit) terms() (out []web.Link, err error) {
 // showRegister asks who somebody is who has no account.
 func showRegister(v *visit) error {
 	v.current = nil
-	if err := flow.MayRegister(v.AsNobody(), v.Store, v.Scope(v.Org), v.Path() == atRegisterOrg); err != nil {
+	if err := v.mayRegister(v.Path() == atRegisterOrg); err != nil {
 		return err
 	}
 	d, err := v.register()
@@ -79,13 +89,19 @@ func takeRegister(v *visit) error {
 		Org: v.Org, OrgName: strings.TrimSpace(form.Get("orgName")), FirstName: strings.TrimSpace(form.Get("givenName")), LastName: strings.TrimSpace(form.Get("familyName")),
 		Email: strings.TrimSpace(form.Get("email")), Language: v.Texts.Lang, Creator: web.Creator, Guesser: flow.GuesserAt(v.Call.RemoteIP),
 	}
+	b := v.begin(&r.Ticket)
 	withOrg := v.Path() == atRegisterOrg
 	if !withOrg {
 		r.OrgName = ""
 	}
-	if err := flow.Register(v.AsNobody(), v.Store, r, withOrg); err != nil {
+	err = v.mayRegister(withOrg)
+	if err == nil {
+		err = flow.Register(v.AsNobody(), v.Store, r, withOrg)
+	}
+	if err != nil {
 		return v.again(err, atRegister, d)
 	}
-	v.show(http.StatusOK, "registered", data{Note: v.Texts.T("registered", r.Email)})
+	v.remember(b)
+	v.show(http.StatusOK, "mailed", data{Note: v.T("registered", r.Email), More: r.Email})
 	return nil
 }

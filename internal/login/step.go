@@ -1,6 +1,7 @@
 package login
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 	"github.com/gatehouse/gatehouse/internal/web"
 )
@@ -20,6 +22,7 @@ type progress struct {
 	person flow.User // empty where nobody has the name that was given, or that is hidden
 	name   string    // that pages greet with
 	hidden bool      // nothing may be told of the user yet, not even whether there is one
+	login  *policy.LoginPolicy
 	token  string
 }
 
@@ -44,9 +47,14 @@ func (v *visit) progress() (p *progress, err error) {
 	case s.UserChecked.IsZero():
 		return p, errNobody
 	}
-	p.name = v.current.Name
-	if p.hidden = p.Login().IgnoreUnknownUsernames && p.Counted == 0; p.hidden {
-		p.Verdict = assurance.Judge(p.Login(), assurance.Subject{}, nil, v.Store.Now())
+	p.name, p.login = v.current.Name, p.Assured.Login()
+	if p.Counted == 0 {
+		if err := v.hide(p); err != nil {
+			return p, err
+		}
+	}
+	if p.hidden {
+		p.Verdict = assurance.Judge(p.login, assurance.Subject{}, nil, v.Store.Now())
 	} else if v.Org = s.UserOrg; s.UserID != "" {
 		if p.person, err = flow.UserByID(v.AsSystem(), v.Store, eventstore.Scope{Instance: v.Instance, Org: s.UserOrg}, s.UserID); err != nil {
 			return p, err
@@ -58,6 +66,32 @@ func (v *visit) progress() (p *progress, err error) {
 	}
 	return p, nil
 }
+
+// hide decides whether anything is told of somebody who has proved nothing yet, and if not,
+// how the pages are: by the name as it was typed alone, whether or not somebody has it.
+func (v *visit) hide(p *progress) error {
+	named, err := v.nameTells(v.current.Name)
+	switch {
+	case err != nil:
+		return err
+	case named.Login.IgnoreUnknownUsernames:
+		p.hidden, p.login = true, &named.Login
+	default:
+		p.hidden = p.login.IgnoreUnknownUsernames
+	}
+	return nil
+}
+
+// nameTells gives the page the looks of the organization whose domain a typed name ends in,
+// unless an application asked for those of another one.
+func (v *visit) nameTells(typed string) (flow.Named, error) {
+	named, err := flow.NameTells(v.AsSystem(), v.Store, v.Instance, typed)
+	v.Org = cmp.Or(v.Org, named.Org)
+	return named, err
+}
+
+// Login is the login policy that the page follows.
+func (p *progress) Login() *policy.LoginPolicy { return p.login }
 
 // within makes a page of one for who has a session here.
 func within(answer func(*visit, *progress) error) func(*visit) error {

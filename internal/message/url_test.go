@@ -22,6 +22,7 @@ func TestURLTemplates(t *testing.T) {
 		"javascript:alert({{.Code}})", "data:text/html,{{.Code}}", "//app.example/{{.Code}}", "/reset", "https:///x", "https://a@b.example/{{.Code}}",
 		"https://app.example/{{.Password}}", "https://app.example/{{ .Code }}", "https://app.example/{{if}}", "https://app.example/\"><b>", "https://{{.Code}}/",
 		"ftp://app.example", "https://app.example/ x", "https://app.example/\n", "https:\\\\app.example",
+		"https://app.example{{.LoginName}}/", "https://app.example:80{{.DisplayName}}/", "https://{{.PreferredLanguage}}.app.example/",
 	} {
 		if err := CheckURLTemplate(template); fault.KindOf(err) != fault.KindInvalid {
 			t.Errorf("%q: %v", template, err)

@@ -102,7 +102,9 @@ var (
 // discover gives the metadata of the instance at the host.
 func (s *Server) discover(ctx context.Context, w http.ResponseWriter, r *http.Request) {
 	call := api.CallOf(ctx)
-	if err := flow.Exists(ctx, s.store, call.Host); err != nil {
+	if _, err := s.hosts.read(ctx, call.Host, s.store.Now(), func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, flow.Exists(ctx, s.store, call.Host)
+	}); err != nil {
 		refuse(ctx, w, err)
 		return
 	}
@@ -116,7 +118,10 @@ func (s *Server) discover(ctx context.Context, w http.ResponseWriter, r *http.Re
 
 // keys gives the public keys of the instance.
 func (s *Server) keys(ctx context.Context, w http.ResponseWriter, r *http.Request) {
-	keys, err := flow.PublishedKeys(ctx, s.store, api.CallOf(ctx).Host)
+	host := api.CallOf(ctx).Host
+	keys, err := s.published.read(ctx, host, s.store.Now(), func(ctx context.Context) (webkey.Published, error) {
+		return flow.PublishedKeys(ctx, s.store, host)
+	})
 	if err != nil {
 		refuse(ctx, w, err)
 		return

@@ -36,7 +36,7 @@ var codes = map[fault.Kind]struct {
 	fault.KindUnauthenticated:    {oauth.InvalidClient, http.StatusUnauthorized},
 	fault.KindFailedPrecondition: {oauth.InvalidGrant, http.StatusBadRequest},
 	fault.KindUnimplemented:      {oauth.UnsupportedGrantType, http.StatusBadRequest},
-	fault.KindExhausted:          {invalidRequest, http.StatusRequestEntityTooLarge},
+	fault.KindExhausted:          {unavailable, http.StatusTooManyRequests},
 	fault.KindUnavailable:        {unavailable, http.StatusServiceUnavailable},
 	fault.KindAborted:            {unavailable, http.StatusServiceUnavailable},
 	fault.KindDeadline:           {unavailable, http.StatusServiceUnavailable},
@@ -46,13 +46,16 @@ var codes = map[fault.Kind]struct {
 // changes nothing, and is no event.
 func explain(ctx context.Context, err error) (failure, int) {
 	f, call := fault.Of(err), api.CallOf(ctx)
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+	if f.Kind != fault.KindUnavailable && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)) {
 		f = fault.New(fault.KindDeadline, "", "The call took too long.")
 	}
 	c, ok := codes[f.Kind]
 	level := slog.LevelInfo
 	if !ok {
 		c.code, c.status, level = serverError, http.StatusInternalServerError, slog.LevelError
+	}
+	if errors.Is(err, errLarge) {
+		c.code, c.status = invalidRequest, http.StatusRequestEntityTooLarge
 	}
 	if code, ok := f.Detail.(oauth.ErrorCode); ok {
 		c.code = code
@@ -68,8 +71,11 @@ func explain(ctx context.Context, err error) (failure, int) {
 // refuse answers a client with an error.
 func refuse(ctx context.Context, w http.ResponseWriter, err error) {
 	f, status := explain(ctx, err)
-	if status == http.StatusUnauthorized {
+	switch status {
+	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Basic realm="gatehouse", charset="UTF-8"`)
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", "1")
 	}
 	reply(w, status, f)
 }

@@ -22,6 +22,8 @@ var (
 	errParameters = fault.Invalid("", "A request can have %d parameters.", maxParameters)
 )
 
+var errLarge = fault.Exhausted("", "The request is larger than %d bytes.", maxBody)
+
 // readForm reads the parameters of a body. Those of the URL do not count: what is in
 // there ends in logs.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
@@ -42,7 +44,7 @@ func readBody(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return nil, fault.Exhausted("", "The request is larger than %d bytes.", maxBody)
+		return nil, errLarge
 	}
 	if err != nil {
 		return nil, fault.Invalid("", "The request ends too early.").Because(err)

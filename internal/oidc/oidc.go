@@ -53,6 +53,9 @@ type Server struct {
 	// loginPage is the installation's, where neither instance nor application has one.
 	loginPage string
 	endpoints map[string]endpoint
+	// What clients need to check tokens by themselves is there without the database.
+	hosts     memory[struct{}]
+	published memory[webkey.Published]
 }
 
 // endpoint answers the requests to a path.

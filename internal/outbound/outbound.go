@@ -58,6 +58,11 @@ var special = []netip.Prefix{
 	netip.MustParsePrefix("198.51.100.0/24"), // documentation
 	netip.MustParsePrefix("203.0.113.0/24"),  // documentation
 	netip.MustParsePrefix("240.0.0.0/4"),     // reserved, broadcast
+	netip.MustParsePrefix("192.88.99.0/24"),  // relays of 6to4
+	netip.MustParsePrefix("::/96"),           // an IPv4 address in disguise
+	netip.MustParsePrefix("2001::/23"),       // protocol assignments: Teredo, an IPv4 address in disguise, and others
+	netip.MustParsePrefix("3fff::/20"),       // documentation
+	netip.MustParsePrefix("5f00::/16"),       // segment routing
 	netip.MustParsePrefix("64:ff9b::/96"),    // NAT64: an IPv4 address in disguise
 	netip.MustParsePrefix("64:ff9b:1::/48"),  // local NAT64
 	netip.MustParsePrefix("2001:db8::/32"),   // documentation

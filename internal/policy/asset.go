@@ -17,7 +17,7 @@ import (
 )
 
 func init() {
-	eventstore.DeclareTable("assets", "instance_id, asset_key", "org_id, media_type, data")
+	eventstore.DeclareTable("assets", "instance_id, asset_key", "org_id, user_id, media_type, data")
 }
 
 // LabelAsset is a picture or a font of a label policy, by its name in events.
@@ -31,6 +31,9 @@ const (
 	IconDark LabelAsset = "icon.dark"
 	Font     LabelAsset = "font"
 )
+
+// LabelAssets are all of them.
+var LabelAssets = []LabelAsset{Logo, LogoDark, Icon, IconDark, Font}
 
 const (
 	// MaxAsset bounds a picture or a font, in bytes.
@@ -50,6 +53,7 @@ var (
 type Asset struct {
 	MediaType string
 	Data      []byte
+	Personal  bool // a picture of a person
 	ext       string
 }
 
@@ -75,16 +79,22 @@ func ReadAsset(of LabelAsset, data []byte) (Asset, error) {
 		}
 		return Asset{}, errAssetFont
 	}
-	c, form, err := image.DecodeConfig(bytes.NewReader(data))
+	_, form, err := readPicture(data)
+	return Asset{MediaType: "image/" + form, Data: data, ext: "." + form}, err
+}
+
+// readPicture decodes a picture of a form that holds no code.
+func readPicture(data []byte) (picture image.Image, form string, err error) {
+	c, _, err := image.DecodeConfig(bytes.NewReader(data))
 	if err != nil || c.Width > maxPixels || c.Height > maxPixels {
-		return Asset{}, errAssetPicture.Because(err)
+		return nil, "", errAssetPicture.Because(err)
 	}
 	decoding.Lock() // A small file can be a large picture: one at a time.
 	defer decoding.Unlock()
-	if _, _, err := image.Decode(bytes.NewReader(data)); err != nil {
-		return Asset{}, errAssetPicture.Because(err)
+	if picture, form, err = image.Decode(bytes.NewReader(data)); err != nil {
+		return nil, "", errAssetPicture.Because(err)
 	}
-	return Asset{MediaType: "image/" + form, Data: data, ext: "." + form}, nil
+	return picture, form, nil
 }
 
 // asset is the field of the policy that names an asset.
@@ -92,28 +102,43 @@ func (p *LabelPolicy) asset(of LabelAsset) *string {
 	return map[LabelAsset]*string{Logo: &p.Logo, LogoDark: &p.LogoDark, Icon: &p.Icon, IconDark: &p.IconDark, Font: &p.Font}[of]
 }
 
-type assetAdded struct {
+// AssetAdded is the payload of the events of a new asset.
+type AssetAdded struct {
 	Key       string `json:"storeKey"`
 	MediaType string `json:"mediaType"`
 	Data      []byte `json:"data"` // the log holds it, since nothing else could bring it back
 }
 
-type assetRemoved struct {
+// AssetRemoved is the payload of the events of the end of an asset.
+type AssetRemoved struct {
 	Key string `json:"storeKey"`
+}
+
+// Added is what the event of an owner's new asset tells: the key is of these bytes of this
+// owner.
+func (a Asset) Added(owner string) AssetAdded {
+	sum := sha256.Sum256(append([]byte(owner+"\n"), a.Data...))
+	return AssetAdded{Key: hex.EncodeToString(sum[:20]) + a.ext, MediaType: a.MediaType, Data: a.Data}
+}
+
+// KeepAsset writes the row of an asset, of a user or of nobody.
+func KeepAsset(f *eventstore.Fold, org, userID string, e AssetAdded) {
+	f.Exec("INSERT INTO assets (instance_id, asset_key, org_id, user_id, media_type, data) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (instance_id, asset_key) DO NOTHING",
+		f.Instance, e.Key, org, userID, e.MediaType, base64.StdEncoding.EncodeToString(e.Data))
 }
 
 // labelAssets are the events of each asset, of instances and organizations.
 var labelAssets = func() map[LabelAsset]map[bool]assetEvents {
 	out := map[LabelAsset]map[bool]assetEvents{}
-	for _, of := range []LabelAsset{Logo, LogoDark, Icon, IconDark, Font} {
+	for _, of := range LabelAssets {
 		out[of] = map[bool]assetEvents{true: declareAsset("instance", of), false: declareAsset("org", of)}
 	}
 	return out
 }()
 
 type assetEvents struct {
-	added   *eventstore.Kind[assetAdded]
-	removed *eventstore.Kind[assetRemoved]
+	added   *eventstore.Kind[AssetAdded]
+	removed *eventstore.Kind[AssetRemoved]
 }
 
 func declareAsset(level string, of LabelAsset) assetEvents {
@@ -125,12 +150,11 @@ func declareAsset(level string, of LabelAsset) assetEvents {
 		})
 	}
 	return assetEvents{
-		added: eventstore.Declare(name+".added", func(f *eventstore.Fold, e assetAdded) error {
-			f.Exec("INSERT INTO assets (instance_id, asset_key, org_id, media_type, data) VALUES (?, ?, ?, ?, ?) ON CONFLICT (instance_id, asset_key) DO NOTHING",
-				f.Instance, e.Key, scopeOf(f).Org, e.MediaType, base64.StdEncoding.EncodeToString(e.Data))
+		added: eventstore.Declare(name+".added", func(f *eventstore.Fold, e AssetAdded) error {
+			KeepAsset(f, scopeOf(f).Org, "", e)
 			return set(f, e.Key)
 		}, "data"),
-		removed: eventstore.Declare(name+".removed", func(f *eventstore.Fold, _ assetRemoved) error { return set(f, "") }),
+		removed: eventstore.Declare(name+".removed", func(f *eventstore.Fold, _ AssetRemoved) error { return set(f, "") }),
 	}
 }
 
@@ -144,8 +168,7 @@ func SetLabelAsset(tx *eventstore.Tx, s Scope, of LabelAsset, a Asset) (Details,
 	if !r.exists {
 		return Details{}, noOwn("policy.label.missing", Label.title)(s)
 	}
-	sum := sha256.Sum256(append([]byte(s.Org+"\n"), a.Data...))
-	return labelAssets[of][s.IsDefault()].added.Emit(tx, Label.aggregate(s), assetAdded{Key: hex.EncodeToString(sum[:20]) + a.ext, MediaType: a.MediaType, Data: a.Data})
+	return labelAssets[of][s.IsDefault()].added.Emit(tx, Label.aggregate(s), a.Added(s.Org))
 }
 
 // RemoveLabelAsset makes a verb that takes a picture or a font out of the preview.
@@ -162,7 +185,7 @@ func RemoveLabelAsset(of LabelAsset) func(*eventstore.Tx, Scope) (Details, error
 		if key == "" {
 			return Details{}, errAssetNone
 		}
-		return labelAssets[of][s.IsDefault()].removed.Emit(tx, Label.aggregate(s), assetRemoved{key})
+		return labelAssets[of][s.IsDefault()].removed.Emit(tx, Label.aggregate(s), AssetRemoved{key})
 	}
 }
 
@@ -170,12 +193,12 @@ func RemoveLabelAsset(of LabelAsset) func(*eventstore.Tx, Scope) (Details, error
 func AssetByKey(instance, key string, a *Asset, found *bool) database.Query {
 	*found = false
 	return database.Query{
-		SQL: "SELECT media_type, data FROM assets WHERE instance_id = ? AND asset_key = ?", Args: []any{instance, key},
+		SQL: "SELECT media_type, data, user_id FROM assets WHERE instance_id = ? AND asset_key = ?", Args: []any{instance, key},
 		Row: func(scan database.Scan) error {
-			var data string
-			err := scan(&a.MediaType, &data)
+			var data, userID string
+			err := scan(&a.MediaType, &data, &userID)
 			if err == nil {
-				*found = true
+				*found, a.Personal = true, userID != ""
 				a.Data, err = base64.StdEncoding.DecodeString(data)
 			}
 			return err

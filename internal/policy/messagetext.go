@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/language"
@@ -30,11 +32,12 @@ const (
 	TextFooter    = "Footer"
 )
 
-// MessageParts are the keys of a message's parts.
-var MessageParts = []string{TextTitle, TextPreHeader, TextSubject, TextGreeting, TextText, TextButton, TextFooter}
-
 //go:embed messagetexts.yaml
 var messageTexts []byte
+
+// LoginTexts is the template of what the login pages say. Its keys are screen and field, as
+// the contract calls them, such as login_text.title.
+const LoginTexts = "Login"
 
 // builtIn are the texts that hold without any setting, by language and template.
 var builtIn = func() (out map[string]map[string]MessageText) {
@@ -44,8 +47,34 @@ var builtIn = func() (out map[string]map[string]MessageText) {
 	return out
 }()
 
+// DeclareTexts says what holds without any setting in the texts of a template, by language:
+// for those above who know the words.
+func DeclareTexts(template string, byLanguage map[string]MessageText) {
+	for lang, t := range byLanguage {
+		if builtIn[lang] == nil {
+			builtIn[lang] = map[string]MessageText{}
+		}
+		builtIn[lang][template] = t
+	}
+}
+
+// IsShown reports whether any page or message of ours shows a text of a template, by its key.
+func IsShown(template, key string) bool {
+	_, ok := builtIn["en"][template][key]
+	return ok
+}
+
+// AskOwnTexts asks for the texts of a template that instance and organization have of their
+// own in a language.
+func AskOwnTexts(s Scope, template, locale string, out *MessageText) database.Query {
+	*out = nil
+	return askTexts(s, []string{customTextName(template, locale), customTextName(template, baseLanguage(locale))}, func(_ Scope, _ string, row *row[MessageText]) {
+		*out = over(row.doc, *out)
+	})
+}
+
 // customText is the payload of the events about a text. The template is the name
-// of a sort of message.
+// of a sort of message, or LoginTexts.
 type customText struct {
 	Template string `json:"template"`
 	Language string `json:"language"`
@@ -97,9 +126,17 @@ func customTextName(template, locale string) string { return customTextPrefix(te
 
 func customTextPrefix(template string) string { return "customtext." + template + "." }
 
-func checkMessageText(t MessageText) error {
-	for _, key := range MessageParts {
-		if err := checkPlaceholders(t[key]); err != nil {
+// checkMessageText refuses texts that mean more than they can. Those of the login pages are
+// words and nothing else, whatever is in them.
+func checkMessageText(template string, t MessageText) error {
+	for _, text := range t {
+		if strings.ContainsRune(text, 0) {
+			return fault.Invalid("TEXTS-text", "A text cannot hold the character U+0000.")
+		}
+		if template == LoginTexts {
+			continue
+		}
+		if err := checkPlaceholders(text); err != nil {
 			return err
 		}
 	}
@@ -116,7 +153,7 @@ func SetMessageText(tx *eventstore.Tx, s Scope, template, locale string, t Messa
 	k := customTextKind(template, locale)
 	r, err := k.lockLiving(tx, s, "write")
 	if err == nil {
-		err = checkMessageText(t)
+		err = checkMessageText(template, t)
 	}
 	if err == nil && !r.exists {
 		err = roomForLanguage(tx, s, template)
@@ -126,7 +163,7 @@ func SetMessageText(tx *eventstore.Tx, s Scope, template, locale string, t Messa
 	}
 	d, now := k.details(r, s), MessageText{}
 	maps.Copy(now, r.doc) // The folds below change the row's own.
-	for _, key := range MessageParts {
+	for _, key := range slices.Sorted(maps.Keys(over(t, now))) {
 		e, kind := customText{Template: template, Language: locale, Key: key, Text: t[key]}, customTextOf(s).set
 		if t[key] == now[key] {
 			continue
@@ -200,11 +237,11 @@ func baseLanguage(locale string) string {
 // over gives the parts of t, and of below those that t has not.
 func over(t, below MessageText) MessageText {
 	out := MessageText{}
-	for _, key := range MessageParts {
-		if text := t[key]; text != "" {
-			out[key] = text
-		} else if text := below[key]; text != "" {
-			out[key] = text
+	for _, texts := range []MessageText{below, t} {
+		for key, text := range texts {
+			if text != "" {
+				out[key] = text
+			}
 		}
 	}
 	return out
@@ -259,9 +296,15 @@ func MessageTextFor(ctx context.Context, r database.Reader, s Scope, template st
 // readMessageTexts reads the texts of the names that hold in a scope, the
 // instance's first.
 func readMessageTexts(ctx context.Context, r database.Reader, s Scope, names []string, each func(at Scope, name string, row *row[MessageText])) error {
+	return r.Read(ctx, askTexts(s, names, each))
+}
+
+// askTexts is the query of readMessageTexts. Those of a language come before those of its
+// forms.
+func askTexts(s Scope, names []string, each func(at Scope, name string, row *row[MessageText])) database.Query {
 	q := database.From("org_id, kind, document, created, changed, sequence", "policies").
-		Where("instance_id = ? AND org_id IN (?, '')", s.Instance, s.Org).In("kind", names).Order("length(org_id), kind")
-	return r.Read(ctx, q.Rows(func(scan database.Scan) error {
+		Where("instance_id = ? AND org_id IN (?, '')", s.Instance, s.Org).In("kind", names).Order("length(kind), length(org_id)")
+	return q.Rows(func(scan database.Scan) error {
 		var row row[MessageText]
 		var org, name string
 		var doc []byte
@@ -273,5 +316,5 @@ func readMessageTexts(ctx context.Context, r database.Reader, s Scope, names []s
 		}
 		each(Scope{Instance: s.Instance, Org: org}, name, &row)
 		return nil
-	}))
+	})
 }

@@ -29,9 +29,6 @@ func checkPlaceholders(text string) error {
 	if strings.Contains(rest, "{{") || strings.Contains(rest, "}}") {
 		return fault.Invalid("TEXTS-placeholder", "A text can hold these placeholders only: {{.%s}}.", strings.Join(MessagePlaceholders, "}}, {{."))
 	}
-	if strings.ContainsRune(text, 0) {
-		return fault.Invalid("TEXTS-text", "A text cannot hold the character U+0000.")
-	}
 	return nil
 }
 

@@ -14,7 +14,7 @@ import (
 
 // Limits bound what a connection and a call may cost. Zero stands for a default.
 type Limits struct {
-	HeaderBytes, BodyBytes                                    int
+	HeaderBytes, BodyBytes, JSONBytes, Connections            int
 	ReadHeaderTimeout, ReadTimeout, WriteTimeout, IdleTimeout time.Duration
 	CallTimeout                                               time.Duration
 	// DrainDelay is how long a server that is to stop still takes requests while
@@ -23,17 +23,22 @@ type Limits struct {
 	DrainDelay, DrainTimeout time.Duration
 }
 
+// maxStreams is how many calls a connection of HTTP/2 makes at once.
+const maxStreams = 100
+
 // newHTTP makes the server of one port: HTTP/1.1 and HTTP/2, with TLS or without.
 func newHTTP(h http.Handler, l Limits) *http.Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
+	open := &connections{most: cmp.Or(l.Connections, 4096)}
 	return &http.Server{
-		Handler: h, Protocols: protocols,
+		Handler: h, Protocols: protocols, ConnContext: open.open, ConnState: open.changed,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		MaxHeaderBytes:    cmp.Or(l.HeaderBytes, 32<<10),
 		ReadHeaderTimeout: cmp.Or(l.ReadHeaderTimeout, 5*time.Second),
-		ReadTimeout:       cmp.Or(l.ReadTimeout, 15*time.Second),
+		ReadTimeout:       cmp.Or(l.ReadTimeout, 10*time.Second),
 		WriteTimeout:      cmp.Or(l.WriteTimeout, 30*time.Second),
 		IdleTimeout:       cmp.Or(l.IdleTimeout, 2*time.Minute),
 		// What a broken connection says is worth a line only to who looks for it.

@@ -42,6 +42,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/console"
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/job"
@@ -62,7 +63,9 @@ type Server struct {
 	// Outbound makes the requests to addresses that users chose.
 	Outbound *outbound.Client
 	edge     http.Handler
+	calls    *admission
 	jobs     *job.Runner
+	clock    *database.Clock // nil: the time is the test's
 	requests atomic.Int64
 	limits   Limits
 	tls      *tls.Config
@@ -84,15 +87,19 @@ type Options struct {
 	AllowedNetworks []netip.Prefix
 	// Roles replaces the permissions of roles, or adds roles.
 	Roles map[string][]string
-	// Clock is the time; nil for the system's.
-	Clock  func() time.Time
-	Limits Limits
+	// Clock is the time; nil for that by which all nodes on the database agree, which
+	// rests on Machine, the clock of this machine; nil for the system's.
+	Clock, Machine func() time.Time
+	Limits         Limits
 	// TLS is for the listener; nil for none. See TLS.
 	TLS *tls.Config
 	// Vault seals what the database keeps secret.
 	Vault *crypto.Vault
 	// Mailbox takes messages that nobody carries; nil for none. It is for development.
 	Mailbox *notify.Mailbox
+	// Installation is what the doctor looks at beside the instances, where its Config is
+	// not nil.
+	Installation doctor.Installation
 	// Telemetry measures; nil for none.
 	Telemetry *telemetry.Telemetry
 }
@@ -106,6 +113,11 @@ func New(db *database.DB, o Options) (*Server, error) {
 	roles, err := authz.Builtin(o.Roles)
 	if err != nil {
 		return nil, err
+	}
+	var clock *database.Clock
+	if o.Clock == nil {
+		clock = database.NewClock(db, o.Machine)
+		o.Clock = clock.Now
 	}
 	store := eventstore.New(db, o.Clock)
 	out := &outbound.Client{Allow: o.AllowedNetworks}
@@ -131,7 +143,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	maps.Copy(work, provider.Work(out))
 	files := assets.New(store, gate, external)
 	common := web.Common{Store: store, Gate: gate, External: external}
-	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files}), account.New(common, a)
+	static, pages, admins, own := web.NewStatic(common), login.New(common, o.Vault, sessions), console.New(common, pageCalls{a, files, o.Installation, db}), account.New(common, pageCalls{a, files, o.Installation, db})
 	protocols := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch {
 		case oidc.Serves(r.URL.Path):
@@ -150,9 +162,9 @@ func New(db *database.DB, o Options) (*Server, error) {
 			a.ServeHTTP(w, r)
 		}
 	})
-	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, jobs: job.New(store, work), limits: o.Limits, tls: o.TLS}
-	edge := &api.Edge{Next: protocols, Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
+	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, limits: o.Limits, tls: o.TLS}
+	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
 	}
@@ -160,20 +172,35 @@ func New(db *database.DB, o Options) (*Server, error) {
 	return s, nil
 }
 
-// pageCalls are what the console makes calls by.
+// pageCalls are what console and account make calls by.
 type pageCalls struct {
 	*api.Server
 	files *assets.Server
+	in    doctor.Installation
+	db    *database.DB
+}
+
+func (c pageCalls) Look(ctx context.Context, instance string) ([]doctor.Finding, error) {
+	return doctor.LookAt(ctx, c.in, c.db, instance)
 }
 
 func (c pageCalls) Upload(ctx context.Context, e api.Errand, of looks.LabelAsset, data []byte) error {
 	return c.files.Upload(ctx, e, of, data)
 }
 
+func (c pageCalls) UploadAvatar(ctx context.Context, e api.Errand, data []byte) error {
+	return c.files.UploadAvatar(ctx, e, data)
+}
+
 // ServeHTTP answers one request.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.requests.Add(1)
-	s.edge.ServeHTTP(w, r)
+	e := watch(w, r)
+	defer e.end()
+	if s.API.Draining() {
+		tellToLeave(e)
+	}
+	s.edge.ServeHTTP(e, r)
 }
 
 // restAfter is how long nobody must have called before memory is given back.
@@ -205,6 +232,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var workers sync.WaitGroup
+	if s.clock != nil {
+		workers.Go(func() { s.clock.Follow(ctx) })
+	}
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })
 	workers.Go(func() { s.rest(ctx) })

@@ -2,23 +2,13 @@ package server
 
 import (
 	"crypto/tls"
-	"crypto/x509"
-	"fmt"
 	"log/slog"
 	"os"
 	"sync"
 	"time"
-)
 
-// Certificate reads a certificate chain and its key, in PEM, and gives the
-// chain's first certificate too.
-func Certificate(certFile, keyFile string) (*tls.Certificate, *x509.Certificate, error) {
-	c, err := tls.LoadX509KeyPair(certFile, keyFile)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s, %s: %w", certFile, keyFile, err)
-	}
-	return &c, c.Leaf, nil
-}
+	"github.com/gatehouse/gatehouse/internal/config"
+)
 
 // TLS is the configuration of a listener whose certificate is read again when
 // its files change. It fails where there is none that can be used now.
@@ -26,7 +16,7 @@ func TLS(certFile, keyFile string) (*tls.Config, error) {
 	f := &certificateFiles{cert: certFile, key: keyFile}
 	f.stamp = f.stamps()
 	var err error
-	if f.current, _, err = Certificate(certFile, keyFile); err != nil {
+	if f.current, _, err = config.Certificate(certFile, keyFile); err != nil {
 		return nil, err
 	}
 	return &tls.Config{
@@ -56,7 +46,7 @@ func (f *certificateFiles) get() *tls.Certificate {
 	defer f.mu.Unlock()
 	if stamp := f.stamps(); stamp != f.stamp {
 		f.stamp = stamp
-		if c, _, err := Certificate(f.cert, f.key); err == nil {
+		if c, _, err := config.Certificate(f.cert, f.key); err == nil {
 			f.current = c
 		} else {
 			slog.Warn("the former certificate stays in use", "error", err)

@@ -275,7 +275,7 @@ func Schema(t testing.TB, db *database.DB) map[string][]string {
 		t.Fatal(err)
 	}
 	if len(columns) < 10 {
-		t.Fatal(fmt.Sprintf("only the tables %q", slices.Collect(maps.Keys(columns))))
+		t.Fatalf("only the tables %q", slices.Collect(maps.Keys(columns)))
 	}
 	return columns
 }

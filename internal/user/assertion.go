@@ -149,18 +149,12 @@ func CheckAssertion(ctx context.Context, store *eventstore.Store, r Ref, state, 
 	if err != nil {
 		return false, err
 	}
-	party, err := allowed.party(session.RelyingPartyID, parsed.Response.CollectedClientData.Origin)
-	if err != nil {
+	key, err := allowed.answered(r, e.keysFor(session.RelyingPartyID, U2F, Passkey), session, parsed)
+	switch {
+	case key.ID != "" && err != nil:
+		return false, refuseKey(ctx, store, r, key, "", err)
+	case err != nil:
 		return false, err
-	}
-	keys := e.keysFor(session.RelyingPartyID, U2F, Passkey)
-	used := slices.IndexFunc(keys, func(f factor) bool { return bytes.Equal(f.Key.CredentialID, parsed.RawID) })
-	if used < 0 {
-		return false, errNoKey
-	}
-	key := keys[used]
-	if _, err := party.ValidateLogin(holder{id: r.UserID, keys: keys}, session, parsed); err != nil {
-		return false, refuseKey(ctx, store, r, key, "", ErrWrongKey.Because(err))
 	}
 	if copied, err := countKey(ctx, store, r, key, parsed); err != nil {
 		return false, err
@@ -168,6 +162,23 @@ func CheckAssertion(ctx context.Context, store *eventstore.Store, r Ref, state, 
 		return false, refuseKey(ctx, store, r, key, "signCount", errCopied)
 	}
 	return key.Kind == Passkey && parsed.Response.AuthenticatorData.Flags.HasUserVerified(), nil
+}
+
+// answered gives which of the keys of a user answered a challenge; with an error, the one
+// whose answer is wrong, if it is one of them.
+func (s sites) answered(r Ref, keys []factor, session webauthn.SessionData, parsed *protocol.ParsedCredentialAssertionData) (factor, error) {
+	party, err := s.party(session.RelyingPartyID, parsed.Response.CollectedClientData.Origin)
+	if err != nil {
+		return factor{}, err
+	}
+	used := slices.IndexFunc(keys, func(f factor) bool { return bytes.Equal(f.Key.CredentialID, parsed.RawID) })
+	if used < 0 {
+		return factor{}, errNoKey
+	}
+	if _, err := party.ValidateLogin(holder{id: r.UserID, keys: keys}, session, parsed); err != nil {
+		return keys[used], ErrWrongKey.Because(err)
+	}
+	return keys[used], nil
 }
 
 // refuseKey records that a key was refused, also where the call is a dry run, and

@@ -27,6 +27,7 @@ const (
 	ToRegisterPasskey Purpose = "passkey"
 	ToSetUp           Purpose = "setup"
 	ToFinishSetUp     Purpose = "setup.user"
+	ToGoOn            Purpose = "begun"
 )
 
 // CodeKey names a code. Of one key there is one code at a time: a new one ends the
@@ -67,21 +68,41 @@ func KeepCode(tx *eventstore.Tx, v *crypto.Vault, k CodeKey, code string, lifeti
 	return nil
 }
 
-// KeepTicket makes a code good for a purpose that is about no user yet, for as long as
-// lifetime, beside others for the same purpose. The code has 256 bits of chance, so its hash
-// alone is kept, and tries are not counted.
-func KeepTicket(tx *eventstore.Tx, instance string, purpose Purpose, hash string, lifetime time.Duration) {
-	codes.Exec(tx, "INSERT INTO user_codes (instance_id, user_id, purpose, code_id, sealed, attempts, expires) VALUES (?, '', ?, ?, '', 0, ?)",
-		instance, string(purpose), hash, tx.Now().Add(lifetime).UnixMicro())
+// KeepTicket makes a code good for a purpose, for as long as lifetime, beside others for the
+// same purpose; it may be about no user yet. The code has 256 bits of chance, so its hash
+// alone is kept, as the key's ID, and tries are not counted.
+func KeepTicket(tx *eventstore.Tx, k CodeKey, lifetime time.Duration) {
+	codes.Exec(tx, `INSERT INTO user_codes (instance_id, user_id, purpose, code_id, sealed, attempts, expires) VALUES (?, ?, ?, ?, '', 0, ?)
+		ON CONFLICT (instance_id, user_id, purpose, code_id) DO UPDATE SET expires = excluded.expires`,
+		append(k.args(), tx.Now().Add(lifetime).UnixMicro())...)
 }
 
-// Ticket asks whether a code is good for a purpose now.
-func Ticket(instance string, purpose Purpose, hash string, now time.Time, good *bool) database.Query {
+// Ticket asks whether a code of KeepTicket is good now.
+func Ticket(k CodeKey, now time.Time, good *bool) database.Query {
 	*good = false
 	return database.Query{
-		SQL:  "SELECT 1 FROM user_codes WHERE instance_id = ? AND user_id = '' AND purpose = ? AND code_id = ? AND expires > ?",
-		Args: []any{instance, string(purpose), hash, now.UnixMicro()}, Row: func(database.Scan) error { *good = true; return nil },
+		SQL:  "SELECT 1 FROM user_codes" + whereCode + " AND expires > ?",
+		Args: append(k.args(), now.UnixMicro()), Row: func(database.Scan) error { *good = true; return nil },
 	}
+}
+
+// TakeTickets ends all codes that KeepTicket kept for the user and the purpose of the key. It
+// reports whether the one of the key was among them, and whether any was.
+func TakeTickets(tx *eventstore.Tx, k CodeKey) (this, some bool, err error) {
+	all := []any{k.Instance, k.UserID, string(k.Purpose)}
+	err = tx.Read(database.Query{
+		SQL: "SELECT code_id FROM user_codes WHERE instance_id = ? AND user_id = ? AND purpose = ? AND expires > ?", Args: append(all, tx.Now().UnixMicro()),
+		Row: func(scan database.Scan) error {
+			var id string
+			err := scan(&id)
+			this, some = this || id == k.ID, true
+			return err
+		},
+	})
+	if err == nil && some {
+		codes.Exec(tx, "DELETE FROM user_codes WHERE instance_id = ? AND user_id = ? AND purpose = ?", all...)
+	}
+	return this, some, err
 }
 
 // DropCode ends the code of the key, if there is one.

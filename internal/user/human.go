@@ -42,7 +42,7 @@ type humanAdded struct {
 
 const humanColumns = `first_name, first_name_lower, last_name, last_name_lower, nick_name, nick_name_lower,
 	display_name, display_name_lower, preferred_language, gender, email, email_lower, email_verified,
-	phone, phone_verified, password_hash, password_change_required, password_changed, mfa_init_skipped, invitation`
+	phone, phone_verified, password_hash, password_change_required, password_changed, mfa_init_skipped, invitation, avatar`
 
 // The events of a human.
 var (
@@ -56,7 +56,7 @@ var (
 			required = 1
 		}
 		lower := strings.ToLower
-		f.Exec("INSERT INTO humans (instance_id, user_id, "+humanColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?, 0, '')",
+		f.Exec("INSERT INTO humans (instance_id, user_id, "+humanColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?, 0, '', '')",
 			f.Instance, f.ID, h.FirstName, lower(h.FirstName), h.LastName, lower(h.LastName), h.NickName, lower(h.NickName),
 			h.DisplayName, lower(h.DisplayName), h.PreferredLanguage, int64(h.Gender), h.Email, lower(h.Email),
 			h.Phone, h.Hash, required, changed)

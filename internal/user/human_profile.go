@@ -61,6 +61,7 @@ type person struct {
 	emailVerified, phoneVerified bool
 	password                     bool
 	invitation                   string
+	avatar                       string
 }
 
 // ErrNoHuman refuses machine users.
@@ -74,11 +75,11 @@ func lockHuman(tx *eventstore.Tx, s eventstore.Scope, id, permission string) (p 
 	_, err = tx.Lock(aggregate(s.Instance, s.Org, id), database.One(&found,
 		`SELECT u.kind, u.user_name, COALESCE(h.first_name, ''), COALESCE(h.last_name, ''), COALESCE(h.nick_name, ''), COALESCE(h.display_name, ''),
 		COALESCE(h.preferred_language, ''), COALESCE(h.gender, 0), COALESCE(h.email, ''), COALESCE(h.email_verified, 0), COALESCE(h.phone, ''),
-		COALESCE(h.phone_verified, 0), COALESCE(h.password_hash, ''), COALESCE(h.invitation, '')
+		COALESCE(h.phone_verified, 0), COALESCE(h.password_hash, ''), COALESCE(h.invitation, ''), COALESCE(h.avatar, '')
 		FROM users u LEFT JOIN humans h ON h.instance_id = u.instance_id AND h.user_id = u.user_id
 		WHERE u.instance_id = ? AND u.user_id = ? AND u.org_id = ?`, []any{s.Instance, id, s.Org},
 		&kind, &p.UserName, &p.FirstName, &p.LastName, &p.NickName, &p.DisplayName, &p.PreferredLanguage, &gender,
-		&p.Email, &emailVerified, &p.Phone, &phoneVerified, &hash, &p.invitation))
+		&p.Email, &emailVerified, &p.Phone, &phoneVerified, &hash, &p.invitation, &p.avatar))
 	if err != nil {
 		return p, err
 	}

@@ -186,6 +186,9 @@ func CheckPassword(ctx context.Context, store *eventstore.Store, ref Ref, passwo
 // found to be right, outside of transactions, and then in the transaction in which
 // that counts.
 func checkPassword(ctx context.Context, store *eventstore.Store, ref Ref, password string, right func(context.Context) error, then func(*eventstore.Tx, eventstore.Aggregate) error) error {
+	if err := crypto.Busy(); err != nil { // A try would be recorded and taken back.
+		return err
+	}
 	was, err := presentPassword(ctx, store, ref)
 	if err != nil {
 		return err

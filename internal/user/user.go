@@ -57,7 +57,7 @@ var (
 	Renamed     = eventstore.Declare("user.username.changed", foldRenamed)
 	// Removed is the end of a user: nothing that could authenticate them is left.
 	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
-		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "user_idp_links", "group_users"} {
+		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "user_idp_links", "group_users", "assets"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
 		f.Exec("DELETE FROM metadata WHERE instance_id = ? AND kind = 'user' AND object_id = ?", f.Instance, f.ID)

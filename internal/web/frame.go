@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -55,12 +56,14 @@ func readTemplates(files fs.FS) templates {
 // Texts are what pages say in one language, by key.
 type Texts struct {
 	Lang string
+	tag  string // the form of the language that was asked for, such as de-CH
 	by   map[string]string
+	own  map[string]string // what somebody wrote in place of them
 }
 
-// readTexts reads the texts of an area by language: the files of its folder texts, whose
+// ReadTexts reads the texts of an area by language: the files of its folder texts, whose
 // names begin with the language, such as en.yaml or en.users.yaml.
-func readTexts(files fs.FS) map[string]map[string]string {
+func ReadTexts(files fs.FS) map[string]map[string]string {
 	out := map[string]map[string]string{}
 	names, err := fs.Glob(files, "texts/*.yaml")
 	if err != nil {
@@ -94,10 +97,10 @@ func textsFor(languages map[string]map[string]string, langs []language.Tag) Text
 	for _, l := range langs {
 		base, _ := l.Base()
 		if by := languages[base.String()]; by != nil {
-			return Texts{base.String(), by}
+			return Texts{Lang: base.String(), tag: l.String(), by: by}
 		}
 	}
-	return Texts{"en", languages["en"]}
+	return Texts{Lang: "en", tag: "en", by: languages["en"]}
 }
 
 // Speak has the page say what it says in the first of the languages (BCP 47) that has texts,
@@ -115,14 +118,28 @@ func (v *Visit) Speak(preferred []string) {
 
 // T is the text of a key with its arguments.
 func (t Texts) T(key string, args ...any) string {
-	text, ok := t.by[key]
+	text, ok := t.own[key]
+	if !ok {
+		text, ok = t.by[key]
+	}
 	if !ok {
 		return "⟦" + key + "⟧" // Tests look that no page shows one.
 	}
-	if len(args) == 0 {
-		return text
-	}
-	return fmt.Sprintf(text, args...)
+	return insert(text, args)
+}
+
+var slot = regexp.MustCompile(`%[sd]`)
+
+// insert puts the arguments in the place of the slots of a text, in their order. The text may
+// be of anybody: what else is in it stays as it is, and so does a slot too many.
+func insert(text string, args []any) string {
+	return slot.ReplaceAllStringFunc(text, func(found string) string {
+		if len(args) == 0 {
+			return found
+		}
+		found, args = fmt.Sprint(args[0]), args[1:]
+		return found
+	})
 }
 
 // Has reports whether there is a text of the key.
@@ -152,16 +169,12 @@ type Link struct{ URL, Text string }
 // Frame reads what the organization's policies say about looks and links. Without them
 // the page is plain and works all the same.
 func (v *Visit) Frame() Frame {
-	f := Frame{Texts: v.Texts}
+	f := Frame{Texts: v.texts()}
 	if v.Instance == "" {
 		return f
 	}
 	f.Org = v.Org
-	var label policy.State[policy.LabelPolicy]
-	var privacy policy.State[policy.PrivacyPolicy]
-	if v.Store.Read(v.Ctx, policy.AskActiveLabel(v.Scope(v.Org), &label), policy.Privacy.Ask(v.Scope(v.Org), &privacy)) != nil {
-		return f
-	}
+	label, privacy := v.look.label, v.look.privacy
 	f.Logo, f.LogoDark, f.Icon = asset(label.Doc.Logo), asset(cmp.Or(label.Doc.LogoDark, label.Doc.Logo)), asset(label.Doc.Icon)
 	f.Theme = map[policy.ThemeMode]string{policy.ThemeDark: "dark", policy.ThemeLight: "light"}[label.Doc.ThemeMode]
 	for _, l := range []Link{{privacy.Doc.TOSLink, "terms"}, {privacy.Doc.PrivacyLink, "privacy"}, {privacy.Doc.HelpLink, "help"}} {
@@ -182,7 +195,7 @@ func asset(key string) string {
 
 // Link is a link of a policy, whose text is a key, in the language of the page.
 func (v *Visit) Link(l Link) Link {
-	return Link{strings.ReplaceAll(l.URL, policy.LanguagePlaceholder, url.PathEscape(v.Texts.Lang)), v.Texts.T(l.Text)}
+	return Link{strings.ReplaceAll(l.URL, policy.LanguagePlaceholder, url.PathEscape(v.Texts.Lang)), v.T(l.Text)}
 }
 
 // Show answers with a page of the area. What it shows begins with a Frame.

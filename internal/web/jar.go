@@ -42,26 +42,54 @@ func (j Jar) Without(id string) Jar {
 	return slices.DeleteFunc(slices.Clone(j), func(e Session) bool { return e.ID == id })
 }
 
+// jarCookie is the cookie with the sessions, and jarLifetime is for how long browsers keep it.
+const (
+	jarCookie   = "gatehouse-login"
+	jarLifetime = 400 * 24 * time.Hour
+)
+
 // cookieName is bound to host and path by browsers where there is TLS (RFC 6265bis,
 // section 4.1.3.2): no other page of the site can set it.
-func (v *Visit) cookieName() string {
+func (v *Visit) cookieName(name string) string {
 	if v.secure() {
-		return "__Host-gatehouse-login"
+		return "__Host-" + name
 	}
-	return "gatehouse-login"
+	return name
 }
 
 // secure reports whether the browser reached the page over TLS.
 func (v *Visit) secure() bool { return v.Call.Secure || v.External.Scheme == "https" }
 
-// readJar reads the cookie. What is no jar of ours is an empty one.
-func (v *Visit) readJar() (j Jar) {
-	c, err := v.R.Cookie(v.cookieName())
+// Cookie reads what SetCookie gave the browser under a name. It reports whether there is
+// something; whoever has the browser can have put anything there.
+func (v *Visit) Cookie(name string, value any) bool {
+	c, err := v.R.Cookie(v.cookieName(name))
 	if err != nil {
-		return nil
+		return false
 	}
 	data, err := base64.RawURLEncoding.DecodeString(c.Value)
-	if err != nil || json.Unmarshal(data, &j) != nil || len(j) > maxSessions {
+	return err == nil && json.Unmarshal(data, value) == nil
+}
+
+// SetCookie gives the browser a value to keep under a name, which pages elsewhere cannot
+// read; nil takes it away.
+func (v *Visit) SetCookie(name string, value any, lifetime time.Duration) {
+	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
+		Name: v.cookieName(name), Path: "/", Secure: v.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: -1,
+	}
+	if value != nil {
+		data, err := json.Marshal(value)
+		if err != nil { // Texts always have a JSON form.
+			panic(err)
+		}
+		c.Value, c.MaxAge = base64.RawURLEncoding.EncodeToString(data), int(lifetime.Seconds())
+	}
+	http.SetCookie(v.W, c)
+}
+
+// readJar reads the cookie. What is no jar of ours is an empty one.
+func (v *Visit) readJar() (j Jar) {
+	if !v.Cookie(jarCookie, &j) || len(j) > maxSessions {
 		return nil
 	}
 	return j
@@ -70,16 +98,9 @@ func (v *Visit) readJar() (j Jar) {
 // Keep gives the browser its jar.
 func (v *Visit) Keep(j Jar) {
 	v.Jar = j
-	data, err := json.Marshal(j)
-	if err != nil { // Texts always have a JSON form.
-		panic(err)
-	}
-	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS
-		Name: v.cookieName(), Value: base64.RawURLEncoding.EncodeToString(data), Path: "/",
-		Secure: v.secure(), HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int((400 * 24 * time.Hour).Seconds()),
-	}
 	if len(j) == 0 {
-		c.Value, c.MaxAge = "", -1
+		v.SetCookie(jarCookie, nil, 0)
+		return
 	}
-	http.SetCookie(v.W, c)
+	v.SetCookie(jarCookie, j, jarLifetime)
 }

@@ -8,6 +8,7 @@ package web
 import (
 	"cmp"
 	"context"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -33,7 +34,7 @@ const (
 
 const (
 	maxBody     = 64 << 10 // bytes of a form
-	callTimeout = 15 * time.Second
+	callTimeout = 10 * time.Second
 )
 
 // Common is what every area needs.
@@ -52,6 +53,10 @@ type Area struct {
 	Files fs.FS
 	// Body bounds a form, in bytes; 0 stands for what is enough without files.
 	Body int64
+	// Replaced says where a text stands that an instance or an organization has written
+	// for the area, by its key among those of the template Own; nil: nowhere.
+	Replaced map[string][]Place
+	Own      string
 	// Fail shows an error, in words for people, as a page.
 	Fail func(v *Visit, status int, problem string)
 
@@ -62,7 +67,7 @@ type Area struct {
 // Open reads the area's files, which are part of the program: what is wrong with them
 // keeps it from starting.
 func (a *Area) Open() *Area {
-	a.templates, a.languages = readTemplates(a.Files), readTexts(a.Files)
+	a.templates, a.languages = readTemplates(a.Files), ReadTexts(a.Files)
 	return a
 }
 
@@ -79,6 +84,9 @@ type Visit struct {
 	// LeadsTo is where the forms of the page lead, if that is outside: see csp.
 	LeadsTo string
 	Texts   Texts
+	// Page is which page is shown, where its path does not say it.
+	Page string
+	look look
 }
 
 // Page makes a handler of a page. What goes wrong becomes a page that says so.
@@ -117,6 +125,19 @@ func (v *Visit) open() error {
 // Creator is who the log names where nobody is known yet.
 const Creator = "LOGIN"
 
+// MaxForm bounds a form with a picture or a font, in bytes: the file, and what is around it.
+const MaxForm = policy.MaxAsset + 64<<10
+
+// FormFile is the file of a form: its field file, of one byte more than is taken at most.
+func FormFile(r *http.Request) ([]byte, error) {
+	file, _, err := r.FormFile("file")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }()
+	return io.ReadAll(io.LimitReader(file, policy.MaxAsset+1))
+}
+
 // AsSystem is the context of what pages do by themselves.
 func (v *Visit) AsSystem() context.Context {
 	return eventstore.WithOrigin(authz.AsSystem(v.Ctx, v.Instance), eventstore.Origin{Creator: Creator})
@@ -136,6 +157,23 @@ func (v *Visit) Path() string { return strings.TrimPrefix(v.R.URL.Path, v.Prefix
 
 // Sentence is what the visitor is told of an error.
 func (v *Visit) Sentence(err error) string { return api.Sentence(v.Call.Languages, err) }
+
+// Labeled is the error with the label of the field that it is about in the place of the
+// field's name in the contract. A name that has no label stays.
+func (v *Visit) Labeled(err error, label func(name string) string) error {
+	f := fault.Of(err)
+	wrong, ok := f.Detail.(fault.WrongField)
+	if !ok {
+		return err
+	}
+	text := label(wrong.Path)
+	if text == "" {
+		return err
+	}
+	out := *f
+	out.Args = append([]any{text}, f.Args[1:]...)
+	return &out
+}
 
 // Status is the status of a page that tells of an error.
 func Status(err error) int {
@@ -177,6 +215,9 @@ func (v *Visit) fail(err error) {
 	status := Status(err)
 	if status == http.StatusInternalServerError {
 		slog.ErrorContext(v.Ctx, "a page failed", "error", err, "path", v.R.URL.Path, "request_id", v.Call.RequestID)
+	}
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		v.W.Header().Set("Retry-After", "1")
 	}
 	v.Fail(v, status, v.Sentence(err))
 }

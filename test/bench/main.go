@@ -25,6 +25,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/crowd"
 )
 
 const baselineFile = "test/bench/baseline.json"
@@ -60,7 +62,7 @@ func main() {
 	span := flag.Duration("span", time.Second, "how long one side of one round runs")
 	profile := flag.String("profile", "", "write a CPU profile of everything to this file")
 	flag.Parse()
-	*people = min(*people, mostPeople)
+	*people = min(*people, crowd.Most)
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err == nil {

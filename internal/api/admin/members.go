@@ -32,7 +32,7 @@ func (h *Handlers) listIAMMembers(ctx context.Context, r *pb.ListIAMMembersReque
 		return nil, err
 	}
 	l, err := flow.Members(ctx, h.store, member.Of(scope(ctx)), p, by, filters...)
-	return &pb.ListIAMMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member)}, err
+	return &pb.ListIAMMembersResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.Member(ctx))}, err
 }
 
 func (h *Handlers) addIAMMember(ctx context.Context, r *pb.AddIAMMemberRequest) (*pb.AddIAMMemberResponse, error) {

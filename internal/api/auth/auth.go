@@ -60,7 +60,7 @@ func supportedLanguages(context.Context, *pb.GetSupportedLanguagesRequest) (*pb.
 
 func (h *Handlers) getMyUser(ctx context.Context, _ *pb.GetMyUserRequest) (*pb.GetMyUserResponse, error) {
 	u, err := flow.UserByID(ctx, h.store, home(ctx), authz.From(ctx).UserID)
-	return &pb.GetMyUserResponse{User: api.User(u)}, err
+	return &pb.GetMyUserResponse{User: api.User(ctx)(u)}, err
 }
 
 func (h *Handlers) updateMyPassword(ctx context.Context, r *pb.UpdateMyPasswordRequest) (*pb.UpdateMyPasswordResponse, error) {

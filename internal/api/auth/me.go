@@ -24,6 +24,7 @@ func (h *Handlers) me() []api.RPC {
 		api.Unary("VerifyMyPhone", h.verifyMyPhone),
 		api.Unary("ResendMyPhoneVerification", h.resendMyPhoneVerification),
 		api.Unary("RemoveMyPhone", h.removeMyPhone),
+		api.Unary("RemoveMyAvatar", h.removeMyAvatar),
 		api.Unary("UpdateMyUserName", h.updateMyUserName),
 		api.Unary("RemoveMyUser", h.removeMyUser),
 	}
@@ -50,7 +51,7 @@ func (h *Handlers) human(ctx context.Context) (flow.User, error) {
 
 func (h *Handlers) getMyProfile(ctx context.Context, _ *pb.GetMyProfileRequest) (*pb.GetMyProfileResponse, error) {
 	u, err := h.human(ctx)
-	return &pb.GetMyProfileResponse{Details: api.View(u.Details), Profile: api.Profile(u.Human)}, err
+	return &pb.GetMyProfileResponse{Details: api.View(u.Details), Profile: api.Profile(ctx, u.Human)}, err
 }
 
 func (h *Handlers) updateMyProfile(ctx context.Context, r *pb.UpdateMyProfileRequest) (*pb.UpdateMyProfileResponse, error) {
@@ -122,6 +123,11 @@ func (h *Handlers) resendMyPhoneVerification(ctx context.Context, _ *pb.ResendMy
 func (h *Handlers) removeMyPhone(ctx context.Context, _ *pb.RemoveMyPhoneRequest) (*pb.RemoveMyPhoneResponse, error) {
 	d, err := h.write(ctx, user.RemovePhone)
 	return &pb.RemoveMyPhoneResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) removeMyAvatar(ctx context.Context, _ *pb.RemoveMyAvatarRequest) (*pb.RemoveMyAvatarResponse, error) {
+	d, err := h.write(ctx, user.RemoveAvatar)
+	return &pb.RemoveMyAvatarResponse{Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) updateMyUserName(ctx context.Context, r *pb.UpdateMyUserNameRequest) (*pb.UpdateMyUserNameResponse, error) {

@@ -105,7 +105,7 @@ func (h *Handlers) listAuthorizations(ctx context.Context, r *pb.ListAuthorizati
 		return nil, err
 	}
 	l, err := flow.UserGrants(ctx, h.store, p, by, append(filters, flow.VisibleUserGrants(ctx))...)
-	return &pb.ListAuthorizationsResponse{Pagination: api.Paginated(l.Total, p), Authorizations: api.Each(l.Rows, message)}, err
+	return &pb.ListAuthorizationsResponse{Pagination: api.Paginated(l.Total, p), Authorizations: api.Each(l.Rows, message(ctx))}, err
 }
 
 func filter(q *pb.AuthorizationsSearchFilter) (database.Filter, error) {
@@ -136,17 +136,19 @@ func filter(q *pb.AuthorizationsSearchFilter) (database.Filter, error) {
 	return nil, api.ErrFilter
 }
 
-func message(g flow.UserGrant) *pb.Authorization {
-	return &pb.Authorization{
-		Id: g.ID, CreationDate: api.Timestamp(g.Details.Created), ChangeDate: api.Timestamp(g.Details.Changed),
-		Project:      &pb.Project{Id: g.ProjectID, Name: g.ProjectName, OrganizationId: g.ProjectOrg},
-		Organization: &pb.Organization{Id: g.Org, Name: g.OrgName},
-		User: &pb.User{
-			Id: g.UserID, PreferredLoginName: g.User.LoginName, DisplayName: g.User.DisplayName(), OrganizationId: g.User.OrgID,
-		},
-		State: pb.State(g.State), //nolint:gosec // numbered as on the wire
-		Roles: api.Each(g.Roles, func(r flow.GrantedRole) *pb.Role {
-			return &pb.Role{Key: r.Key, DisplayName: r.DisplayName, Group: r.Group}
-		}),
+func message(ctx context.Context) func(flow.UserGrant) *pb.Authorization {
+	return func(g flow.UserGrant) *pb.Authorization {
+		return &pb.Authorization{
+			Id: g.ID, CreationDate: api.Timestamp(g.Details.Created), ChangeDate: api.Timestamp(g.Details.Changed),
+			Project:      &pb.Project{Id: g.ProjectID, Name: g.ProjectName, OrganizationId: g.ProjectOrg},
+			Organization: &pb.Organization{Id: g.Org, Name: g.OrgName},
+			User: &pb.User{
+				Id: g.UserID, PreferredLoginName: g.User.LoginName, DisplayName: g.User.DisplayName(), OrganizationId: g.User.OrgID, AvatarUrl: api.AssetURL(ctx, g.User.Human.Avatar),
+			},
+			State: pb.State(g.State), //nolint:gosec // numbered as on the wire
+			Roles: api.Each(g.Roles, func(r flow.GrantedRole) *pb.Role {
+				return &pb.Role{Key: r.Key, DisplayName: r.DisplayName, Group: r.Group}
+			}),
+		}
 	}
 }

@@ -25,6 +25,7 @@ func (h *Handlers) humans() []api.RPC {
 		api.Unary("GetHumanPhone", h.getHumanPhone),
 		api.Unary("UpdateHumanPhone", h.updateHumanPhone),
 		api.Unary("RemoveHumanPhone", h.removeHumanPhone),
+		api.Unary("RemoveHumanAvatar", h.removeHumanAvatar),
 		api.Unary("ResendHumanPhoneVerification", h.resendHumanPhoneVerification),
 	}
 }
@@ -67,7 +68,7 @@ func (h *Handlers) importHumanUser(ctx context.Context, r *pb.ImportHumanUserReq
 
 func (h *Handlers) getHumanProfile(ctx context.Context, r *pb.GetHumanProfileRequest) (*pb.GetHumanProfileResponse, error) {
 	u, err := flow.HumanByID(ctx, h.store, scope(ctx), r.GetUserId())
-	return &pb.GetHumanProfileResponse{Details: api.View(u.Details), Profile: api.Profile(u.Human)}, err
+	return &pb.GetHumanProfileResponse{Details: api.View(u.Details), Profile: api.Profile(ctx, u.Human)}, err
 }
 
 func (h *Handlers) updateHumanProfile(ctx context.Context, r *pb.UpdateHumanProfileRequest) (*pb.UpdateHumanProfileResponse, error) {
@@ -123,6 +124,13 @@ func (h *Handlers) removeHumanPhone(ctx context.Context, r *pb.RemoveHumanPhoneR
 		return user.RemovePhone(tx, s, r.GetUserId())
 	})
 	return &pb.RemoveHumanPhoneResponse{Details: api.Changed(d)}, err
+}
+
+func (h *Handlers) removeHumanAvatar(ctx context.Context, r *pb.RemoveHumanAvatarRequest) (*pb.RemoveHumanAvatarResponse, error) {
+	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
+		return user.RemoveAvatar(tx, s, r.GetUserId())
+	})
+	return &pb.RemoveHumanAvatarResponse{Details: api.Changed(d)}, err
 }
 
 func (h *Handlers) resendHumanPhoneVerification(ctx context.Context, r *pb.ResendHumanPhoneVerificationRequest) (*pb.ResendHumanPhoneVerificationResponse, error) {

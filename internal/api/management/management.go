@@ -30,7 +30,7 @@ type Handlers struct {
 func Service(store *eventstore.Store, vault *crypto.Vault, outside flow.Outside, external *url.URL) api.Service {
 	h := &Handlers{store: store, vault: vault, outside: outside, external: external}
 	return api.Service{Name: "zitadel.management.v1.ManagementService", RPCs: slices.Concat(h.changes(),
-		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.userGrants(), h.humans(), h.passwords(), h.factors(), h.loginPolicy(), h.policies(), h.messageTexts(),
+		h.orgs(), h.domains(), h.metadata(), h.members(), h.users(), h.userGrants(), h.humans(), h.passwords(), h.factors(), h.loginPolicy(), h.policies(), h.messageTexts(), h.loginTexts(),
 		h.projects(), h.projectGrants(), h.projectMembers(), h.apps(), h.appKeys(),
 	)}
 }

@@ -51,7 +51,7 @@ func (h *Handlers) listMembers(ctx context.Context, r interface {
 		return nil, nil, err
 	}
 	l, err := list(p, filters...)
-	return api.Listed(l.Total, h.store.Now()), api.Each(l.Rows, api.Member), err
+	return api.Listed(l.Total, h.store.Now()), api.Each(l.Rows, api.Member(ctx)), err
 }
 
 func (h *Handlers) addOrgMember(ctx context.Context, r *pb.AddOrgMemberRequest) (*pb.AddOrgMemberResponse, error) {

@@ -17,16 +17,27 @@ var setters = map[message.Kind]string{
 func (h *Handlers) messageTexts() []api.RPC {
 	var out []api.RPC
 	for name, kind := range api.MessageTexts {
+		w := api.OfMessages(kind)
 		set, other := setters[kind]
 		if !other {
 			set = "SetCustom" + name + "MessageText"
 		}
 		out = append(out,
-			api.ReadInheritedMessageText("GetDefault"+name+"MessageText", kind, h.store),
-			api.ReadMessageText("GetCustom"+name+"MessageText", kind, h.store, api.CallersOrg),
-			api.SetMessageText(set, kind, h.store, api.CallersOrg),
-			api.ResetMessageText("ResetCustom"+name+"MessageTextToDefault", kind, h.store, api.CallersOrg),
+			api.ReadInheritedMessageText("GetDefault"+name+"MessageText", w, h.store),
+			api.ReadMessageText("GetCustom"+name+"MessageText", w, h.store, api.CallersOrg),
+			api.SetMessageText(set, w, h.store, api.CallersOrg),
+			api.ResetMessageText("ResetCustom"+name+"MessageTextToDefault", w, h.store, api.CallersOrg),
 		)
 	}
 	return out
+}
+
+// loginTexts lists the RPCs about what the login pages say.
+func (h *Handlers) loginTexts() []api.RPC {
+	return []api.RPC{
+		api.ReadInheritedMessageText("GetDefaultLoginTexts", api.OfLogin, h.store),
+		api.ReadMessageText("GetCustomLoginTexts", api.OfLogin, h.store, api.CallersOrg),
+		api.SetMessageText("SetCustomLoginText", api.OfLogin, h.store, api.CallersOrg),
+		api.ResetMessageText("ResetCustomLoginTextToDefault", api.OfLogin, h.store, api.CallersOrg),
+	}
 }

@@ -77,7 +77,7 @@ func (h *Handlers) bulkRemoveUserGrant(ctx context.Context, r *pb.BulkRemoveUser
 
 func (h *Handlers) getUserGrantByID(ctx context.Context, r *pb.GetUserGrantByIDRequest) (*pb.GetUserGrantByIDResponse, error) {
 	g, err := flow.OneUserGrant(ctx, h.store, flow.UserGrantGivenBy(ctx, scope(ctx).Org, false), authorization.OfUser(r.GetUserId()), authorization.WithID(r.GetGrantId()))
-	return &pb.GetUserGrantByIDResponse{UserGrant: api.UserGrant(g)}, err
+	return &pb.GetUserGrantByIDResponse{UserGrant: api.UserGrant(ctx)(g)}, err
 }
 
 func (h *Handlers) listUserGrants(ctx context.Context, r *pb.ListUserGrantRequest) (*pb.ListUserGrantResponse, error) {
@@ -94,7 +94,7 @@ func (h *Handlers) listUserGrants(ctx context.Context, r *pb.ListUserGrantReques
 		withGranted = withGranted || q.GetWithGrantedQuery().GetWithGranted()
 	}
 	l, err := flow.UserGrants(ctx, h.store, p, flow.SortUserGrantCreated, append(filters, flow.UserGrantGivenBy(ctx, scope(ctx).Org, withGranted))...)
-	return &pb.ListUserGrantResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.UserGrant)}, err
+	return &pb.ListUserGrantResponse{Details: api.Listed(l.Total, h.store.Now()), Result: api.Each(l.Rows, api.UserGrant(ctx))}, err
 }
 
 func userGrantFilter(q *userpb.UserGrantQuery) (database.Filter, error) {

@@ -39,12 +39,12 @@ func (h *Handlers) users() []api.RPC {
 
 func (h *Handlers) getUserByID(ctx context.Context, r *pb.GetUserByIDRequest) (*pb.GetUserByIDResponse, error) {
 	u, err := flow.UserByID(ctx, h.store, scope(ctx), r.GetId())
-	return &pb.GetUserByIDResponse{User: api.User(u)}, err
+	return &pb.GetUserByIDResponse{User: api.User(ctx)(u)}, err
 }
 
 func (h *Handlers) getUserByLoginNameGlobal(ctx context.Context, r *pb.GetUserByLoginNameGlobalRequest) (*pb.GetUserByLoginNameGlobalResponse, error) {
 	u, err := flow.UserByLoginName(ctx, h.store, scope(ctx).Instance, r.GetLoginName())
-	return &pb.GetUserByLoginNameGlobalResponse{User: api.User(u)}, err
+	return &pb.GetUserByLoginNameGlobalResponse{User: api.User(ctx)(u)}, err
 }
 
 func (h *Handlers) listUsers(ctx context.Context, r *pb.ListUsersRequest) (*pb.ListUsersResponse, error) {
@@ -63,7 +63,7 @@ func (h *Handlers) listUsers(ctx context.Context, r *pb.ListUsersRequest) (*pb.L
 	s := scope(ctx)
 	l, err := flow.Users(ctx, h.store, s.Instance, p, by, append(filters, flow.UserOfOrg(s.Org), flow.VisibleUsers(ctx))...)
 	return &pb.ListUsersResponse{
-		Details: api.Listed(l.Total, h.store.Now()), SortingColumn: r.GetSortingColumn(), Result: api.Each(l.Rows, api.User),
+		Details: api.Listed(l.Total, h.store.Now()), SortingColumn: r.GetSortingColumn(), Result: api.Each(l.Rows, api.User(ctx)),
 	}, err
 }
 

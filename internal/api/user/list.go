@@ -15,7 +15,7 @@ import (
 
 func (h *Handlers) getUserByID(ctx context.Context, r *pb.GetUserByIDRequest) (*pb.GetUserByIDResponse, error) {
 	u, err := flow.OneUser(ctx, h.store, authz.From(ctx).Instance, flow.UserWithID(r.GetUserId()), flow.VisibleUsers(ctx))
-	return &pb.GetUserByIDResponse{User: message(u), Details: api.ViewV2(u.Details)}, err
+	return &pb.GetUserByIDResponse{User: message(ctx)(u), Details: api.ViewV2(u.Details)}, err
 }
 
 var columns = map[pb.UserFieldName]string{
@@ -46,32 +46,34 @@ func (h *Handlers) listUsers(ctx context.Context, r *pb.ListUsersRequest) (*pb.L
 	}
 	l, err := flow.Users(ctx, h.store, authz.From(ctx).Instance, p, by, append(filters, flow.VisibleUsers(ctx))...)
 	return &pb.ListUsersResponse{
-		Details: api.ListedV2(l.Total, h.store.Now()), SortingColumn: r.GetSortingColumn(), Result: api.Each(l.Rows, message),
+		Details: api.ListedV2(l.Total, h.store.Now()), SortingColumn: r.GetSortingColumn(), Result: api.Each(l.Rows, message(ctx)),
 	}, err
 }
 
-func message(u flow.User) *pb.User {
-	out := &pb.User{
-		UserId: u.ID, State: pb.UserState(u.State), Username: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName, //nolint:gosec // a small number
-		Details: api.ViewV2(u.Details),
+func message(ctx context.Context) func(flow.User) *pb.User {
+	return func(u flow.User) *pb.User {
+		out := &pb.User{
+			UserId: u.ID, State: pb.UserState(u.State), Username: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName, //nolint:gosec // a small number
+			Details: api.ViewV2(u.Details),
+		}
+		if u.IsHuman() {
+			out.Type = &pb.User_Human{Human: human(ctx, u, out.GetState())}
+		} else {
+			out.Type = &pb.User_Machine{Machine: &pb.MachineUser{
+				Name: u.Name, Description: u.Description, HasSecret: u.HasSecret, AccessTokenType: pb.AccessTokenType(u.AccessTokenType),
+			}}
+		}
+		return out
 	}
-	if u.IsHuman() {
-		out.Type = &pb.User_Human{Human: human(u, out.GetState())}
-	} else {
-		out.Type = &pb.User_Machine{Machine: &pb.MachineUser{
-			Name: u.Name, Description: u.Description, HasSecret: u.HasSecret, AccessTokenType: pb.AccessTokenType(u.AccessTokenType),
-		}}
-	}
-	return out
 }
 
-func human(u flow.User, state pb.UserState) *pb.HumanUser {
+func human(ctx context.Context, u flow.User, state pb.UserState) *pb.HumanUser {
 	h, gender := u.Human, pb.Gender(u.Human.Gender)
 	out := &pb.HumanUser{
 		UserId: u.ID, State: state, Username: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName,
 		Profile: &pb.HumanProfile{
 			GivenName: h.FirstName, FamilyName: h.LastName, NickName: &h.NickName, DisplayName: &h.DisplayName,
-			PreferredLanguage: &h.PreferredLanguage, Gender: &gender,
+			PreferredLanguage: &h.PreferredLanguage, Gender: &gender, AvatarUrl: api.AssetURL(ctx, h.Avatar),
 		},
 		Email:           &pb.HumanEmail{Email: h.Email, IsVerified: h.EmailVerified},
 		PasswordChanged: api.Timestamp(h.PasswordChanged), PasswordChangeRequired: h.PasswordChangeRequired,

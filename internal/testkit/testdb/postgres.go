@@ -116,7 +116,7 @@ func Dump(url, file string) error {
 	if err != nil {
 		return err
 	}
-	if out, err := exec.Command(dump, "--no-owner", "-f", file, url).CombinedOutput(); err != nil { //nolint:gosec // the test names both
+	if out, err := exec.Command(dump, "--no-owner", "-f", file, url).CombinedOutput(); err != nil {
 		return fmt.Errorf("pg_dump: %w: %s", err, out)
 	}
 	return nil

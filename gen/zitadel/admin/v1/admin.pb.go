@@ -21013,9 +21013,11 @@ func (x *ResetCustomPasswordlessRegistrationMessageTextToDefaultResponse) GetDet
 	return nil
 }
 
+// Which of the texts.
 type GetDefaultLoginTextsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21057,9 +21059,11 @@ func (x *GetDefaultLoginTextsRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to GetDefaultLoginTexts.
 type GetDefaultLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CustomText    *v16.LoginCustomText   `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts, and whether they are inherited or built in as a whole.
+	CustomText    *v16.LoginCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21101,9 +21105,11 @@ func (x *GetDefaultLoginTextsResponse) GetCustomText() *v16.LoginCustomText {
 	return nil
 }
 
+// Which of the texts.
 type GetCustomLoginTextsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21145,9 +21151,11 @@ func (x *GetCustomLoginTextsRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to GetCustomLoginTexts.
 type GetCustomLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CustomText    *v16.LoginCustomText   `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts, and whether they are inherited or built in as a whole.
+	CustomText    *v16.LoginCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21189,43 +21197,81 @@ func (x *GetCustomLoginTextsResponse) GetCustomText() *v16.LoginCustomText {
 	return nil
 }
 
+// All texts of the login pages in a language.
 type SetCustomLoginTextsRequest struct {
-	state                                protoimpl.MessageState                          `protogen:"open.v1"`
-	Language                             string                                          `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
-	SelectAccountText                    *v16.SelectAccountScreenText                    `protobuf:"bytes,2,opt,name=select_account_text,json=selectAccountText,proto3" json:"select_account_text,omitempty"`
-	LoginText                            *v16.LoginScreenText                            `protobuf:"bytes,3,opt,name=login_text,json=loginText,proto3" json:"login_text,omitempty"`
-	PasswordText                         *v16.PasswordScreenText                         `protobuf:"bytes,4,opt,name=password_text,json=passwordText,proto3" json:"password_text,omitempty"`
-	UsernameChangeText                   *v16.UsernameChangeScreenText                   `protobuf:"bytes,5,opt,name=username_change_text,json=usernameChangeText,proto3" json:"username_change_text,omitempty"`
-	UsernameChangeDoneText               *v16.UsernameChangeDoneScreenText               `protobuf:"bytes,6,opt,name=username_change_done_text,json=usernameChangeDoneText,proto3" json:"username_change_done_text,omitempty"`
-	InitPasswordText                     *v16.InitPasswordScreenText                     `protobuf:"bytes,7,opt,name=init_password_text,json=initPasswordText,proto3" json:"init_password_text,omitempty"`
-	InitPasswordDoneText                 *v16.InitPasswordDoneScreenText                 `protobuf:"bytes,8,opt,name=init_password_done_text,json=initPasswordDoneText,proto3" json:"init_password_done_text,omitempty"`
-	EmailVerificationText                *v16.EmailVerificationScreenText                `protobuf:"bytes,9,opt,name=email_verification_text,json=emailVerificationText,proto3" json:"email_verification_text,omitempty"`
-	EmailVerificationDoneText            *v16.EmailVerificationDoneScreenText            `protobuf:"bytes,10,opt,name=email_verification_done_text,json=emailVerificationDoneText,proto3" json:"email_verification_done_text,omitempty"`
-	InitializeUserText                   *v16.InitializeUserScreenText                   `protobuf:"bytes,11,opt,name=initialize_user_text,json=initializeUserText,proto3" json:"initialize_user_text,omitempty"`
-	InitializeDoneText                   *v16.InitializeUserDoneScreenText               `protobuf:"bytes,12,opt,name=initialize_done_text,json=initializeDoneText,proto3" json:"initialize_done_text,omitempty"`
-	InitMfaPromptText                    *v16.InitMFAPromptScreenText                    `protobuf:"bytes,13,opt,name=init_mfa_prompt_text,json=initMfaPromptText,proto3" json:"init_mfa_prompt_text,omitempty"`
-	InitMfaOtpText                       *v16.InitMFAOTPScreenText                       `protobuf:"bytes,14,opt,name=init_mfa_otp_text,json=initMfaOtpText,proto3" json:"init_mfa_otp_text,omitempty"`
-	InitMfaU2FText                       *v16.InitMFAU2FScreenText                       `protobuf:"bytes,15,opt,name=init_mfa_u2f_text,json=initMfaU2fText,proto3" json:"init_mfa_u2f_text,omitempty"`
-	InitMfaDoneText                      *v16.InitMFADoneScreenText                      `protobuf:"bytes,16,opt,name=init_mfa_done_text,json=initMfaDoneText,proto3" json:"init_mfa_done_text,omitempty"`
-	MfaProvidersText                     *v16.MFAProvidersText                           `protobuf:"bytes,17,opt,name=mfa_providers_text,json=mfaProvidersText,proto3" json:"mfa_providers_text,omitempty"`
-	VerifyMfaOtpText                     *v16.VerifyMFAOTPScreenText                     `protobuf:"bytes,18,opt,name=verify_mfa_otp_text,json=verifyMfaOtpText,proto3" json:"verify_mfa_otp_text,omitempty"`
-	VerifyMfaU2FText                     *v16.VerifyMFAU2FScreenText                     `protobuf:"bytes,19,opt,name=verify_mfa_u2f_text,json=verifyMfaU2fText,proto3" json:"verify_mfa_u2f_text,omitempty"`
-	PasswordlessText                     *v16.PasswordlessScreenText                     `protobuf:"bytes,20,opt,name=passwordless_text,json=passwordlessText,proto3" json:"passwordless_text,omitempty"`
-	PasswordChangeText                   *v16.PasswordChangeScreenText                   `protobuf:"bytes,21,opt,name=password_change_text,json=passwordChangeText,proto3" json:"password_change_text,omitempty"`
-	PasswordChangeDoneText               *v16.PasswordChangeDoneScreenText               `protobuf:"bytes,22,opt,name=password_change_done_text,json=passwordChangeDoneText,proto3" json:"password_change_done_text,omitempty"`
-	PasswordResetDoneText                *v16.PasswordResetDoneScreenText                `protobuf:"bytes,23,opt,name=password_reset_done_text,json=passwordResetDoneText,proto3" json:"password_reset_done_text,omitempty"`
-	RegistrationOptionText               *v16.RegistrationOptionScreenText               `protobuf:"bytes,24,opt,name=registration_option_text,json=registrationOptionText,proto3" json:"registration_option_text,omitempty"`
-	RegistrationUserText                 *v16.RegistrationUserScreenText                 `protobuf:"bytes,25,opt,name=registration_user_text,json=registrationUserText,proto3" json:"registration_user_text,omitempty"`
-	RegistrationOrgText                  *v16.RegistrationOrgScreenText                  `protobuf:"bytes,26,opt,name=registration_org_text,json=registrationOrgText,proto3" json:"registration_org_text,omitempty"`
-	LinkingUserDoneText                  *v16.LinkingUserDoneScreenText                  `protobuf:"bytes,27,opt,name=linking_user_done_text,json=linkingUserDoneText,proto3" json:"linking_user_done_text,omitempty"`
-	ExternalUserNotFoundText             *v16.ExternalUserNotFoundScreenText             `protobuf:"bytes,28,opt,name=external_user_not_found_text,json=externalUserNotFoundText,proto3" json:"external_user_not_found_text,omitempty"`
-	SuccessLoginText                     *v16.SuccessLoginScreenText                     `protobuf:"bytes,29,opt,name=success_login_text,json=successLoginText,proto3" json:"success_login_text,omitempty"`
-	LogoutText                           *v16.LogoutDoneScreenText                       `protobuf:"bytes,30,opt,name=logout_text,json=logoutText,proto3" json:"logout_text,omitempty"`
-	FooterText                           *v16.FooterText                                 `protobuf:"bytes,31,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
-	PasswordlessPromptText               *v16.PasswordlessPromptScreenText               `protobuf:"bytes,32,opt,name=passwordless_prompt_text,json=passwordlessPromptText,proto3" json:"passwordless_prompt_text,omitempty"`
-	PasswordlessRegistrationText         *v16.PasswordlessRegistrationScreenText         `protobuf:"bytes,33,opt,name=passwordless_registration_text,json=passwordlessRegistrationText,proto3" json:"passwordless_registration_text,omitempty"`
-	PasswordlessRegistrationDoneText     *v16.PasswordlessRegistrationDoneScreenText     `protobuf:"bytes,34,opt,name=passwordless_registration_done_text,json=passwordlessRegistrationDoneText,proto3" json:"passwordless_registration_done_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	// The page on which people choose an account.
+	SelectAccountText *v16.SelectAccountScreenText `protobuf:"bytes,2,opt,name=select_account_text,json=selectAccountText,proto3" json:"select_account_text,omitempty"`
+	// The page on which people enter a login name.
+	LoginText *v16.LoginScreenText `protobuf:"bytes,3,opt,name=login_text,json=loginText,proto3" json:"login_text,omitempty"`
+	// The page on which people enter the password.
+	PasswordText *v16.PasswordScreenText `protobuf:"bytes,4,opt,name=password_text,json=passwordText,proto3" json:"password_text,omitempty"`
+	// The page on which people change the user name.
+	UsernameChangeText *v16.UsernameChangeScreenText `protobuf:"bytes,5,opt,name=username_change_text,json=usernameChangeText,proto3" json:"username_change_text,omitempty"`
+	// The page that says that the user name was changed.
+	UsernameChangeDoneText *v16.UsernameChangeDoneScreenText `protobuf:"bytes,6,opt,name=username_change_done_text,json=usernameChangeDoneText,proto3" json:"username_change_done_text,omitempty"`
+	// The page on which people set a first password.
+	InitPasswordText *v16.InitPasswordScreenText `protobuf:"bytes,7,opt,name=init_password_text,json=initPasswordText,proto3" json:"init_password_text,omitempty"`
+	// The page that says that the first password was set.
+	InitPasswordDoneText *v16.InitPasswordDoneScreenText `protobuf:"bytes,8,opt,name=init_password_done_text,json=initPasswordDoneText,proto3" json:"init_password_done_text,omitempty"`
+	// The page on which people verify the address.
+	EmailVerificationText *v16.EmailVerificationScreenText `protobuf:"bytes,9,opt,name=email_verification_text,json=emailVerificationText,proto3" json:"email_verification_text,omitempty"`
+	// The page that says that the address was verified.
+	EmailVerificationDoneText *v16.EmailVerificationDoneScreenText `protobuf:"bytes,10,opt,name=email_verification_done_text,json=emailVerificationDoneText,proto3" json:"email_verification_done_text,omitempty"`
+	// The page on which people begin as a new user.
+	InitializeUserText *v16.InitializeUserScreenText `protobuf:"bytes,11,opt,name=initialize_user_text,json=initializeUserText,proto3" json:"initialize_user_text,omitempty"`
+	// The page that says that a new user has begun.
+	InitializeDoneText *v16.InitializeUserDoneScreenText `protobuf:"bytes,12,opt,name=initialize_done_text,json=initializeDoneText,proto3" json:"initialize_done_text,omitempty"`
+	// The page on which people choose a second factor.
+	InitMfaPromptText *v16.InitMFAPromptScreenText `protobuf:"bytes,13,opt,name=init_mfa_prompt_text,json=initMfaPromptText,proto3" json:"init_mfa_prompt_text,omitempty"`
+	// The page on which people set up an authenticator app.
+	InitMfaOtpText *v16.InitMFAOTPScreenText `protobuf:"bytes,14,opt,name=init_mfa_otp_text,json=initMfaOtpText,proto3" json:"init_mfa_otp_text,omitempty"`
+	// The page on which people set up a security key.
+	InitMfaU2FText *v16.InitMFAU2FScreenText `protobuf:"bytes,15,opt,name=init_mfa_u2f_text,json=initMfaU2fText,proto3" json:"init_mfa_u2f_text,omitempty"`
+	// The page that says that the second factor is set up.
+	InitMfaDoneText *v16.InitMFADoneScreenText `protobuf:"bytes,16,opt,name=init_mfa_done_text,json=initMfaDoneText,proto3" json:"init_mfa_done_text,omitempty"`
+	// What the second factors are called.
+	MfaProvidersText *v16.MFAProvidersText `protobuf:"bytes,17,opt,name=mfa_providers_text,json=mfaProvidersText,proto3" json:"mfa_providers_text,omitempty"`
+	// The page on which people enter the code of an authenticator app.
+	VerifyMfaOtpText *v16.VerifyMFAOTPScreenText `protobuf:"bytes,18,opt,name=verify_mfa_otp_text,json=verifyMfaOtpText,proto3" json:"verify_mfa_otp_text,omitempty"`
+	// The page on which people use a security key.
+	VerifyMfaU2FText *v16.VerifyMFAU2FScreenText `protobuf:"bytes,19,opt,name=verify_mfa_u2f_text,json=verifyMfaU2fText,proto3" json:"verify_mfa_u2f_text,omitempty"`
+	// The page on which people log in with a passkey.
+	PasswordlessText *v16.PasswordlessScreenText `protobuf:"bytes,20,opt,name=passwordless_text,json=passwordlessText,proto3" json:"passwordless_text,omitempty"`
+	// The page on which people change the password.
+	PasswordChangeText *v16.PasswordChangeScreenText `protobuf:"bytes,21,opt,name=password_change_text,json=passwordChangeText,proto3" json:"password_change_text,omitempty"`
+	// The page that says that the password was changed.
+	PasswordChangeDoneText *v16.PasswordChangeDoneScreenText `protobuf:"bytes,22,opt,name=password_change_done_text,json=passwordChangeDoneText,proto3" json:"password_change_done_text,omitempty"`
+	// The page that says that a code to reset the password was sent.
+	PasswordResetDoneText *v16.PasswordResetDoneScreenText `protobuf:"bytes,23,opt,name=password_reset_done_text,json=passwordResetDoneText,proto3" json:"password_reset_done_text,omitempty"`
+	// The page on which people choose how to register.
+	RegistrationOptionText *v16.RegistrationOptionScreenText `protobuf:"bytes,24,opt,name=registration_option_text,json=registrationOptionText,proto3" json:"registration_option_text,omitempty"`
+	// The page on which people register.
+	RegistrationUserText *v16.RegistrationUserScreenText `protobuf:"bytes,25,opt,name=registration_user_text,json=registrationUserText,proto3" json:"registration_user_text,omitempty"`
+	// The page on which people register an organization.
+	RegistrationOrgText *v16.RegistrationOrgScreenText `protobuf:"bytes,26,opt,name=registration_org_text,json=registrationOrgText,proto3" json:"registration_org_text,omitempty"`
+	// The page that says that an account was linked.
+	LinkingUserDoneText *v16.LinkingUserDoneScreenText `protobuf:"bytes,27,opt,name=linking_user_done_text,json=linkingUserDoneText,proto3" json:"linking_user_done_text,omitempty"`
+	// The page that says that nobody has the account of the identity provider.
+	ExternalUserNotFoundText *v16.ExternalUserNotFoundScreenText `protobuf:"bytes,28,opt,name=external_user_not_found_text,json=externalUserNotFoundText,proto3" json:"external_user_not_found_text,omitempty"`
+	// The page that says that the login is done.
+	SuccessLoginText *v16.SuccessLoginScreenText `protobuf:"bytes,29,opt,name=success_login_text,json=successLoginText,proto3" json:"success_login_text,omitempty"`
+	// The page that says that the logout is done.
+	LogoutText *v16.LogoutDoneScreenText `protobuf:"bytes,30,opt,name=logout_text,json=logoutText,proto3" json:"logout_text,omitempty"`
+	// What stands below every page.
+	FooterText *v16.FooterText `protobuf:"bytes,31,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	// The page on which people are asked to set up a passkey.
+	PasswordlessPromptText *v16.PasswordlessPromptScreenText `protobuf:"bytes,32,opt,name=passwordless_prompt_text,json=passwordlessPromptText,proto3" json:"passwordless_prompt_text,omitempty"`
+	// The page on which people set up a passkey.
+	PasswordlessRegistrationText *v16.PasswordlessRegistrationScreenText `protobuf:"bytes,33,opt,name=passwordless_registration_text,json=passwordlessRegistrationText,proto3" json:"passwordless_registration_text,omitempty"`
+	// The page that says that the passkey is set up.
+	PasswordlessRegistrationDoneText *v16.PasswordlessRegistrationDoneScreenText `protobuf:"bytes,34,opt,name=passwordless_registration_done_text,json=passwordlessRegistrationDoneText,proto3" json:"passwordless_registration_done_text,omitempty"`
+	// The page on which people register with an account of an identity provider.
 	ExternalRegistrationUserOverviewText *v16.ExternalRegistrationUserOverviewScreenText `protobuf:"bytes,35,opt,name=external_registration_user_overview_text,json=externalRegistrationUserOverviewText,proto3" json:"external_registration_user_overview_text,omitempty"`
+	// The page on which people are asked whether to link an account.
+	//
 	// Deprecated: Marked as deprecated in zitadel/admin/v1/admin.proto.
 	LinkingUserPromptText *v16.LinkingUserPromptScreenText `protobuf:"bytes,36,opt,name=linking_user_prompt_text,json=linkingUserPromptText,proto3" json:"linking_user_prompt_text,omitempty"`
 	unknownFields         protoimpl.UnknownFields
@@ -21515,9 +21561,11 @@ func (x *SetCustomLoginTextsRequest) GetLinkingUserPromptText() *v16.LinkingUser
 	return nil
 }
 
+// The answer to SetCustomLoginText.
 type SetCustomLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21559,9 +21607,11 @@ func (x *SetCustomLoginTextsResponse) GetDetails() *v1.ObjectDetails {
 	return nil
 }
 
+// Which of the texts.
 type ResetCustomLoginTextsToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21603,9 +21653,11 @@ func (x *ResetCustomLoginTextsToDefaultRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to ResetCustomLoginTextToDefault.
 type ResetCustomLoginTextsToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v1.ObjectDetails      `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22882,7 +22934,7 @@ type DataOrg struct {
 	ProjectGrantMembers []*v19.AddProjectGrantMemberRequest `protobuf:"bytes,22,rep,name=project_grant_members,json=projectGrantMembers,proto3" json:"project_grant_members,omitempty"`
 	// Metadata of its users.
 	UserMetadata []*v19.SetUserMetadataRequest `protobuf:"bytes,23,rep,name=user_metadata,json=userMetadata,proto3" json:"user_metadata,omitempty"`
-	// Texts of the login pages. Cannot be imported yet.
+	// Texts of the login pages.
 	LoginTexts []*v19.SetCustomLoginTextsRequest `protobuf:"bytes,24,rep,name=login_texts,json=loginTexts,proto3" json:"login_texts,omitempty"`
 	// Texts of the message to new users.
 	InitMessages []*v19.SetCustomInitMessageTextRequest `protobuf:"bytes,25,rep,name=init_messages,json=initMessages,proto3" json:"init_messages,omitempty"`

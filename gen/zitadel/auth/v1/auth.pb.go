@@ -2666,6 +2666,7 @@ func (x *RemoveMyPhoneResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveMyAvatar has no fields.
 type RemoveMyAvatarRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -2702,9 +2703,11 @@ func (*RemoveMyAvatarRequest) Descriptor() ([]byte, []int) {
 	return file_zitadel_auth_v1_auth_proto_rawDescGZIP(), []int{58}
 }
 
+// The answer to RemoveMyAvatar.
 type RemoveMyAvatarResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -3679,9 +3679,11 @@ func (x *ResendHumanPhoneVerificationResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// The request of RemoveHumanAvatar.
 type RemoveHumanAvatarRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the user.
+	UserId        string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3723,9 +3725,11 @@ func (x *RemoveHumanAvatarRequest) GetUserId() string {
 	return ""
 }
 
+// The answer to RemoveHumanAvatar.
 type RemoveHumanAvatarResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21934,9 +21938,11 @@ func (x *ResetCustomInitMessageTextToDefaultResponse) GetDetails() *v11.ObjectDe
 	return nil
 }
 
+// Which of the texts.
 type GetDefaultLoginTextsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -21978,9 +21984,11 @@ func (x *GetDefaultLoginTextsRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to GetDefaultLoginTexts.
 type GetDefaultLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CustomText    *v111.LoginCustomText  `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts, and whether they are inherited or built in as a whole.
+	CustomText    *v111.LoginCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22022,9 +22030,11 @@ func (x *GetDefaultLoginTextsResponse) GetCustomText() *v111.LoginCustomText {
 	return nil
 }
 
+// Which of the texts.
 type GetCustomLoginTextsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22066,9 +22076,11 @@ func (x *GetCustomLoginTextsRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to GetCustomLoginTexts.
 type GetCustomLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	CustomText    *v111.LoginCustomText  `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The texts, and whether they are inherited or built in as a whole.
+	CustomText    *v111.LoginCustomText `protobuf:"bytes,1,opt,name=custom_text,json=customText,proto3" json:"custom_text,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22110,6 +22122,7 @@ func (x *GetCustomLoginTextsResponse) GetCustomText() *v111.LoginCustomText {
 	return nil
 }
 
+// All texts of the login pages in a language.
 type SetCustomLoginTextsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Language tag (BCP 47) of the texts, 1 to 200 characters.
@@ -22473,9 +22486,11 @@ func (x *SetCustomLoginTextsRequest) GetLinkingUserPromptText() *v111.LinkingUse
 	return nil
 }
 
+// The answer to SetCustomLoginText.
 type SetCustomLoginTextsResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22517,9 +22532,11 @@ func (x *SetCustomLoginTextsResponse) GetDetails() *v11.ObjectDetails {
 	return nil
 }
 
+// Which of the texts.
 type ResetCustomLoginTextsToDefaultRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The language as a tag, such as en or de-CH.
+	Language      string `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -22561,9 +22578,11 @@ func (x *ResetCustomLoginTextsToDefaultRequest) GetLanguage() string {
 	return ""
 }
 
+// The answer to ResetCustomLoginTextToDefault.
 type ResetCustomLoginTextsToDefaultResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Details       *v11.ObjectDetails     `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it happened, and to whom it belongs.
+	Details       *v11.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }

@@ -140,44 +140,83 @@ func (x *MessageCustomText) GetIsDefault() bool {
 	return false
 }
 
+// What the login pages say in a language, screen by screen.
 type LoginCustomText struct {
-	state                                protoimpl.MessageState                      `protogen:"open.v1"`
-	Details                              *v1.ObjectDetails                           `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
-	SelectAccountText                    *SelectAccountScreenText                    `protobuf:"bytes,2,opt,name=select_account_text,json=selectAccountText,proto3" json:"select_account_text,omitempty"`
-	LoginText                            *LoginScreenText                            `protobuf:"bytes,3,opt,name=login_text,json=loginText,proto3" json:"login_text,omitempty"`
-	PasswordText                         *PasswordScreenText                         `protobuf:"bytes,4,opt,name=password_text,json=passwordText,proto3" json:"password_text,omitempty"`
-	UsernameChangeText                   *UsernameChangeScreenText                   `protobuf:"bytes,5,opt,name=username_change_text,json=usernameChangeText,proto3" json:"username_change_text,omitempty"`
-	UsernameChangeDoneText               *UsernameChangeDoneScreenText               `protobuf:"bytes,6,opt,name=username_change_done_text,json=usernameChangeDoneText,proto3" json:"username_change_done_text,omitempty"`
-	InitPasswordText                     *InitPasswordScreenText                     `protobuf:"bytes,7,opt,name=init_password_text,json=initPasswordText,proto3" json:"init_password_text,omitempty"`
-	InitPasswordDoneText                 *InitPasswordDoneScreenText                 `protobuf:"bytes,8,opt,name=init_password_done_text,json=initPasswordDoneText,proto3" json:"init_password_done_text,omitempty"`
-	EmailVerificationText                *EmailVerificationScreenText                `protobuf:"bytes,9,opt,name=email_verification_text,json=emailVerificationText,proto3" json:"email_verification_text,omitempty"`
-	EmailVerificationDoneText            *EmailVerificationDoneScreenText            `protobuf:"bytes,10,opt,name=email_verification_done_text,json=emailVerificationDoneText,proto3" json:"email_verification_done_text,omitempty"`
-	InitializeUserText                   *InitializeUserScreenText                   `protobuf:"bytes,11,opt,name=initialize_user_text,json=initializeUserText,proto3" json:"initialize_user_text,omitempty"`
-	InitializeDoneText                   *InitializeUserDoneScreenText               `protobuf:"bytes,12,opt,name=initialize_done_text,json=initializeDoneText,proto3" json:"initialize_done_text,omitempty"`
-	InitMfaPromptText                    *InitMFAPromptScreenText                    `protobuf:"bytes,13,opt,name=init_mfa_prompt_text,json=initMfaPromptText,proto3" json:"init_mfa_prompt_text,omitempty"`
-	InitMfaOtpText                       *InitMFAOTPScreenText                       `protobuf:"bytes,14,opt,name=init_mfa_otp_text,json=initMfaOtpText,proto3" json:"init_mfa_otp_text,omitempty"`
-	InitMfaU2FText                       *InitMFAU2FScreenText                       `protobuf:"bytes,15,opt,name=init_mfa_u2f_text,json=initMfaU2fText,proto3" json:"init_mfa_u2f_text,omitempty"`
-	InitMfaDoneText                      *InitMFADoneScreenText                      `protobuf:"bytes,16,opt,name=init_mfa_done_text,json=initMfaDoneText,proto3" json:"init_mfa_done_text,omitempty"`
-	MfaProvidersText                     *MFAProvidersText                           `protobuf:"bytes,17,opt,name=mfa_providers_text,json=mfaProvidersText,proto3" json:"mfa_providers_text,omitempty"`
-	VerifyMfaOtpText                     *VerifyMFAOTPScreenText                     `protobuf:"bytes,18,opt,name=verify_mfa_otp_text,json=verifyMfaOtpText,proto3" json:"verify_mfa_otp_text,omitempty"`
-	VerifyMfaU2FText                     *VerifyMFAU2FScreenText                     `protobuf:"bytes,19,opt,name=verify_mfa_u2f_text,json=verifyMfaU2fText,proto3" json:"verify_mfa_u2f_text,omitempty"`
-	PasswordlessText                     *PasswordlessScreenText                     `protobuf:"bytes,20,opt,name=passwordless_text,json=passwordlessText,proto3" json:"passwordless_text,omitempty"`
-	PasswordChangeText                   *PasswordChangeScreenText                   `protobuf:"bytes,21,opt,name=password_change_text,json=passwordChangeText,proto3" json:"password_change_text,omitempty"`
-	PasswordChangeDoneText               *PasswordChangeDoneScreenText               `protobuf:"bytes,22,opt,name=password_change_done_text,json=passwordChangeDoneText,proto3" json:"password_change_done_text,omitempty"`
-	PasswordResetDoneText                *PasswordResetDoneScreenText                `protobuf:"bytes,23,opt,name=password_reset_done_text,json=passwordResetDoneText,proto3" json:"password_reset_done_text,omitempty"`
-	RegistrationOptionText               *RegistrationOptionScreenText               `protobuf:"bytes,24,opt,name=registration_option_text,json=registrationOptionText,proto3" json:"registration_option_text,omitempty"`
-	RegistrationUserText                 *RegistrationUserScreenText                 `protobuf:"bytes,25,opt,name=registration_user_text,json=registrationUserText,proto3" json:"registration_user_text,omitempty"`
-	RegistrationOrgText                  *RegistrationOrgScreenText                  `protobuf:"bytes,26,opt,name=registration_org_text,json=registrationOrgText,proto3" json:"registration_org_text,omitempty"`
-	LinkingUserDoneText                  *LinkingUserDoneScreenText                  `protobuf:"bytes,27,opt,name=linking_user_done_text,json=linkingUserDoneText,proto3" json:"linking_user_done_text,omitempty"`
-	ExternalUserNotFoundText             *ExternalUserNotFoundScreenText             `protobuf:"bytes,28,opt,name=external_user_not_found_text,json=externalUserNotFoundText,proto3" json:"external_user_not_found_text,omitempty"`
-	SuccessLoginText                     *SuccessLoginScreenText                     `protobuf:"bytes,29,opt,name=success_login_text,json=successLoginText,proto3" json:"success_login_text,omitempty"`
-	LogoutText                           *LogoutDoneScreenText                       `protobuf:"bytes,30,opt,name=logout_text,json=logoutText,proto3" json:"logout_text,omitempty"`
-	FooterText                           *FooterText                                 `protobuf:"bytes,31,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
-	PasswordlessPromptText               *PasswordlessPromptScreenText               `protobuf:"bytes,32,opt,name=passwordless_prompt_text,json=passwordlessPromptText,proto3" json:"passwordless_prompt_text,omitempty"`
-	PasswordlessRegistrationText         *PasswordlessRegistrationScreenText         `protobuf:"bytes,33,opt,name=passwordless_registration_text,json=passwordlessRegistrationText,proto3" json:"passwordless_registration_text,omitempty"`
-	PasswordlessRegistrationDoneText     *PasswordlessRegistrationDoneScreenText     `protobuf:"bytes,34,opt,name=passwordless_registration_done_text,json=passwordlessRegistrationDoneText,proto3" json:"passwordless_registration_done_text,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the texts were changed; empty for defaults.
+	Details *v1.ObjectDetails `protobuf:"bytes,1,opt,name=details,proto3" json:"details,omitempty"`
+	// The page on which people choose an account.
+	SelectAccountText *SelectAccountScreenText `protobuf:"bytes,2,opt,name=select_account_text,json=selectAccountText,proto3" json:"select_account_text,omitempty"`
+	// The page on which people enter a login name.
+	LoginText *LoginScreenText `protobuf:"bytes,3,opt,name=login_text,json=loginText,proto3" json:"login_text,omitempty"`
+	// The page on which people enter the password.
+	PasswordText *PasswordScreenText `protobuf:"bytes,4,opt,name=password_text,json=passwordText,proto3" json:"password_text,omitempty"`
+	// The page on which people change the user name.
+	UsernameChangeText *UsernameChangeScreenText `protobuf:"bytes,5,opt,name=username_change_text,json=usernameChangeText,proto3" json:"username_change_text,omitempty"`
+	// The page that says that the user name was changed.
+	UsernameChangeDoneText *UsernameChangeDoneScreenText `protobuf:"bytes,6,opt,name=username_change_done_text,json=usernameChangeDoneText,proto3" json:"username_change_done_text,omitempty"`
+	// The page on which people set a first password.
+	InitPasswordText *InitPasswordScreenText `protobuf:"bytes,7,opt,name=init_password_text,json=initPasswordText,proto3" json:"init_password_text,omitempty"`
+	// The page that says that the first password was set.
+	InitPasswordDoneText *InitPasswordDoneScreenText `protobuf:"bytes,8,opt,name=init_password_done_text,json=initPasswordDoneText,proto3" json:"init_password_done_text,omitempty"`
+	// The page on which people verify the address.
+	EmailVerificationText *EmailVerificationScreenText `protobuf:"bytes,9,opt,name=email_verification_text,json=emailVerificationText,proto3" json:"email_verification_text,omitempty"`
+	// The page that says that the address was verified.
+	EmailVerificationDoneText *EmailVerificationDoneScreenText `protobuf:"bytes,10,opt,name=email_verification_done_text,json=emailVerificationDoneText,proto3" json:"email_verification_done_text,omitempty"`
+	// The page on which people begin as a new user.
+	InitializeUserText *InitializeUserScreenText `protobuf:"bytes,11,opt,name=initialize_user_text,json=initializeUserText,proto3" json:"initialize_user_text,omitempty"`
+	// The page that says that a new user has begun.
+	InitializeDoneText *InitializeUserDoneScreenText `protobuf:"bytes,12,opt,name=initialize_done_text,json=initializeDoneText,proto3" json:"initialize_done_text,omitempty"`
+	// The page on which people choose a second factor.
+	InitMfaPromptText *InitMFAPromptScreenText `protobuf:"bytes,13,opt,name=init_mfa_prompt_text,json=initMfaPromptText,proto3" json:"init_mfa_prompt_text,omitempty"`
+	// The page on which people set up an authenticator app.
+	InitMfaOtpText *InitMFAOTPScreenText `protobuf:"bytes,14,opt,name=init_mfa_otp_text,json=initMfaOtpText,proto3" json:"init_mfa_otp_text,omitempty"`
+	// The page on which people set up a security key.
+	InitMfaU2FText *InitMFAU2FScreenText `protobuf:"bytes,15,opt,name=init_mfa_u2f_text,json=initMfaU2fText,proto3" json:"init_mfa_u2f_text,omitempty"`
+	// The page that says that the second factor is set up.
+	InitMfaDoneText *InitMFADoneScreenText `protobuf:"bytes,16,opt,name=init_mfa_done_text,json=initMfaDoneText,proto3" json:"init_mfa_done_text,omitempty"`
+	// What the second factors are called.
+	MfaProvidersText *MFAProvidersText `protobuf:"bytes,17,opt,name=mfa_providers_text,json=mfaProvidersText,proto3" json:"mfa_providers_text,omitempty"`
+	// The page on which people enter the code of an authenticator app.
+	VerifyMfaOtpText *VerifyMFAOTPScreenText `protobuf:"bytes,18,opt,name=verify_mfa_otp_text,json=verifyMfaOtpText,proto3" json:"verify_mfa_otp_text,omitempty"`
+	// The page on which people use a security key.
+	VerifyMfaU2FText *VerifyMFAU2FScreenText `protobuf:"bytes,19,opt,name=verify_mfa_u2f_text,json=verifyMfaU2fText,proto3" json:"verify_mfa_u2f_text,omitempty"`
+	// The page on which people log in with a passkey.
+	PasswordlessText *PasswordlessScreenText `protobuf:"bytes,20,opt,name=passwordless_text,json=passwordlessText,proto3" json:"passwordless_text,omitempty"`
+	// The page on which people change the password.
+	PasswordChangeText *PasswordChangeScreenText `protobuf:"bytes,21,opt,name=password_change_text,json=passwordChangeText,proto3" json:"password_change_text,omitempty"`
+	// The page that says that the password was changed.
+	PasswordChangeDoneText *PasswordChangeDoneScreenText `protobuf:"bytes,22,opt,name=password_change_done_text,json=passwordChangeDoneText,proto3" json:"password_change_done_text,omitempty"`
+	// The page that says that a code to reset the password was sent.
+	PasswordResetDoneText *PasswordResetDoneScreenText `protobuf:"bytes,23,opt,name=password_reset_done_text,json=passwordResetDoneText,proto3" json:"password_reset_done_text,omitempty"`
+	// The page on which people choose how to register.
+	RegistrationOptionText *RegistrationOptionScreenText `protobuf:"bytes,24,opt,name=registration_option_text,json=registrationOptionText,proto3" json:"registration_option_text,omitempty"`
+	// The page on which people register.
+	RegistrationUserText *RegistrationUserScreenText `protobuf:"bytes,25,opt,name=registration_user_text,json=registrationUserText,proto3" json:"registration_user_text,omitempty"`
+	// The page on which people register an organization.
+	RegistrationOrgText *RegistrationOrgScreenText `protobuf:"bytes,26,opt,name=registration_org_text,json=registrationOrgText,proto3" json:"registration_org_text,omitempty"`
+	// The page that says that an account was linked.
+	LinkingUserDoneText *LinkingUserDoneScreenText `protobuf:"bytes,27,opt,name=linking_user_done_text,json=linkingUserDoneText,proto3" json:"linking_user_done_text,omitempty"`
+	// The page that says that nobody has the account of the identity provider.
+	ExternalUserNotFoundText *ExternalUserNotFoundScreenText `protobuf:"bytes,28,opt,name=external_user_not_found_text,json=externalUserNotFoundText,proto3" json:"external_user_not_found_text,omitempty"`
+	// The page that says that the login is done.
+	SuccessLoginText *SuccessLoginScreenText `protobuf:"bytes,29,opt,name=success_login_text,json=successLoginText,proto3" json:"success_login_text,omitempty"`
+	// The page that says that the logout is done.
+	LogoutText *LogoutDoneScreenText `protobuf:"bytes,30,opt,name=logout_text,json=logoutText,proto3" json:"logout_text,omitempty"`
+	// What stands below every page.
+	FooterText *FooterText `protobuf:"bytes,31,opt,name=footer_text,json=footerText,proto3" json:"footer_text,omitempty"`
+	// The page on which people are asked to set up a passkey.
+	PasswordlessPromptText *PasswordlessPromptScreenText `protobuf:"bytes,32,opt,name=passwordless_prompt_text,json=passwordlessPromptText,proto3" json:"passwordless_prompt_text,omitempty"`
+	// The page on which people set up a passkey.
+	PasswordlessRegistrationText *PasswordlessRegistrationScreenText `protobuf:"bytes,33,opt,name=passwordless_registration_text,json=passwordlessRegistrationText,proto3" json:"passwordless_registration_text,omitempty"`
+	// The page that says that the passkey is set up.
+	PasswordlessRegistrationDoneText *PasswordlessRegistrationDoneScreenText `protobuf:"bytes,34,opt,name=passwordless_registration_done_text,json=passwordlessRegistrationDoneText,proto3" json:"passwordless_registration_done_text,omitempty"`
+	// The page on which people register with an account of an identity provider.
 	ExternalRegistrationUserOverviewText *ExternalRegistrationUserOverviewScreenText `protobuf:"bytes,35,opt,name=external_registration_user_overview_text,json=externalRegistrationUserOverviewText,proto3" json:"external_registration_user_overview_text,omitempty"`
-	IsDefault                            bool                                        `protobuf:"varint,36,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// Whether all texts are inherited or built in.
+	IsDefault bool `protobuf:"varint,36,opt,name=is_default,json=isDefault,proto3" json:"is_default,omitempty"`
+	// The page on which people are asked whether to link an account.
+	//
 	// Deprecated: Marked as deprecated in zitadel/text/v1/text.proto.
 	LinkingUserPromptText *LinkingUserPromptScreenText `protobuf:"bytes,37,opt,name=linking_user_prompt_text,json=linkingUserPromptText,proto3" json:"linking_user_prompt_text,omitempty"`
 	unknownFields         protoimpl.UnknownFields

@@ -2928,7 +2928,7 @@ type Session struct {
 	DisplayName string `protobuf:"bytes,8,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Sequence and times of the session.
 	Details *v1.ObjectDetails `protobuf:"bytes,9,opt,name=details,proto3" json:"details,omitempty"`
-	// Never set so far.
+	// Address of the picture of a human; empty where there is none.
 	AvatarUrl     string `protobuf:"bytes,10,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -3246,7 +3246,7 @@ type UserGrant struct {
 	// Id of the project grant by which the organization has the project; empty where the project is its
 	// own.
 	ProjectGrantId string `protobuf:"bytes,16,opt,name=project_grant_id,json=projectGrantId,proto3" json:"project_grant_id,omitempty"`
-	// Always empty: users have no pictures.
+	// Address of the picture of a human; empty where there is none.
 	AvatarUrl string `protobuf:"bytes,17,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
 	// The name that the user logs in with.
 	PreferredLoginName string `protobuf:"bytes,18,opt,name=preferred_login_name,json=preferredLoginName,proto3" json:"preferred_login_name,omitempty"`

@@ -1,0 +1,9 @@
+package admin
+
+import (
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }

@@ -1,0 +1,9 @@
+package crypto
+
+import (
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
