@@ -109,6 +109,12 @@ upgrade: ## replace the nodes of the commit FROM by those of this one under load
 drill: ## back up, restore and rotate keys under load with 1 GB of data
 	go test -count=1 -timeout 1h ./cmd/gatehouse -run '^TestDrill' -v -drill 1000
 
+.PHONY: drill-sabotage
+drill-sabotage: ## break what the drills, ha and upgrade hold, on purpose: each must fail
+	@mkdir -p .build; try() { echo "$$2"; if DB=$$1 go test -count=1 -timeout 20m ./cmd/gatehouse -run "^$$2\$$" -sabotage $$3 >.build/sabotage.log 2>&1; then \
+		echo 'the test did not notice'; exit 1; fi; grep -q -- "--- FAIL: $$2" .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; }; \
+	try sqlite TestDrillRestore; try sqlite TestDrillRotation; try sqlite TestHighAvailability -ha; try postgres TestRollingUpgrade '-upgrade -each 100'
+
 FUZZTIME ?= 30s
 
 .PHONY: fuzz

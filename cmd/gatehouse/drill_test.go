@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/base64"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/database"
 )
 
 var drillMB = flag.Int("drill", 0, "megabytes of data for the drills (make drill); 0: what the load writes")
@@ -44,6 +47,9 @@ func TestDrillRestore(t *testing.T) {
 	p := serve(t, dir)
 	fill(t, p)
 	robot, revoked := newRobot(t, p)
+	if *breakIt { // The backup is of before.
+		slow(t, dir, "backup", "drill.db")
+	}
 	if status, reply, err := p.call("DELETE", "/management/v1/users/"+robot, ""); err != nil || status != 200 {
 		t.Fatalf("revoke: %d %v %v", status, reply, err)
 	}
@@ -54,7 +60,9 @@ func TestDrillRestore(t *testing.T) {
 	before := maps.Clone(l.acked)
 	l.mu.Unlock()
 	begun := time.Now()
-	slow(t, dir, "backup", "drill.db")
+	if !*breakIt {
+		slow(t, dir, "backup", "drill.db")
+	}
 	backedUp := time.Since(begun)
 	l.until(t, len(before)+100)
 	l.stop()
@@ -145,6 +153,13 @@ func TestDrillRotation(t *testing.T) {
 	}
 	some := 20 + *drillMB*10 // 10,000 where the drill is for 1,000 MB.
 	until(some)
+	before, code, err := p.newAddress("before")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *breakIt { // A rotation that forgets the keys of before.
+		forgetKeys(t, dir)
+	}
 	for _, command := range []string{"rotate", "rotate", "rekey"} {
 		begun := time.Now()
 		must(t, dir, "vault", command)
@@ -159,22 +174,51 @@ func TestDrillRotation(t *testing.T) {
 	}
 	p.stop(t)
 	again := serve(t, dir) // With the new master key.
-	if err := again.proveAddress("after"); err != nil {
+	if err := errors.Join(again.proveAddress("after"), again.takeCode(before, code)); err != nil {
 		t.Error(err)
 	}
 	again.stop(t)
 }
 
-// proveAddress makes a user, which seals a code, and takes the code, which opens it.
+// proveAddress seals a code and opens it.
 func (p *process) proveAddress(name string) error {
+	id, code, err := p.newAddress(name)
+	if err == nil {
+		err = p.takeCode(id, code)
+	}
+	return err
+}
+
+// newAddress makes a user with an address that is to be proved by a code, which is sealed.
+func (p *process) newAddress(name string) (id, code string, err error) {
 	status, reply, err := p.call("POST", "/v2/users/human", `{"username":"`+name+`","profile":{"givenName":"A","familyName":"B"},"email":{"email":"`+name+`@example.com","returnCode":{}}}`)
 	if err != nil || status > 201 {
-		return fmt.Errorf("%d %v %w", status, reply, err)
+		return "", "", fmt.Errorf("%d %v %w", status, reply, err)
 	}
-	body := fmt.Sprintf(`{"verificationCode":"%v"}`, reply["emailCode"])
-	status, reply, err = p.call("POST", fmt.Sprintf("/v2/users/%v/email/verify", reply["userId"]), body)
+	return fmt.Sprint(reply["userId"]), fmt.Sprint(reply["emailCode"]), nil
+}
+
+// takeCode proves an address: the code is opened.
+func (p *process) takeCode(id, code string) error {
+	status, reply, err := p.call("POST", "/v2/users/"+id+"/email/verify", `{"verificationCode":"`+code+`"}`)
 	if err != nil || status > 201 {
 		return fmt.Errorf("%d %v %w", status, reply, err)
 	}
 	return nil
+}
+
+// forgetKeys takes the keys that seal secrets out of a database.
+func forgetKeys(t *testing.T, dir string) {
+	t.Helper()
+	db, err := database.Open(t.Context(), database.Config{URL: filepath.Join(dir, "gatehouse-data", "gatehouse.db")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if err := db.Write(t.Context(), func(tx *database.Tx) error {
+		tx.Exec(database.Statement{SQL: "DELETE FROM vault"})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -19,7 +19,7 @@ var (
 	upgrade     = flag.Bool("upgrade", false, "replace nodes by those of another version under load (make upgrade)")
 	upgradeFrom = flag.String("from", "HEAD~50", "the commit to upgrade from")
 	upgradeEach = flag.Int("each", 300, "acknowledged writes between two nodes that are replaced")
-	breakIt     = flag.Bool("sabotage", false, "let the newest version change the schema under the one before")
+	breakIt     = flag.Bool("sabotage", false, "break what the drills, make ha and make upgrade hold: each must fail")
 )
 
 // TestRollingUpgrade replaces three nodes one by one: those of an earlier commit by those of this

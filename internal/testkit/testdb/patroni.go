@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Patroni is a cluster: PostgreSQL with a standby that every commit waits for: members under Patroni,
@@ -25,6 +27,7 @@ type Patroni struct {
 	as      *syscall.Credential
 	members []*member
 	etcd    string
+	timing  string
 }
 
 type member struct {
@@ -33,8 +36,8 @@ type member struct {
 }
 
 // StartPatroni starts a cluster of so many members, which ends with the test. It skips the
-// test where a program is not installed.
-func StartPatroni(t testing.TB, members int) *Patroni {
+// test where a program is not installed. timing is Timing, or what a test breaks of it.
+func StartPatroni(t testing.TB, members int, timing string) *Patroni {
 	t.Helper()
 	for _, name := range []string{"etcd", "patroni", "haproxy"} {
 		if _, err := exec.LookPath(name); err != nil {
@@ -46,7 +49,7 @@ func StartPatroni(t testing.TB, members int) *Patroni {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	c := &Patroni{dir: dir, etcd: freeAddress(t)}
+	c := &Patroni{dir: dir, timing: timing, etcd: freeAddress(t)}
 	if c.as, err = account(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +74,7 @@ func StartPatroni(t testing.TB, members int) *Patroni {
 func (c *Patroni) Await(t testing.TB) {
 	t.Helper()
 	for range 900 {
-		if c.count("/replica") == len(c.members)-1 && c.count("/sync") > 0 && waitOnce(c.URL) == nil {
+		if c.count("/replica") == len(c.members)-1 && (c.count("/sync") > 0 || c.timing != Timing) && waitOnce(c.URL) == nil {
 			return
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -118,6 +121,36 @@ func (c *Patroni) Lose(t testing.TB, name string) {
 	t.Helper()
 	_ = c.member(name).patroni.Process.Kill()
 	c.Crash(t, name)
+}
+
+// Stall keeps the standbys from taking what the primary writes, until goOn.
+func (c *Patroni) Stall(t testing.TB) (goOn func()) {
+	t.Helper()
+	var stalled []int
+	for _, m := range c.members {
+		if !m.is("/replica") {
+			continue
+		}
+		conn, err := pgx.Connect(t.Context(), "postgres://postgres:secret@"+m.sql+"/postgres?sslmode=disable")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid := 0
+		err = conn.QueryRow(t.Context(), "SELECT pid FROM pg_stat_wal_receiver").Scan(&pid)
+		_ = conn.Close(t.Context())
+		if err == nil {
+			err = syscall.Kill(pid, syscall.SIGSTOP)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		stalled = append(stalled, pid)
+	}
+	return func() {
+		for _, pid := range stalled {
+			_ = syscall.Kill(pid, syscall.SIGCONT)
+		}
+	}
 }
 
 func (c *Patroni) member(name string) *member {

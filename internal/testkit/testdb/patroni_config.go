@@ -40,7 +40,7 @@ postgresql:
     superuser: {username: postgres, password: secret}
     replication: {username: replicator, password: secret}
     rewind: {username: rewinder, password: secret}
-`, m.name, m.rest, c.etcd, m.sql, m.dir, filepath.Dir(bin), indent(Timing, "    "))
+`, m.name, m.rest, c.etcd, m.sql, m.dir, filepath.Dir(bin), indent(c.timing, "    "))
 }
 
 // Timing is how fast the cluster notices what fails, and that only a member takes over that has every
