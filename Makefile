@@ -111,7 +111,7 @@ drill: ## back up, restore and rotate keys under load with 1 GB of data
 
 .PHONY: drill-sabotage
 drill-sabotage: ## break what the drills, ha and upgrade hold, on purpose: each must fail
-	@mkdir -p .build; try() { echo "$$2"; if DB=$$1 go test -count=1 -timeout 20m ./cmd/gatehouse -run "^$$2\$$" -sabotage $$3 >.build/sabotage.log 2>&1; then \
+	@mkdir -p .build; try() { echo "$$2"; if DB=$$1 go test -count=1 -timeout 20m ./cmd/gatehouse -run "^$$2\$$" -sabotage $${3-} >.build/sabotage.log 2>&1; then \
 		echo 'the test did not notice'; exit 1; fi; grep -q -- "--- FAIL: $$2" .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; }; \
 	try sqlite TestDrillRestore; try sqlite TestDrillRotation; try sqlite TestHighAvailability -ha; try postgres TestRollingUpgrade '-upgrade -each 100'
 

@@ -20,11 +20,11 @@ import (
 
 var drillMB = flag.Int("drill", 0, "megabytes of data for the drills (make drill); 0: what the load writes")
 
-// fill writes metadata until the database is of the size that the drill asks for.
+// fill changes metadata, which the log keeps, until the database is of the size that the drill asks for.
 func fill(t *testing.T, p *process) {
 	t.Helper()
-	value := base64.StdEncoding.EncodeToString([]byte(strings.Repeat("0123456789abcdef", 25_000)))
 	for n := 0; ; n++ {
+		value := base64.StdEncoding.EncodeToString([]byte(strings.Repeat(fmt.Sprintf("%016d", n), 25_000)))
 		info, err := os.Stat(filepath.Join(p.dir, "gatehouse-data", "gatehouse.db"))
 		if err != nil {
 			t.Fatal(err)
@@ -32,7 +32,7 @@ func fill(t *testing.T, p *process) {
 		if info.Size() >= int64(*drillMB)<<20 {
 			return
 		}
-		if status, reply, err := p.call("POST", fmt.Sprintf("/management/v1/metadata/key%d", n), `{"value":"`+value+`"}`); err != nil || status != 200 {
+		if status, reply, err := p.call("POST", fmt.Sprintf("/management/v1/metadata/key%d", n%40), `{"value":"`+value+`"}`); err != nil || status != 200 {
 			t.Fatalf("fill: %d %v %v", status, reply, err)
 		}
 	}
