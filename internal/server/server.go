@@ -69,6 +69,7 @@ type Server struct {
 	requests atomic.Int64
 	limits   Limits
 	tls      *tls.Config
+	vault    *crypto.Vault
 }
 
 // Options are what differs between installations. The zero value trusts no proxy
@@ -164,7 +165,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		}
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, limits: o.Limits, tls: o.TLS}
+	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, vault: o.Vault, limits: o.Limits, tls: o.TLS}
 	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
@@ -204,6 +205,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.edge.ServeHTTP(e, r)
 }
 
+// keysEvery is how often a node looks for keys that another process has made.
+const keysEvery = time.Minute
+
 // restAfter is how long nobody must have called before memory is given back.
 const restAfter = 20 * time.Second
 
@@ -235,6 +239,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	var workers sync.WaitGroup
 	if s.clock != nil {
 		workers.Go(func() { s.clock.Follow(ctx) })
+	}
+	if s.vault != nil {
+		workers.Go(func() { s.vault.Follow(ctx, keysEvery) })
 	}
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })

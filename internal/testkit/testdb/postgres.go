@@ -156,17 +156,22 @@ func account(dir string) (*syscall.Credential, error) {
 func waitFor(url, log string) error {
 	var err error
 	for range 200 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		var conn *pgx.Conn
-		conn, err = pgx.Connect(ctx, url)
-		if err == nil {
-			_ = conn.Close(ctx)
-			cancel()
+		if err = waitOnce(url); err == nil {
 			return nil
 		}
-		cancel()
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(log)
 	return fmt.Errorf("%w: %s", err, text)
+}
+
+// waitOnce says whether the server answers now.
+func waitOnce(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
