@@ -69,6 +69,8 @@ chaos: ## kill, pause, cut off, slow down and stop servers and databases for abo
 	DB=postgres $(CHAOS) '^(TestEndsEverywhere|TestReadYourWrites|TestOnce|TestLostNode)$$' -rounds 100
 	DB=postgres $(CHAOS) '^TestHistories$$' -histories 200 -calls 2000
 	$(CHAOS) '^TestStopUnderLoad$$' -restarts 100
+	$(CHAOS) '^TestRotatedKeys$$' -long -sealed 10000
+	DB=postgres $(CHAOS) '^TestRotatedKeys$$' -sealed 10000
 	$(CHAOS) '^TestStart$$' -starts 100 -events 1000000
 
 .PHONY: chaos-sabotage
@@ -82,7 +84,8 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken lag TestEndsEverywhere TestReadYourWrites TestHistories; \
 	broken policycache TestRemovedFactorEverywhere; \
 	broken nolock TestOnce; \
-	broken untold TestStopUnderLoad
+	broken untold TestStopUnderLoad; \
+	broken forget TestRotatedKeys
 
 .PHONY: overload
 overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits

@@ -206,7 +206,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // keysEvery is how often a node looks for keys that another process has made.
-const keysEvery = time.Minute
+const keysEvery = 5 * time.Second
 
 // restAfter is how long nobody must have called before memory is given back.
 const restAfter = 20 * time.Second

@@ -42,6 +42,7 @@ var goals = []goal{
 	{"G-20", "a storm of logins is shed, and reads go on", []string{"TestLoginStorm"}},
 	{"G-25", "a stop drops no call", []string{"TestStopUnderLoad"}},
 	{"G-27", "no secret is in a file of the database", []string{"TestEverySecretFieldIsSearchedFor", "TestTheSearchFindsSecrets", "TestErasure.*"}},
+	{"G-28", "new keys cost no call, and no client that caches keys a token", []string{"TestRotatedKeys", "TestKeysRotateUnderACachingVerifier"}},
 	{"G-29", "tampering is found", []string{"TestTampering"}},
 	{"G-30", "nothing changes without its event", []string{"TestNothingWithoutItsEvent"}},
 	{"G-31", "nobody is told who exists", []string{"TestNobodyIsTold", "TestNoClientIsTold"}},
