@@ -73,6 +73,11 @@ chaos: ## kill, pause, cut off, slow down and stop servers and databases for abo
 	DB=postgres $(CHAOS) '^TestRotatedKeys$$' -sealed 10000
 	$(CHAOS) '^TestStart$$' -starts 100 -events 1000000
 
+.PHONY: restore
+restore: ## lose a database of 1 GB, and restore the backup that was made under load
+	$(CHAOS) '^TestRestore$$' -megabytes 1000
+	DB=postgres $(CHAOS) '^TestRestore$$' -megabytes 1000
+
 .PHONY: chaos-sabotage
 chaos-sabotage: ## the short forms of the same on builds and databases that are broken on purpose: each must fail
 	@broken() { for test in $${@:2}; do \
@@ -85,7 +90,8 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken policycache TestRemovedFactorEverywhere; \
 	broken nolock TestOnce; \
 	broken untold TestStopUnderLoad; \
-	broken forget TestRotatedKeys
+	broken forget TestRotatedKeys; \
+	broken stale TestRestore
 
 .PHONY: overload
 overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits

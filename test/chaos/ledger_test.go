@@ -44,13 +44,16 @@ type writer struct {
 
 const factorsPath = "/management/v1/policies/login/second_factors"
 
+// ledgers counts those of this run: the names of their writers differ.
+var ledgers atomic.Int64
+
 // newLedger makes the organizations of so many writers.
 func newLedger(t *testing.T, n *node, writers int) *ledger {
 	t.Helper()
-	l := &ledger{}
+	l, number := &ledger{}, ledgers.Add(1)
 	l.node.Store(n)
 	for i := range writers {
-		w := &writer{ledger: l, name: fmt.Sprint("w", i), users: map[string]bool{}}
+		w := &writer{ledger: l, name: fmt.Sprintf("w%d-%d", number, i), users: map[string]bool{}}
 		w.org = n.must(t, "POST /management/v1/orgs", `{"name":"`+w.name+`"}`).get("id")
 		if r := n.as(n.token, "POST /management/v1/policies/login", `{}`, w.org); !r.ok() {
 			t.Fatal(r)

@@ -41,6 +41,7 @@ var goals = []goal{
 	{"G-19", "large and malformed input is refused", []string{"TestCaps", "TestLargeInput", "TestLargeMessages", "TestMalformedRequests"}},
 	{"G-20", "a storm of logins is shed, and reads go on", []string{"TestLoginStorm"}},
 	{"G-25", "a stop drops no call", []string{"TestStopUnderLoad"}},
+	{"G-26", "a backup that was made under load is whole, and brings back nothing that was revoked", []string{"TestRestore"}},
 	{"G-27", "no secret is in a file of the database", []string{"TestEverySecretFieldIsSearchedFor", "TestTheSearchFindsSecrets", "TestErasure.*"}},
 	{"G-28", "new keys cost no call, and no client that caches keys a token", []string{"TestRotatedKeys", "TestKeysRotateUnderACachingVerifier"}},
 	{"G-29", "tampering is found", []string{"TestTampering"}},

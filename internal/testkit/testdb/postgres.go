@@ -122,6 +122,18 @@ func Dump(url, file string) error {
 	return nil
 }
 
+// Load puts what Dump wrote into the empty database that the URL names.
+func Load(url, file string) error {
+	psql, err := program("psql")
+	if err != nil {
+		return err
+	}
+	if out, err := exec.Command(psql, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", file, url).CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w: %s", err, out)
+	}
+	return nil
+}
+
 // Folder is where the server that the tests have started keeps its data; empty where none was.
 func Folder() string {
 	u, err := url.Parse(server.url)
