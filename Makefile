@@ -78,6 +78,12 @@ restore: ## lose a database of 1 GB, and restore the backup that was made under 
 	$(CHAOS) '^TestRestore$$' -megabytes 1000
 	DB=postgres $(CHAOS) '^TestRestore$$' -megabytes 1000
 
+FROM ?= HEAD~1
+
+.PHONY: upgrade
+upgrade: ## replace the nodes of the commit FROM by those of this one under load, let them meet a newer schema, and go back
+	DB=postgres $(CHAOS) '^TestRollingUpgrade$$' -from $(FROM) -each 5000
+
 .PHONY: chaos-sabotage
 chaos-sabotage: ## the short forms of the same on builds and databases that are broken on purpose: each must fail
 	@broken() { for test in $${@:2}; do \
@@ -91,7 +97,8 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken nolock TestOnce; \
 	broken untold TestStopUnderLoad; \
 	broken forget TestRotatedKeys; \
-	broken stale TestRestore
+	broken stale TestRestore; \
+	broken rename TestRollingUpgrade
 
 .PHONY: overload
 overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits

@@ -169,11 +169,13 @@ func (s *sealer) key(t *testing.T, h home) (key string) {
 }
 
 // edit changes the database of a home from outside.
-func edit(t *testing.T, h home, sql string) {
+func edit(t *testing.T, h home, statements ...string) {
 	t.Helper()
 	look(t, h, func(db *database.DB) error {
 		return db.Write(t.Context(), func(tx *database.Tx) error {
-			tx.Exec(database.Statement{SQL: sql})
+			for _, sql := range statements {
+				tx.Exec(database.Statement{SQL: sql})
+			}
 			return nil
 		})
 	})

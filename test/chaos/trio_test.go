@@ -59,7 +59,7 @@ func newTrio(t *testing.T) *trio {
 	dir := t.TempDir()
 	for i := range x.nodes {
 		x.proxies[i] = newProxy(t, x.cluster.Dial)
-		x.nodes[i] = x.start(t, home{dir, []string{"--database", x.proxies[i].url()}}, port(t))
+		x.nodes[i] = x.start(t, home{dir: dir, args: []string{"--database", x.proxies[i].url()}}, port(t))
 	}
 	n := x.nodes[0]
 	x.org = n.must(t, "GET /management/v1/orgs/me", "").get("org.id")

@@ -40,6 +40,7 @@ var goals = []goal{
 	{"G-18", "connections without calls cost the others nothing", []string{"TestConnectionsAreBounded", "TestSlowClients", "TestHTTP2Floods"}},
 	{"G-19", "large and malformed input is refused", []string{"TestCaps", "TestLargeInput", "TestLargeMessages", "TestMalformedRequests"}},
 	{"G-20", "a storm of logins is shed, and reads go on", []string{"TestLoginStorm"}},
+	{"G-24", "nodes are replaced under load, also where the schema is a newer one, and no call fails", []string{"TestRollingUpgrade"}},
 	{"G-25", "a stop drops no call", []string{"TestStopUnderLoad"}},
 	{"G-26", "a backup that was made under load is whole, and brings back nothing that was revoked", []string{"TestRestore"}},
 	{"G-27", "no secret is in a file of the database", []string{"TestEverySecretFieldIsSearchedFor", "TestTheSearchFindsSecrets", "TestErasure.*"}},
