@@ -84,6 +84,15 @@ FROM ?= HEAD~1
 upgrade: ## replace the nodes of the commit FROM by those of this one under load, let them meet a newer schema, and go back
 	DB=postgres $(CHAOS) '^TestRollingUpgrade$$' -from $(FROM) -each 5000
 
+.PHONY: ha
+ha: ## kill, remove and silence the primary of a cluster under Patroni (Debian: postgresql patroni etcd-server haproxy)
+	$(CHAOS) '^TestHighAvailability$$' -ha 5
+
+.PHONY: ha-sabotage
+ha-sabotage: ## the same with standbys that no commit waits for, which must fail
+	@mkdir -p .build; if $(CHAOS) '^TestHighAvailability$$' -ha 1 -sabotage async >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
+	grep -m 1 'is there 0 times\|w1-' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
+
 .PHONY: chaos-sabotage
 chaos-sabotage: ## the short forms of the same on builds and databases that are broken on purpose: each must fail
 	@broken() { for test in $${@:2}; do \

@@ -29,6 +29,8 @@ type fleet struct {
 	front *node
 }
 
+var errNobody = errors.New("no node is ready")
+
 // newFleet starts so many nodes of a home.
 func newFleet(t *testing.T, h home, nodes int) *fleet {
 	t.Helper()
@@ -46,7 +48,11 @@ func newFleet(t *testing.T, h home, nodes int) *fleet {
 		Transport: f,
 		Rewrite:   func(r *httputil.ProxyRequest) { r.Out.URL.Scheme, r.Out.Host = "http", r.In.Host },
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
-			http.Error(w, "balancer: "+err.Error(), http.StatusBadGateway)
+			status := http.StatusBadGateway
+			if errors.Is(err, errNobody) {
+				status = http.StatusServiceUnavailable
+			}
+			http.Error(w, "balancer: "+err.Error(), status)
 		},
 	})
 	_, at, _ := net.SplitHostPort(server.Listener.Addr().String())
@@ -104,7 +110,7 @@ func (f *fleet) watch(i int, end chan struct{}) {
 func (f *fleet) RoundTrip(req *http.Request) (*http.Response, error) {
 	body := cmp.Or(req.Body, io.ReadCloser(http.NoBody))
 	defer body.Close()
-	err := errors.New("no node is ready")
+	err := errNobody
 	for range 2 * len(f.nodes) {
 		i := int(f.turn.Add(1)) % len(f.nodes)
 		if !f.ready[i].Load() {

@@ -1,0 +1,73 @@
+//go:build linux
+
+package chaos
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
+)
+
+var ha = flag.Int("ha", 0, "how often TestHighAvailability loses the primary in each way")
+
+// TestHighAvailability has three nodes on the cluster of docs/high-availability.md. The primary dies
+// under load, in each of three ways, and another one takes over: nothing that was acknowledged is
+// lost, and writes go on within seconds.
+func TestHighAvailability(t *testing.T) {
+	if *ha == 0 {
+		t.Skip("make ha")
+	}
+	c := testdb.StartPatroni(t, *sabotage != asynchronous)
+	f := newFleet(t, onPostgres(t, c.URL()).with(t, "database: {connections: 20}\n"), 3)
+	l := newLedger(t, f.front, 6)
+	for range *ha {
+		for _, failure := range []struct {
+			of    string
+			do    func(name string)
+			limit time.Duration
+			after func(name string)
+		}{
+			{"its server is killed", c.Crash, 5 * time.Second, func(string) {}},
+			// The others take over when its lease has ended, 5 seconds after it was renewed.
+			{"its machine is gone", c.Lose, 10 * time.Second, func(name string) { c.Start(t, name) }},
+			{"its machine is silent", c.Freeze, 12 * time.Second, c.Thaw},
+		} {
+			c.Await(t)
+			old, began := c.Primary(), l.acked.Load()
+			l.run(f.front)
+			l.await(t, 200)
+			l.measure()
+			goOn := func() {}
+			if *sabotage == asynchronous { // Standbys fall behind, and no commit waits for them.
+				goOn = c.Stall(t)
+				l.await(t, 40)
+			}
+			failure.do(old)
+			goOn()
+			l.await(t, 200)
+			outage := l.longest()
+			failure.after(old) // It comes back, and must not think that it is the primary still.
+			l.await(t, 500)
+			l.halt()
+			l.check(t, f.front)
+			if now := c.Primary(); now == old {
+				t.Errorf("%s: %s is the primary still", failure.of, now)
+			}
+			if outage > failure.limit {
+				t.Errorf("%s: no write was acknowledged for %s, more than %s", failure.of, outage, failure.limit)
+			}
+			t.Logf("%s: %s took over from %s; no write was acknowledged for %s, later for %s at most; %d writes", failure.of, c.Primary(), old, outage, l.longest(), l.acked.Load()-began)
+			if t.Failed() {
+				return
+			}
+		}
+	}
+	c.Await(t)
+	for i := range f.nodes {
+		f.sound(t, i)
+	}
+	f.home.command(t, "verify")
+	t.Logf("%s", l)
+}
