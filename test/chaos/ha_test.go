@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"flag"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,44 @@ import (
 )
 
 var ha = flag.Int("ha", 0, "how often TestHighAvailability loses the primary in each way")
+
+// echo is a client that reads at once what it has written: a primary of before would not know it.
+type echo struct {
+	rounds int
+	stale  []string
+	end    chan struct{}
+	wg     sync.WaitGroup
+}
+
+func (n *node) echo() *echo {
+	e := &echo{end: make(chan struct{})}
+	e.wg.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-e.end:
+				return
+			default:
+			}
+			if r := n.call("POST /management/v1/metadata/echo", `{"value":"`+encode(i)+`"}`); !r.ok() {
+				time.Sleep(5 * time.Millisecond)
+			} else if r = n.call("GET /management/v1/metadata/echo", ""); r.ok() {
+				if e.rounds++; r.get("metadata.value") != encode(i) {
+					e.stale = append(e.stale, r.String())
+				}
+			}
+		}
+	})
+	return e
+}
+
+func (e *echo) halt(t *testing.T) {
+	t.Helper()
+	close(e.end)
+	e.wg.Wait()
+	if len(e.stale) > 0 {
+		t.Errorf("%d of %d reads did not see what was written before, such as %s", len(e.stale), e.rounds, e.stale[0])
+	}
+}
 
 // TestHighAvailability has three nodes on the cluster of docs/high-availability.md. The primary dies
 // under load, in each of three ways, and another one takes over: nothing that was acknowledged is
@@ -37,6 +76,7 @@ func TestHighAvailability(t *testing.T) {
 			c.Await(t)
 			old, began := c.Primary(), l.acked.Load()
 			l.run(f.front)
+			e := f.front.echo()
 			l.await(t, 200)
 			l.measure()
 			goOn := func() {}
@@ -51,6 +91,7 @@ func TestHighAvailability(t *testing.T) {
 			failure.after(old) // It comes back, and must not think that it is the primary still.
 			l.await(t, 500)
 			l.halt()
+			e.halt(t)
 			l.check(t, f.front)
 			if now := c.Primary(); now == old {
 				t.Errorf("%s: %s is the primary still", failure.of, now)
@@ -58,7 +99,7 @@ func TestHighAvailability(t *testing.T) {
 			if outage > failure.limit {
 				t.Errorf("%s: no write was acknowledged for %s, more than %s", failure.of, outage, failure.limit)
 			}
-			t.Logf("%s: %s took over from %s; no write was acknowledged for %s, later for %s at most; %d writes", failure.of, c.Primary(), old, outage, l.longest(), l.acked.Load()-began)
+			t.Logf("%s: %s took over from %s; no write was acknowledged for %s, later for %s at most; %d writes, %d of others were read back", failure.of, c.Primary(), old, outage, l.longest(), l.acked.Load()-began, e.rounds)
 			if t.Failed() {
 				return
 			}
