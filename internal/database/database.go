@@ -94,8 +94,9 @@ type DB struct {
 type engine interface {
 	dialect() Dialect
 	read(ctx context.Context, queries []Query) error
-	// attempt runs fn once in a transaction of its own and commits it.
-	attempt(ctx context.Context, fn func(*Tx) error) error
+	// attempt runs fn in a transaction of its own and commits it. undone says that
+	// fn is known to fail in the end.
+	attempt(ctx context.Context, fn func(*Tx) error, undone bool) error
 	// snapshot runs fn on one unchanging view of the data.
 	snapshot(ctx context.Context, fn func(Reader) error) error
 	ping(ctx context.Context) error
@@ -164,9 +165,11 @@ func (db *DB) Snapshot(ctx context.Context, fn func(Reader) error) error {
 // has returned nil. fn may run more than once, so it must do nothing that a
 // rollback does not undo, and it runs while others wait, so it must do no I/O
 // but the transaction's.
-func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error { return db.write(ctx, fn, false) }
+
+func (db *DB) write(ctx context.Context, fn func(*Tx) error, undone bool) error {
 	for n := 1; ; n++ {
-		err := db.attempt(ctx, fn)
+		err := db.attempt(ctx, fn, undone)
 		if !errors.Is(err, ErrRetry) {
 			return err
 		}
@@ -185,7 +188,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 
 // DryRun runs fn like Write and rolls it back, whatever it returns.
 func (db *DB) DryRun(ctx context.Context, fn func(*Tx) error) error {
-	err := db.Write(ctx, func(tx *Tx) error {
+	err := db.write(ctx, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
@@ -193,7 +196,7 @@ func (db *DB) DryRun(ctx context.Context, fn func(*Tx) error) error {
 			return err
 		}
 		return errRollback
-	})
+	}, true)
 	if errors.Is(err, errRollback) {
 		return nil
 	}

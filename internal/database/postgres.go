@@ -165,7 +165,7 @@ func each(rows pgx.Rows, row func(Scan) error) error {
 	return rows.Err()
 }
 
-func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err error) {
+func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error, _ bool) (err error) {
 	conn, err := e.conns.Acquire(ctx)
 	if err != nil {
 		return postgresError(ctx, err)
