@@ -245,7 +245,7 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 	}
 	careful := false
 	// e.writes is not closed, so the loop ends when nothing waits any more.
-	for n := 0; n < len(*group); n++ { //nolint:intrange // the group grows meanwhile
+	for n := 0; n < len(*group); n++ {
 		if !e.runOne(c, (*group)[n], careful) {
 			_ = c.run("ROLLBACK") // Fails where SQLite has rolled back already.
 			if err := c.run("BEGIN IMMEDIATE"); err != nil {

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -28,9 +29,7 @@ func (f *Fold) Insert(table string, cells Cells) {
 func (f *Fold) Update(table string, cells Cells) {
 	for _, r := range f.tx.rows {
 		if r.table == table && r.id == f.ID && r.instance == f.Instance {
-			for column, value := range cells {
-				r.cells[column] = value
-			}
+			maps.Copy(r.cells, cells)
 			return
 		}
 	}

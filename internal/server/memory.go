@@ -24,7 +24,9 @@ func UseMemory(root string) {
 	if os.Getenv("GOMEMLIMIT") != "" || os.Getenv("GOGC") != "" {
 		return
 	}
-	reserve = make([]byte, reserved)
+	if reserve == nil {
+		reserve = make([]byte, reserved)
+	}
 	limit, ok := memoryOfGroup(root)
 	if !ok {
 		return
