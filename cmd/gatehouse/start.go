@@ -34,7 +34,7 @@ func startCommand() *cobra.Command {
 }
 
 func start(s *session, dev bool) error {
-	boundMemory("/")
+	server.UseMemory("/")
 	unlock, err := s.prepare()
 	if err != nil {
 		return err

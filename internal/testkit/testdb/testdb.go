@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -33,16 +34,28 @@ func Config(t testing.TB) database.Config {
 		return SQLite(t)
 	}
 	admin := postgresURL(t)
-	name := "t_" + strings.ToLower(rand.Text()[:16])
 	template.Do(func() { template.err = makeTemplate(admin) })
 	if template.err != nil {
 		t.Fatalf("template database: %v", template.err)
 	}
-	if err := execute(admin, "CREATE DATABASE "+name+" TEMPLATE "+templateName()); err != nil {
+	return create(t, " TEMPLATE "+templateName())
+}
+
+// Empty names a new database of PostgreSQL that has no schema. It is gone after the test.
+func Empty(t testing.TB) database.Config {
+	t.Helper()
+	return create(t, "")
+}
+
+func create(t testing.TB, like string) database.Config {
+	t.Helper()
+	admin, name := postgresURL(t), "t_"+strings.ToLower(rand.Text()[:16])
+	if err := execute(admin, "CREATE DATABASE "+name+like); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() { _ = execute(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	return database.Config{URL: onDatabase(admin, name), MaxConns: 12}
+	// Tests count what comes of many calls at once, on machines that do other work.
+	return database.Config{URL: onDatabase(admin, name), MaxConns: 12, Patience: time.Minute}
 }
 
 // SQLite names a new database of the embedded kind, whatever DB says.
