@@ -69,7 +69,29 @@ chaos: ## kill, pause, cut off, slow down and stop servers and databases for abo
 	DB=postgres $(CHAOS) '^(TestEndsEverywhere|TestReadYourWrites|TestOnce|TestLostNode)$$' -rounds 100
 	DB=postgres $(CHAOS) '^TestHistories$$' -histories 200 -calls 2000
 	$(CHAOS) '^TestStopUnderLoad$$' -restarts 100
+	$(CHAOS) '^TestRotatedKeys$$' -long -sealed 10000
+	DB=postgres $(CHAOS) '^TestRotatedKeys$$' -sealed 10000
 	$(CHAOS) '^TestStart$$' -starts 100 -events 1000000
+
+.PHONY: restore
+restore: ## lose a database of 1 GB, and restore the backup that was made under load
+	$(CHAOS) '^TestRestore$$' -megabytes 1000
+	DB=postgres $(CHAOS) '^TestRestore$$' -megabytes 1000
+
+FROM ?= HEAD~1
+
+.PHONY: upgrade
+upgrade: ## replace the nodes of the commit FROM by those of this one under load, let them meet a newer schema, and go back
+	DB=postgres $(CHAOS) '^TestRollingUpgrade$$' -from $(FROM) -each 5000
+
+.PHONY: ha
+ha: ## kill, remove and silence the primary of a cluster under Patroni (Debian: postgresql patroni etcd-server haproxy)
+	$(CHAOS) '^TestHighAvailability$$' -ha 5
+
+.PHONY: ha-sabotage
+ha-sabotage: ## the same with standbys that no commit waits for, which must fail
+	@mkdir -p .build; if $(CHAOS) '^TestHighAvailability$$' -ha 1 -sabotage async >.build/sabotage.log; then echo 'the test did not notice'; exit 1; fi; \
+	grep -m 1 'is there 0 times\|w1-' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }
 
 .PHONY: chaos-sabotage
 chaos-sabotage: ## the short forms of the same on builds and databases that are broken on purpose: each must fail
@@ -85,7 +107,10 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken deaf TestDatabaseAway; \
 	broken impatient TestSlowDatabase; \
 	broken quorum TestLostNode; \
-	broken untold TestStopUnderLoad
+	broken untold TestStopUnderLoad; \
+	broken forget TestRotatedKeys; \
+	broken stale TestRestore; \
+	broken rename TestRollingUpgrade
 
 .PHONY: overload
 overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits

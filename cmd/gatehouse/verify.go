@@ -66,6 +66,10 @@ func verify(s *session, headsFile string) error {
 	if headsFile == "" {
 		return nil
 	}
+	if report.Head == (eventstore.Head{}) { // A file with it could not be read again.
+		fmt.Fprintf(s.out, "The log has the %d heads of before. It is too young for a head of now.\n", len(known))
+		return nil
+	}
 	fmt.Fprintf(s.out, "The log has the %d heads of before. Its head is %s.\n", len(known), report.Head)
 	return addHead(headsFile, known, report.Head)
 }

@@ -8,9 +8,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
@@ -201,14 +203,37 @@ func (v *Vault) refresh(ctx context.Context, version int64) error {
 	return err
 }
 
+// FollowEvery is how often a node looks for keys that another process has made.
+const FollowEvery = time.Second
+
+// Follow looks for new keys again and again until ctx ends, so that a node seals with a key that
+// another process has made. What went wrong is tried again: the keys that are known still count.
+func (v *Vault) Follow(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for said := false; ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := v.refresh(ctx, v.keys.Load().version)
+		if errors.Is(err, ErrMaster) && !said {
+			slog.Warn("there is a new master key: restart this node with it", "error", err)
+			said = true
+		}
+	}
+}
+
 // Rotate makes a new key and seals with it from now on; older keys go on opening
-// what they sealed. Other nodes fetch the key when they meet it.
+// what they sealed. Other nodes fetch the key when they meet it, or look for it: see Follow.
 func (v *Vault) Rotate(ctx context.Context) error {
 	return v.change(ctx, v.master, func(m *keyset.Manager, _ bool) error { return addKey(m) })
 }
 
 // ChangeMaster encrypts the keys with another master key. Nodes that know only
-// the old one go on until they restart.
+// the old one go on until they restart, with the keys that they have: whoever has just rotated
+// waits for longer than FollowEvery first.
 func (v *Vault) ChangeMaster(ctx context.Context, master MasterKey) error {
 	if err := v.change(ctx, master, func(*keyset.Manager, bool) error { return nil }); err != nil {
 		return err

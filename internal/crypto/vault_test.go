@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -140,4 +141,27 @@ func TestMasterKeyText(t *testing.T) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
+}
+
+// TestFollow: a node seals with a key that another one has made, though it never met it.
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	db, master := testdb.Open(t), newMaster(t)
+	v, other := open(t, db, master), open(t, db, master)
+	keyOf := func(v *crypto.Vault) string { return seal(t, v, "JBSWY3DP")[:6] } // The form and most of the key's number.
+	before := keyOf(v)
+	if err := other.Rotate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go v.Follow(t.Context(), time.Millisecond)
+	for range 2000 {
+		if keyOf(v) == keyOf(other) {
+			if before == keyOf(v) {
+				t.Error("the key is the one of before")
+			}
+			return
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	t.Error("the node goes on with the key of before")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -56,36 +57,43 @@ func (db *DB) Health(ctx context.Context) (h Health, err error) {
 	return h, err
 }
 
+// breaking ends the name of a step after which older versions cannot use the database.
+const breaking = "_breaking"
+
 // pending lists the steps of the schema that are still to take. It fails where
-// the schema is not one that this binary can bring up to date.
+// the schema is not one that this binary can bring up to date or use: steps of a newer
+// version only add, so that both run beside each other, unless their name says otherwise.
 func pending(ctx context.Context, r Reader) ([]Migration, error) {
 	all, err := Migrations()
 	if err != nil {
 		return nil, err
 	}
-	done := map[int64]string{}
-	if err := r.Read(ctx, Query{SQL: "SELECT version, digest FROM migrations", Row: func(scan Scan) error {
+	type step struct{ name, digest string }
+	done := map[int64]step{}
+	if err := r.Read(ctx, Query{SQL: "SELECT version, name, digest FROM migrations", Row: func(scan Scan) error {
 		var version int64
-		var digest string
-		err := scan(&version, &digest)
-		done[version] = digest
+		var s step
+		err := scan(&version, &s.name, &s.digest)
+		done[version] = s
 		return err
 	}}); err != nil {
 		return nil, err
 	}
 	var todo []Migration
 	for _, m := range all {
-		digest, ok := done[m.Version]
+		s, ok := done[m.Version]
 		switch {
 		case !ok:
 			todo = append(todo, m)
-		case digest != m.Digest():
+		case s.digest != m.Digest():
 			return nil, fmt.Errorf("migration %d (%s) was applied with another text: this binary does not fit the database", m.Version, m.Name)
 		}
 		delete(done, m.Version)
 	}
-	for version := range done {
-		return nil, fmt.Errorf("the database has migration %d, which this binary does not know: start a newer version", version)
+	for version, s := range done {
+		if strings.HasSuffix(s.name, breaking) || version < all[len(all)-1].Version {
+			return nil, fmt.Errorf("the database has migration %d (%s), which this binary does not know: start a newer version", version, s.name)
+		}
 	}
 	return todo, nil
 }

@@ -30,6 +30,9 @@ func (m Migration) Digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
+// Text is the step's SQL as it is written, for either database.
+func (m Migration) Text() string { return m.text }
+
 // statements gives the step's SQL for dialect d. Two words differ: IDENTITY
 // stands for a key that the database counts up, where the key of the newest row
 // may come again once that is deleted, and a table may end in CLUSTERED to be

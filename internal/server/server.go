@@ -69,6 +69,7 @@ type Server struct {
 	requests atomic.Int64
 	limits   Limits
 	tls      *tls.Config
+	vault    *crypto.Vault
 }
 
 // Options are what differs between installations. The zero value trusts no proxy
@@ -164,7 +165,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 		}
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
-	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, limits: o.Limits, tls: o.TLS}
+	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, vault: o.Vault, limits: o.Limits, tls: o.TLS}
 	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
@@ -237,6 +238,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		workers.Go(func() { s.clock.Follow(ctx) })
 	}
 	workers.Go(func() { s.Store.DB().Watch(ctx) })
+	if s.vault != nil {
+		workers.Go(func() { s.vault.Follow(ctx, crypto.FollowEvery) })
+	}
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })
 	workers.Go(func() { s.rest(ctx) })

@@ -28,6 +28,8 @@ type ledger struct {
 	wrong                             []string
 	// firstAck is when a write was acknowledged for the first time since it was reset.
 	firstAck atomic.Int64
+	// lastAck is when one was last, and gap the longest time between two since it was reset.
+	lastAck, gap atomic.Int64
 }
 
 // writer is one client. What it does not know the outcome of, it makes again.
@@ -44,13 +46,16 @@ type writer struct {
 
 const factorsPath = "/management/v1/policies/login/second_factors"
 
+// ledgers counts those of this run: the names of their writers differ.
+var ledgers atomic.Int64
+
 // newLedger makes the organizations of so many writers.
 func newLedger(t *testing.T, n *node, writers int) *ledger {
 	t.Helper()
-	l := &ledger{}
+	l, number := &ledger{}, ledgers.Add(1)
 	l.node.Store(n)
 	for i := range writers {
-		w := &writer{ledger: l, name: fmt.Sprint("w", i), users: map[string]bool{}}
+		w := &writer{ledger: l, name: fmt.Sprintf("w%d-%d", number, i), users: map[string]bool{}}
 		w.org = n.must(t, "POST /management/v1/orgs", `{"name":"`+w.name+`"}`).get("id")
 		if r := n.as(n.token, "POST /management/v1/policies/login", `{}`, w.org); !r.ok() {
 			t.Fatal(r)
@@ -64,6 +69,7 @@ func newLedger(t *testing.T, n *node, writers int) *ledger {
 func (l *ledger) run(n *node) {
 	l.node.Store(n)
 	l.end = make(chan struct{})
+	l.measure()
 	for _, w := range l.writers {
 		l.wg.Go(func() {
 			for {
@@ -121,8 +127,7 @@ func (w *writer) write() bool {
 		if !r.ok() {
 			w.repeated.Add(1)
 		}
-		w.firstAck.CompareAndSwap(0, time.Now().UnixNano())
-		w.acked.Add(1)
+		w.acknowledge(time.Now().UnixNano())
 		w.count()
 		return true
 	case r.status == 0, r.status == http.StatusGatewayTimeout:
@@ -135,6 +140,39 @@ func (w *writer) write() bool {
 		w.complainf("%s of %s, tried before: %v: %s", do, w.name, w.doubt, r)
 	}
 	return false
+}
+
+// acknowledge notes when a write was acknowledged.
+func (l *ledger) acknowledge(now int64) {
+	l.firstAck.CompareAndSwap(0, now)
+	l.acked.Add(1)
+	this := now - l.lastAck.Swap(now)
+	for longest := l.gap.Load(); this > longest && !l.gap.CompareAndSwap(longest, this); {
+		longest = l.gap.Load()
+	}
+}
+
+// measure begins to measure the gap anew.
+func (l *ledger) measure() {
+	l.lastAck.Store(time.Now().UnixNano())
+	l.gap.Store(0)
+}
+
+// longest is the longest time between two acknowledged writes since measure.
+func (l *ledger) longest() time.Duration { return time.Duration(l.gap.Load()).Round(time.Millisecond) }
+
+// await waits until so many more writes are acknowledged.
+func (l *ledger) await(t *testing.T, more int) {
+	t.Helper()
+	began, last := time.Now(), l.acked.Load()
+	for want := last + int64(more); l.acked.Load() < want; time.Sleep(5 * time.Millisecond) {
+		if now := l.acked.Load(); now > last {
+			began, last = time.Now(), now
+		}
+		if time.Since(began) > time.Minute {
+			t.Fatalf("no write is acknowledged: %s; %v", l, l.wrong)
+		}
+	}
 }
 
 func (w *writer) user() string { return fmt.Sprintf("%s-%d", w.name, w.next) }

@@ -15,20 +15,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
-var sabotage = flag.String("sabotage", "", "break the binary by the build tag sabotage_NAME, or the database where it is \"async\"")
+var sabotage = flag.String("sabotage", "", "break the binary by the build tag sabotage_NAME, or what is beside it: async, forget, stale, rename")
 
 // long makes the tests that count nothing try all that they know.
 var long = flag.Bool("long", false, "try what takes long, too")
 
 // asynchronous is the sabotage of PostgreSQL: it answers a commit before the disk has it.
-// lagging is that of reads, which see what was there a moment ago.
+// lagging is that of reads, which see what was there a moment ago. forgetful is that of a
+// rotation, which loses the keys of before, stale that of a backup, which is an old one, and renaming that
+// of an upgrade, which takes from older versions what they use.
 const (
 	asynchronous = "async"
 	lagging      = "lag"
+	forgetful    = "forget"
+	stale        = "stale"
+	renaming     = "rename"
 )
+
+// outside are the sabotages that need no build of their own.
+var outside = []string{"", asynchronous, forgetful, stale, renaming}
 
 // gatehouse is the program, built once for all tests.
 var gatehouse string
@@ -39,7 +48,7 @@ func TestMain(m *testing.M) {
 	if err == nil {
 		gatehouse = filepath.Join(dir, "gatehouse")
 		args := []string{"build", "-o", gatehouse}
-		if *sabotage != "" && *sabotage != asynchronous {
+		if !slices.Contains(outside, *sabotage) {
 			args = append(args, "-tags", "sabotage_"+*sabotage)
 		}
 		build := exec.Command("go", append(args, "../../cmd/gatehouse")...)

@@ -4,6 +4,7 @@ package chaos
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,7 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit/program"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // node is the program, serving in a process of its own.
@@ -39,10 +42,22 @@ type home struct {
 	dir string
 	// args come after "gatehouse start".
 	args []string
+	// program is another build than the one of this test.
+	program string
 }
 
 // onPostgres is a home of nodes on PostgreSQL.
-func onPostgres(t *testing.T, url string) home { return home{t.TempDir(), []string{"--database", url}} }
+func onPostgres(t *testing.T, url string) home {
+	return home{dir: t.TempDir(), args: []string{"--database", url}}
+}
+
+// database is the one of the nodes, to be opened beside them.
+func (h home) database() database.Config {
+	if testdb.Postgres() {
+		return database.Config{URL: h.args[1]}
+	}
+	return database.Config{URL: filepath.Join(h.dir, "gatehouse-data", "gatehouse.db")}
+}
 
 // with is the home of nodes with other settings, in YAML.
 func (h home) with(t *testing.T, settings string) home {
@@ -51,7 +66,8 @@ func (h home) with(t *testing.T, settings string) home {
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return home{h.dir, append(slices.Clip(h.args), "--config", file)}
+	h.args = append(slices.Clip(h.args), "--config", file)
+	return h
 }
 
 // start starts a node and waits until it says that it is ready.
@@ -59,7 +75,7 @@ func (h home) start(t *testing.T, args ...string) *node {
 	t.Helper()
 	n := &node{out: &program.Output{}, log: &program.Output{}, ended: make(chan error, 1), client: newClient()}
 	all := append([]string{"start", "--listen", "localhost:0"}, h.args...)
-	n.Cmd = exec.Command(gatehouse, append(all, args...)...)
+	n.Cmd = exec.Command(cmp.Or(h.program, gatehouse), append(all, args...)...)
 	n.Dir, n.Stdout, n.Stderr = h.dir, n.out, n.log
 	n.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent"}
 	n.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -214,6 +230,14 @@ func (n *node) failures() (out []string) {
 		}
 	}
 	return out
+}
+
+// sound holds that the node has not failed for a reason of its own.
+func (n *node) sound(t *testing.T) {
+	t.Helper()
+	if wrong := n.failures(); len(wrong) > 0 {
+		t.Errorf("%s: %d failures of its own, such as %s", n.url, len(wrong), wrong[0])
+	}
 }
 
 // catchUp waits until a sabotaged node sees what was made before the part of a test that is to

@@ -28,14 +28,14 @@ type Cluster struct {
 	lifeline interface{ Close() error }
 }
 
-// keeper runs the server until its standard input closes, which it does with the test binary
-// however that ends.
-const keeper = `dir=$1; shift
-"$@" >>"$dir/log" 2>&1 &
-server=$!
+// keeper runs a program until its standard input closes, which it does with the test binary
+// however that ends, and then sends it a signal.
+const keeper = `log=$1 signal=$2; shift 2
+"$@" >>"$log" 2>&1 &
+program=$!
 read -r _
-kill -QUIT $server
-wait $server`
+kill -$signal $program
+wait $program`
 
 // NewCluster starts a server with settings such as "fsync=on". It ends with the test.
 func NewCluster(t testing.TB, settings ...string) *Cluster {
@@ -89,7 +89,7 @@ func (c *Cluster) Start(t testing.TB) {
 		postgres.Args = append(postgres.Args, "-c", setting)
 	}
 	_ = os.Remove(filepath.Join(c.data(), "postmaster.pid")) // Nobody else may have its number.
-	c.shell = exec.Command("sh", append([]string{"-c", keeper, "keeper", c.dir, postgres.Path}, postgres.Args[1:]...)...)
+	c.shell = exec.Command("sh", append([]string{"-c", keeper, "keeper", filepath.Join(c.dir, "log"), "QUIT", postgres.Path}, postgres.Args[1:]...)...)
 	c.shell.Dir, c.shell.SysProcAttr = c.dir, &syscall.SysProcAttr{Credential: c.as, Setpgid: true}
 	in, err := c.shell.StdinPipe()
 	if err == nil {
@@ -110,19 +110,12 @@ func (c *Cluster) Kill() {
 	if c.shell == nil {
 		return
 	}
-	if main := c.main(); main > 0 {
-		_ = syscall.Kill(main, syscall.SIGSTOP) // It starts no other.
-		all := append(childrenOf(main), main)
-		for _, pid := range all {
-			_ = syscall.Kill(pid, syscall.SIGKILL)
-		}
-		for _, pid := range all {
-			for range 2000 {
-				if runs, _ := stateOf(pid); !runs {
-					break
-				}
-				time.Sleep(time.Millisecond)
+	for _, pid := range signalAll(c.main(), syscall.SIGKILL) {
+		for range 2000 {
+			if runs, _ := stateOf(pid); !runs {
+				break
 			}
+			time.Sleep(time.Millisecond)
 		}
 	}
 	_ = c.lifeline.Close()
@@ -136,22 +129,35 @@ func (c *Cluster) Pause() { c.signal(syscall.SIGSTOP) }
 // Resume ends Pause.
 func (c *Cluster) Resume() { c.signal(syscall.SIGCONT) }
 
-func (c *Cluster) signal(s syscall.Signal) {
-	main := c.main()
-	_ = syscall.Kill(main, s)
-	for _, pid := range childrenOf(main) {
+func (c *Cluster) signal(s syscall.Signal) { signalAll(c.main(), s) }
+
+// signalAll sends a signal to a process and to those that it started. It gives which they are.
+func signalAll(main int, s syscall.Signal) []int {
+	if main == 0 {
+		return nil
+	}
+	_ = syscall.Kill(main, syscall.SIGSTOP) // It starts no other.
+	all := append(childrenOf(main), main)
+	for _, pid := range all {
 		_ = syscall.Kill(pid, s)
 	}
+	return all
 }
 
-// main is the process that the server's others come from; 0: it does not run.
-func (c *Cluster) main() int {
-	text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid"))
+func (c *Cluster) main() int { return mainOf(c.data()) }
+
+// mainOf is the process that a server's others come from; 0: it does not run.
+func mainOf(data string) int {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
 		return 0
 	}
 	first, _, _ := strings.Cut(string(text), "\n")
 	pid, _ := strconv.Atoi(first)
+	line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if !bytes.Contains(line, []byte(data)) { // It has ended, and somebody else may have its number.
+		return 0
+	}
 	return pid
 }
 

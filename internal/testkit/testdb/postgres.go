@@ -122,6 +122,18 @@ func Dump(url, file string) error {
 	return nil
 }
 
+// Load puts what Dump wrote into the empty database that the URL names.
+func Load(url, file string) error {
+	psql, err := program("psql")
+	if err != nil {
+		return err
+	}
+	if out, err := exec.Command(psql, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", file, url).CombinedOutput(); err != nil {
+		return fmt.Errorf("psql: %w: %s", err, out)
+	}
+	return nil
+}
+
 // Folder is where the server that the tests have started keeps its data; empty where none was.
 func Folder() string {
 	u, err := url.Parse(server.url)
@@ -156,17 +168,22 @@ func account(dir string) (*syscall.Credential, error) {
 func waitFor(url, log string) error {
 	var err error
 	for range 200 {
-		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		var conn *pgx.Conn
-		conn, err = pgx.Connect(ctx, url)
-		if err == nil {
-			_ = conn.Close(ctx)
-			cancel()
+		if err = waitOnce(url); err == nil {
 			return nil
 		}
-		cancel()
 		time.Sleep(50 * time.Millisecond)
 	}
 	text, _ := os.ReadFile(log)
 	return fmt.Errorf("%w: %s", err, text)
+}
+
+// waitOnce says whether the server answers now.
+func waitOnce(url string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }

@@ -34,12 +34,23 @@ func Config(t testing.TB) database.Config {
 		return SQLite(t)
 	}
 	admin := postgresURL(t)
-	name := "t_" + strings.ToLower(rand.Text()[:16])
 	template.Do(func() { template.err = makeTemplate(admin) })
 	if template.err != nil {
 		t.Fatalf("template database: %v", template.err)
 	}
-	if err := execute(admin, "CREATE DATABASE "+name+" TEMPLATE "+templateName()); err != nil {
+	return create(t, " TEMPLATE "+templateName())
+}
+
+// Empty names a new database of PostgreSQL that has no schema. It is gone after the test.
+func Empty(t testing.TB) database.Config {
+	t.Helper()
+	return create(t, "")
+}
+
+func create(t testing.TB, like string) database.Config {
+	t.Helper()
+	admin, name := postgresURL(t), "t_"+strings.ToLower(rand.Text()[:16])
+	if err := execute(admin, "CREATE DATABASE "+name+like); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() { _ = execute(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
