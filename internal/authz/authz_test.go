@@ -115,6 +115,9 @@ func TestRequireAt(t *testing.T) {
 	if err := authz.RequireAt(ctx, "i", "org.write", "none"); err != nil {
 		t.Errorf("at home: %v", err)
 	}
+	if got := is(authz.RequireAt(ctx, "i", "none", "org.write")); got != missing {
+		t.Errorf("at home, by the permission of others: %q", got)
+	}
 	if got := is(authz.RequireAt(ctx, "j", "org.write", "org.write")); got != nothing {
 		t.Errorf("elsewhere: %q", got)
 	}
