@@ -104,6 +104,9 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken lag TestEndsEverywhere TestReadYourWrites TestHistories; \
 	broken policycache TestRemovedFactorEverywhere; \
 	broken nolock TestOnce; \
+	broken deaf TestDatabaseAway; \
+	broken impatient TestSlowDatabase; \
+	broken quorum TestLostNode; \
 	broken untold TestStopUnderLoad; \
 	broken forget TestRotatedKeys; \
 	broken stale TestRestore; \
@@ -118,6 +121,10 @@ overload-sabotage: ## the short tests of overload on a build that slow clients h
 	@mkdir -p .build; for t in './test TestConnectionsAreBounded' './internal/server TestSlowCallsHaveNoTurn'; do set -- $$t; \
 	if go test -count=1 -tags sabotage_overload "$$1" -run "^$$2$$" >.build/sabotage.log; then echo "$$2 did not notice"; exit 1; fi; \
 	grep -E 'connections live|an honest call' .build/sabotage.log || { cat .build/sabotage.log; exit 1; }; done
+
+.PHONY: mutation
+mutation: ## make small mistakes in the rooms that decide who is let in, and count those that a test notices
+	go run ./test/mutation
 
 .PHONY: canaries
 canaries: ## search for the secrets of every test: in databases, backups, dumps, PostgreSQL's files

@@ -437,3 +437,21 @@ func TestBrowserRegister(t *testing.T) {
 	w.press(t, "Not now")
 	w.sees(t, "You are logged in")
 }
+
+// waits waits until the browser is at an address.
+func (w *window) waits(t *testing.T, address string) {
+	t.Helper()
+	w.do(t, "get to "+address, chromedp.ActionFunc(func(ctx context.Context) error {
+		for {
+			var at string
+			if err := chromedp.Location(&at).Do(ctx); err == nil && at == address {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}))
+}

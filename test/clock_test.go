@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
@@ -80,6 +82,76 @@ func TestWrongClocks(t *testing.T) {
 	for i, n := range nodes[:3] {
 		if got := me(n); got != http.StatusUnauthorized {
 			t.Errorf("a second after its end node %d says %d", i, got)
+		}
+	}
+}
+
+// TestWrongClockOfTheDatabase: where the clock of the database is wrong, all nodes go by it, so
+// that what one issued ends on every other, and nothing lives for longer than it was given.
+func TestWrongClockOfTheDatabase(t *testing.T) {
+	t.Parallel()
+	if !testdb.Postgres() {
+		t.Skip("a database with a clock of its own needs DB=postgres")
+	}
+	for _, by := range []time.Duration{-5 * time.Minute, 5 * time.Minute} {
+		t.Run(by.String(), func(t *testing.T) {
+			t.Parallel()
+			wrongDatabase(t, by)
+		})
+	}
+}
+
+func wrongDatabase(t *testing.T, by time.Duration) {
+	config := testdb.Config(t)
+	setClock(t, config.URL, by)
+	var right, fast atomic.Int64
+	fast.Store(int64(5 * time.Minute))
+	s := testkit.StartOn(t, config, on(&right))
+	nodes := []*testkit.Server{s, s.Sibling(t, on(&fast))}
+	for i, n := range nodes {
+		for tries := 0; time.Since(n.Store.Now().Add(-by)).Abs() > 2*time.Second; tries++ {
+			if tries == 300 {
+				t.Fatalf("the database is off by %s, node %d has the time %s", by, i, n.Store.Now())
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	}
+	addMachine(t, s, s.OrgID, "robot", "")
+	const life = 2 * time.Second
+	ends := time.Now().Add(life)
+	var pat struct{ Token string }
+	r := s.Send(t, testkit.Call{Do: "POST /management/v1/users/" + s.Var("robot") + "/pats", Body: `{"expirationDate":"` + ends.Add(by).UTC().Format(time.RFC3339Nano) + `"}`})
+	if err := json.Unmarshal(r.Body, &pat); err != nil || pat.Token == "" {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
+	for i, n := range nodes {
+		n.SetToken("pat", pat.Token)
+		if got := n.Send(t, testkit.Call{As: "pat", Do: "GET /auth/v1/users/me"}).Status; got != http.StatusOK && time.Now().Before(ends) {
+			t.Errorf("off by %s, before its end node %d says %d", by, i, got)
+		}
+	}
+	time.Sleep(time.Until(ends.Add(time.Second)))
+	for i, n := range nodes {
+		if got := n.Send(t, testkit.Call{As: "pat", Do: "GET /auth/v1/users/me"}).Status; got != http.StatusUnauthorized {
+			t.Errorf("off by %s, a second after its end node %d says %d", by, i, got)
+		}
+	}
+}
+
+// setClock sets the clock that a database tells those who connect from now on.
+func setClock(t *testing.T, url string, by time.Duration) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for _, sql := range []string{
+		"CREATE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$ SELECT pg_catalog.clock_timestamp() + interval '" + fmt.Sprint(by.Seconds()) + " seconds' $$",
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET search_path = public, pg_catalog', current_database()); END $$`,
+	} {
+		if _, err := conn.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -94,12 +94,14 @@ func listenTo(name string, trips *atomic.Int64, do func() page) told {
 	}
 }
 
-// doors are what a stranger can try with a name or with what a link holds. The last one
-// leaves codes behind.
-var doors = []struct {
+type door struct {
 	name string
 	try  func(t *testing.T, s *testkit.Server, b *browser, name string) func() page
-}{
+}
+
+// doors are what a stranger can try with a name or with what a link holds. The last one
+// leaves codes behind.
+var doors = []door{
 	{"name", func(t *testing.T, _ *testkit.Server, b *browser, name string) func() page {
 		p := b.open(t, "/ui/login/login?new=true")
 		return func() page { return b.submit(t, p, "login", "loginName", name) }
@@ -165,6 +167,46 @@ func TestNobodyIsTold(t *testing.T) { //nolint:paralleltest // counts allocation
 	s := testkit.StartOn(t, c)
 	addPersons(t, s)
 	s.Settle(t)
+	listenAt(t, s, &trips, doors)
+	othersPolicy(t, s)
+	s.Settle(t)
+	listenAt(t, s, &trips, nameDoors)
+}
+
+// othersPolicy lets the organization of those who exist decide otherwise than the instance:
+// it lists no keys, takes no passwords, and hides nobody. A name without a domain must not
+// tell whose policy holds.
+func othersPolicy(t *testing.T, s *testkit.Server) {
+	t.Helper()
+	s.Run(t,
+		testkit.Call{
+			Name: "keys", Do: "PUT /admin/v1/policies/login", Events: []string{"instance.policy.login.changed"},
+			Body: `{"allowUsernamePassword":true,"ignoreUnknownUsernames":true,"passwordlessType":"PASSWORDLESS_TYPE_ALLOWED","passwordCheckLifetime":"864000s","secondFactorCheckLifetime":"64800s","multiFactorCheckLifetime":"43200s"}`,
+		},
+		testkit.Call{
+			Name: "neither", Do: "PUT /management/v1/policies/login", Events: []string{"org.policy.login.changed"},
+			Body: `{"allowUsernamePassword":false,"secondFactorCheckLifetime":"64800s"}`,
+		},
+		testkit.Call{Name: "no passkey", Do: "DELETE /management/v1/policies/login/multi_factors/MULTI_FACTOR_TYPE_U2F_WITH_VERIFICATION", Events: []string{"org.policy.login.multifactor.removed"}},
+		testkit.Call{Name: "no key", Do: "DELETE /management/v1/policies/login/second_factors/SECOND_FACTOR_TYPE_U2F", Events: []string{"org.policy.login.secondfactor.removed"}},
+	)
+}
+
+// nameDoors are those at which a name without a domain is all that is told.
+var nameDoors = []door{doors[0], doors[2], doors[4], {"answer of a key", func(t *testing.T, s *testkit.Server, b *browser, name string) func() page {
+	p := b.submit(t, b.open(t, "/ui/login/login?new=true"), "login", "loginName", name)
+	q := url.Values{"session": {p.url.Query().Get("session")}}
+	options := b.do(t, http.MethodPost, s.URL+"/ui/login/key/options", q)
+	if options.status != http.StatusOK || !strings.Contains(options.body, "challenge") {
+		t.Errorf("no key is asked for: %s", options.body)
+	}
+	q.Set("credential", newDevice().get(t, options.body))
+	return func() page { return b.do(t, http.MethodPost, s.URL+"/ui/login/key", q) }
+}}}
+
+// listenAt tries all persons at all doors.
+func listenAt(t *testing.T, s *testkit.Server, trips *atomic.Int64, doors []door) {
+	t.Helper()
 	for _, door := range doors {
 		var first told
 		for i, name := range persons {
@@ -172,7 +214,7 @@ func TestNobodyIsTold(t *testing.T) { //nolint:paralleltest // counts allocation
 			var worked []int64
 			var hashed []uint64
 			for range 3 { // A job beside it adds an exchange, or shares its commit: the middle counts.
-				got = listenTo(name, &trips, door.try(t, s, newBrowser(t, s), name))
+				got = listenTo(name, trips, door.try(t, s, newBrowser(t, s), name))
 				worked, hashed = append(worked, got.Trips), append(hashed, got.Hashes)
 				s.Settle(t)
 			}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // dialIdle opens a connection and sends text, which is no whole request.
@@ -92,7 +93,9 @@ func TestConnectionsAreBounded(t *testing.T) {
 // everything else is answered (T-98).
 func TestLoginStorm(t *testing.T) {
 	t.Parallel()
-	s, _ := startSessions(t)
+	config := testdb.Config(t)
+	config.Patience = 0 // As in production.
+	s, _ := startSessionsOn(t, config)
 	person(t, s, s.OrgID, "ada")
 	body := s.Expand(`{"checks":{` + with("ada") + `}}`)
 	var done, shed atomic.Int64

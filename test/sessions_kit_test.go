@@ -9,9 +9,11 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/authz"
 	"github.com/gatehouse/gatehouse/internal/crypto"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -33,7 +35,13 @@ var hash = sync.OnceValue(func() string {
 // Nodes that node makes share its database, and its time.
 func startSessions(t *testing.T) (s *testkit.Server, node func() *testkit.Server) {
 	t.Helper()
-	s = testkit.Start(t)
+	return startSessionsOn(t, testdb.Config(t))
+}
+
+// startSessionsOn is startSessions on a database that the test names.
+func startSessionsOn(t *testing.T, config database.Config) (s *testkit.Server, node func() *testkit.Server) {
+	t.Helper()
+	s = testkit.StartOn(t, config)
 	addMachine(t, s, s.OrgID, "client", "")
 	s.Run(t, testkit.Call{
 		Name: "a login client", Do: "POST /admin/v1/members", Body: `{"userId":"$client","roles":["IAM_LOGIN_CLIENT"]}`, Events: []string{"instance.member.added"},

@@ -138,7 +138,7 @@ func TestBrowserSetup(t *testing.T) {
 		w.fill(t, "givenName", "Eve")
 		w.fill(t, "familyName", "First")
 		w.fill(t, "email", "eve@example.com")
-		w.sees(t, "You are the first here")
+		w.sees(t, "You will administer everything here")
 		if by == "password" {
 			w.fill(t, "password", annsPassword)
 			w.fill(t, "repeat", annsPassword)

@@ -111,7 +111,7 @@ func TestAdminReset(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	p := serve(t, dir)
-	must(t, dir, "admin", "reset") // Beside the server.
+	must(t, dir, "admin", "reset", "--token") // Beside the server.
 	file := filepath.Join(dir, "gatehouse-data", "admin-reset.token")
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
@@ -127,12 +127,12 @@ func TestAdminReset(t *testing.T) {
 	if events, _ := reply["events"].([]any); err != nil || status != 200 || len(events) != 3 {
 		t.Errorf("the log of the reset: %d %v %v", status, reply, err)
 	}
-	if _, errors, code := run(t, dir, "admin", "reset"); code != 1 || !strings.Contains(errors, "file exists") {
+	if _, errors, code := run(t, dir, "admin", "reset", "--token"); code != 1 || !strings.Contains(errors, "file exists") {
 		t.Errorf("a second reset into the same file: %d %s", code, errors)
 	}
 	p.token = first
 	must(t, dir, "admin", "reset", "--user", "ADMIN", "--file", "again.token", "--valid", "4s")
-	if _, errors, code := run(t, dir, "admin", "reset", "--user", "nobody", "--file", "no.token"); code != 1 || !strings.Contains(errors, "No active machine user named nobody") {
+	if _, errors, code := run(t, dir, "admin", "reset", "--user", "nobody", "--file", "no.token"); code != 1 || !strings.Contains(errors, "No active user named nobody") {
 		t.Errorf("a token for nobody: %d %s", code, errors)
 	}
 	token, err = os.ReadFile(filepath.Join(dir, "again.token"))
@@ -149,13 +149,16 @@ func TestAdminReset(t *testing.T) {
 	}
 	p.stop(t)
 	second(t, dir)
-	if _, errors, code := run(t, dir, "admin", "reset", "--file", "no.token"); code != 1 || !strings.Contains(errors, "several instances") {
+	if _, errors, code := run(t, dir, "admin", "reset", "--token", "--file", "no.token"); code != 1 || !strings.Contains(errors, "several instances") {
 		t.Errorf("which instance: %d %s", code, errors)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "no.token")); err == nil {
 		t.Error("a reset that failed leaves a file")
 	}
-	must(t, dir, "admin", "reset", "--instance", "Two.example", "--file", "two.token")
+	if out := must(t, dir, "admin", "reset", "--instance", "two.example", "--external-url", "https://one.example:8443"); !strings.Contains(out, "\n  https://two.example:8443/ui/login/setup?code=") {
+		t.Errorf("a link for another person: %s", out)
+	}
+	must(t, dir, "admin", "reset", "--token", "--instance", "Two.example", "--file", "two.token")
 	must(t, dir, "verify")
 }
 
@@ -175,7 +178,7 @@ func TestNothingWithoutToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := events(t, db)
-	if _, err := flow.ResetAdmin(t.Context(), store, flow.Reset{Keep: keep}); !errors.Is(err, full) {
+	if _, err := flow.ResetAdmin(t.Context(), store, flow.Reset{Token: true, Keep: keep}); !errors.Is(err, full) {
 		t.Errorf("reset: %v", err)
 	}
 	if after := events(t, db); after != before {

@@ -38,7 +38,7 @@ func TestPostgres(t *testing.T) {
 			t.Errorf("verify says %q", out)
 		}
 	}
-	must(t, dir, "admin", "reset", "--database", url)
+	must(t, dir, "admin", "reset", "--token", "--database", url)
 	for _, args := range [][]string{{"backup", "x"}, {"restore", "x"}} {
 		if _, errors, code := run(t, dir, append(args, "--database", url)...); code != 1 || !strings.Contains(errors, "use pg_dump") {
 			t.Errorf("%s: %d %s", args[0], code, errors)

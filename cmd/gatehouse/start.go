@@ -34,7 +34,7 @@ func startCommand() *cobra.Command {
 }
 
 func start(s *session, dev bool) error {
-	boundMemory("/")
+	server.UseMemory("/")
 	unlock, err := s.prepare()
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func start(s *session, dev bool) error {
 		return err
 	}
 	defer func() { _ = listener.Close() }()
-	external := cmp.Or(strings.TrimSuffix(s.ExternalURL, "/"), s.localURL(listener))
+	external := cmp.Or(strings.TrimSuffix(s.ExternalURL, "/"), s.localURL(listener.Addr().String()))
 	t, err := telemetry.New(s.ctx, telemetry.Options{Metrics: s.Metrics.Listen != "", Endpoint: s.Tracing.Endpoint, Sample: s.Tracing.Sample})
 	if err != nil {
 		return s.Errorf("tracing.endpoint", "%v", err)
@@ -119,12 +119,12 @@ const (
 )
 
 // localURL is where the server is reached from the machine itself.
-func (s *session) localURL(l net.Listener) string {
+func (s *session) localURL(address string) string {
 	scheme := plain
 	if s.TLS.CertFile != "" {
 		scheme = secured
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(address)
 	return scheme + "://localhost:" + port
 }
 
@@ -223,7 +223,16 @@ func (s *session) setupLink(store *eventstore.Store, external string) (string, e
 	if err != nil || code == "" {
 		return "", err
 	}
-	return external + "/ui/login/setup?code=" + code, nil
+	return setupAddress(external, flow.SetupLink{Code: code}), nil
+}
+
+// setupAddress is where a link leads.
+func setupAddress(external string, l flow.SetupLink) string {
+	q := url.Values{"code": {l.Code}}
+	if l.User != "" {
+		q.Set("userID", l.User)
+	}
+	return external + "/ui/login/setup?" + q.Encode()
 }
 
 // hostOf is the host that a checked URL names.

@@ -25,6 +25,7 @@ func profilePages() []page {
 // profilePage is what the page shows.
 type profilePage struct {
 	UserName  string
+	ID        string // for administrators who may not look for it
 	Profile   *userpb.Profile
 	Languages []choice
 	Genders   []choice
@@ -46,7 +47,7 @@ func showProfile(v *visit) error {
 	if err != nil {
 		return err
 	}
-	p := profilePage{UserName: v.me.GetUserName(), Profile: known.GetProfile()}
+	p := profilePage{UserName: v.me.GetUserName(), ID: v.me.GetId(), Profile: known.GetProfile()}
 	if v.refused != nil {
 		v.takeTyped(p.Profile)
 	}

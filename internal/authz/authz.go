@@ -8,6 +8,7 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -124,16 +125,22 @@ func (c *Caller) has(permission string, counts func(Membership) bool) bool {
 	return false
 }
 
-// Permissions lists what the caller may do on org and on the instance, sorted.
+// Permissions lists what the caller may do on org and on the instance, sorted. What they may
+// do on a project of org, or on a grant that it got, has its id behind it, after a colon.
 func (c *Caller) Permissions(org string) []string {
 	set := map[string]bool{}
 	for _, m := range c.Memberships {
-		if m.holds(Object{Org: org}) {
-			for _, r := range m.Roles {
-				for p := range c.Roles.of(c.SystemUser)[r] {
-					if m.OfSystem || !strings.HasPrefix(p, systemPermission) {
-						set[p] = true
-					}
+		whole := m.holds(Object{Org: org})
+		if !whole && !m.inside(org) {
+			continue
+		}
+		for _, r := range m.Roles {
+			for p := range c.Roles.of(c.SystemUser)[r] {
+				switch {
+				case whole && (m.OfSystem || !strings.HasPrefix(p, systemPermission)):
+					set[p] = true
+				case !whole && ofProjects(p):
+					set[p+":"+cmp.Or(m.Grant, m.Project)] = true
 				}
 			}
 		}

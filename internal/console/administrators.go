@@ -129,8 +129,16 @@ func (a administered) pages() (out []page) {
 			return []entry{{a.path + "/" + id, "change", write}, {a.path + "/" + id + "/remove", "remove", a.permission + ".delete"}}
 		},
 	}.pages()...)
-	out = append(out, picker{path: a.path + "-new", permission: write, title: "administrator-new", help: "administrator-pick", crumbs: at, anywhere: true}.pages()...)
+	out = append(out, picker{path: a.path + "-new", permission: write, title: "administrator-new", help: "administrator-pick", crumbs: at, anywhere: true, blind: a.path + "-named"}.pages()...)
 	fields := []field{{path: "roles", text: "roles", options: a.options}}
+	out = append(out, form{
+		path: a.path + "-named", permission: write, title: "administrator-new", help: "administrator-named-help", button: "add",
+		fields: append([]field{{path: "user_id", text: "user-id", required: true, help: "user-id-help"}}, fields...),
+		load: func(v *visit) (proto.Message, error) {
+			return &permissionpb.CreateAdministratorRequest{Resource: a.resource(v)}, a.belongs(v)
+		},
+		then: backTo(a.path, "added"), crumbs: at,
+	}.pages()...)
 	out = append(out, form{
 		path: a.path + "-new/{user}", permission: write, title: "administrator-new", help: "administrator-roles-help", button: "add", fields: fields,
 		load: func(v *visit) (proto.Message, error) {

@@ -10,6 +10,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"embed"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v2"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
 	userv2 "github.com/gatehouse/gatehouse/gen/zitadel/user/v2"
+	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -126,6 +128,9 @@ type visit struct {
 	org     string // that the page is about; empty: none
 	orgName string
 	can     map[string]bool // what the visitor may do there
+	wide    map[string]bool // what they may do in the whole organization, or else in the instance
+	stands  string          // where they look after projects, where the page is about no organization; empty: at home
+	inside  bool            // they may do something in projects of the organization, or in what it was granted
 	// What the page is about, once it was asked for.
 	about              *userv2.User
 	aboutProject       *projectpb.Project
@@ -137,9 +142,9 @@ type visit struct {
 // open finds out who sees the page, and what their roles let them do there. Who has no
 // session that counts is led to the login and back.
 func (s *Server) open(w *web.Visit, p page, answer func(*visit) error) error {
-	v := &visit{Visit: w, Server: s, session: w.Jar.Find(""), org: w.R.PathValue("org"), can: map[string]bool{}}
+	v := &visit{Visit: w, Server: s, session: w.Jar.Find(""), org: w.R.PathValue("org"), can: map[string]bool{}, wide: map[string]bool{}}
 	v.Org = v.org
-	err := v.know()
+	err := v.know(p)
 	if err == nil && p.permission != "" && !v.can[p.permission] {
 		err = errNoPage
 	}
@@ -150,7 +155,7 @@ func (s *Server) open(w *web.Visit, p page, answer func(*visit) error) error {
 }
 
 // know asks who the visitor is and what they may do.
-func (v *visit) know() error {
+func (v *visit) know(p page) error {
 	if v.session == nil {
 		return errNobody
 	}
@@ -158,18 +163,70 @@ func (v *visit) know() error {
 	if err != nil {
 		return err
 	}
-	may, err := call[*authpb.ListMyZitadelPermissionsResponse](v, &authpb.ListMyZitadelPermissionsRequest{})
-	if err != nil {
+	v.me = me.GetUser()
+	inside, err := v.permissions()
+	switch {
+	case err != nil:
+		return err
+	case v.org == "":
+		return v.stand()
+	}
+	if err := v.knowOrg(); err != nil || !v.inside {
 		return err
 	}
-	v.me = me.GetUser()
-	for _, permission := range may.GetResult() {
-		v.can[permission] = true
+	id, err := v.objectID(p)
+	for _, name := range inside[id] {
+		v.can[name] = true
 	}
-	if v.org == "" {
+	return err
+}
+
+// permissions asks what the visitor may do. What they may do in projects of the organization
+// alone, or in what it was granted, is given by the id of that.
+func (v *visit) permissions() (map[string][]string, error) {
+	may, err := call[*authpb.ListMyZitadelPermissionsResponse](v, &authpb.ListMyZitadelPermissionsRequest{})
+	of := map[string][]string{}
+	for _, permission := range may.GetResult() {
+		name, id, inside := strings.Cut(permission, ":")
+		if v.inside = v.inside || inside; inside {
+			of[id] = append(of[id], name)
+		} else {
+			v.can[name], v.wide[name] = true, true
+		}
+	}
+	return of, err
+}
+
+// mostStands is in how many organizations a place to stand is looked for.
+const mostStands = 10
+
+// stand finds an organization in which who administers nothing at home looks after projects:
+// lists of those need one to be asked in, and then show those of all.
+func (v *visit) stand() error {
+	if v.wide[projectRead] || v.inside {
 		return nil
 	}
-	return v.knowOrg()
+	mine, err := call[*authpb.ListMyProjectOrgsResponse](v, &authpb.ListMyProjectOrgsRequest{Query: &objectpb.ListQuery{Limit: mostStands}})
+	for _, o := range mine.GetResult() {
+		there := &visit{Visit: v.Visit, Server: v.Server, session: v.session, org: o.GetId(), can: map[string]bool{}, wide: map[string]bool{}}
+		if _, err := there.permissions(); err != nil {
+			return err
+		}
+		if there.wide[projectRead] || there.inside {
+			v.stands, v.inside = o.GetId(), true
+			return nil
+		}
+	}
+	return err
+}
+
+// objectID is the id of what permissions on the page are asked on, inside the organization:
+// a project of it, or a grant that it got.
+func (v *visit) objectID(p page) (string, error) {
+	if strings.HasPrefix(p.path, atGrantedProject) {
+		return v.grantID()
+	}
+	return v.projectID(), nil
 }
 
 var errNobody = fault.Unauthenticated("CONSOLE-login", "Log in first.")
@@ -182,7 +239,7 @@ func call[S proto.Message](v *visit, req proto.Message) (S, error) {
 
 // callPage is call for a page of a list: next is the token of the next one.
 func callPage[S proto.Message](v *visit, req proto.Message, token string) (out S, next string, err error) {
-	res, next, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: v.org, Page: token}, req)
+	res, next, err := v.calls.Run(v.Ctx, api.Errand{Token: v.session.Token, Org: cmp.Or(v.org, v.stands), Page: token}, req)
 	if err != nil {
 		return out, "", err
 	}

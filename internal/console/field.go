@@ -32,7 +32,9 @@ type field struct {
 	// heading is the key of what stands above the field; empty: nothing.
 	heading string
 	hint    string // what an empty line shows, such as what holds without it
-	auto    string // the autocomplete token (WCAG 2.2, success criterion 1.3.5); empty: off
+	// blank says by a blank that a text is gone, where the contract takes no empty one.
+	blank bool
+	auto  string // the autocomplete token (WCAG 2.2, success criterion 1.3.5); empty: off
 }
 
 // input is what a page shows of a field.
@@ -285,7 +287,11 @@ func (f field) take(m protoreflect.Message, form url.Values) error {
 	}
 	if typed == "" && t.fd.Kind() != protoreflect.BoolKind {
 		if t.fd.HasPresence() && t.fd.Kind() == protoreflect.StringKind && t.in.Has(t.fd) {
-			t.in.Set(t.fd, protoreflect.ValueOfString(""))
+			gone := ""
+			if f.blank {
+				gone = " "
+			}
+			t.in.Set(t.fd, protoreflect.ValueOfString(gone))
 			return nil
 		}
 		t.in.Clear(t.fd)

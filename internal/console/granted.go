@@ -7,7 +7,9 @@ import (
 
 	filterpb "github.com/gatehouse/gatehouse/gen/zitadel/filter/v2"
 	permissionpb "github.com/gatehouse/gatehouse/gen/zitadel/internal_permission/v2"
+	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	projectpb "github.com/gatehouse/gatehouse/gen/zitadel/project/v2"
+	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/v1"
 )
 
 // The paths of what other organizations granted to an organization.
@@ -63,6 +65,20 @@ func (v *visit) granted() (*projectpb.ProjectGrant, error) {
 	}))
 }
 
+// grantID is the id of the grant to the organization that the page is about.
+func (v *visit) grantID() (string, error) {
+	res, err := call[*mgmtpb.ListGrantedProjectsResponse](v, &mgmtpb.ListGrantedProjectsRequest{Query: &objectpb.ListQuery{Limit: mostGranted}})
+	for _, g := range res.GetResult() {
+		if g.GetProjectId() == v.projectID() {
+			return g.GetGrantId(), err
+		}
+	}
+	return "", err
+}
+
+// mostGranted is of how many projects of others somebody can look after one alone.
+const mostGranted = 1000
+
 // grantedAtHand is what all tabs of a granted project's page show.
 func grantedAtHand(v *visit) (viewed, error) {
 	g, err := v.granted()
@@ -92,7 +108,7 @@ func readGranted(v *visit) (viewed, error) {
 
 // inGranted and inGrantedProject are the pages above those of what was granted.
 func inGranted(v *visit) []crumb {
-	return append(inOrg(v), crumb{URL: v.at(atGranted), Text: v.Texts.T("granted")})
+	return append(inOrg(v), toProjects(v, atGranted))
 }
 
 func inGrantedProject(v *visit) []crumb {

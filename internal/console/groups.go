@@ -47,7 +47,7 @@ func groupPages() (out []page) {
 			return &grouppb.AddUsersToGroupRequest{Id: v.R.PathValue("group"), UserIds: []string{id}}
 		}}},
 	}.pages()...)
-	fields := []field{{path: "name", required: true}, {path: "description", text: "description", kind: "area"}}
+	fields := []field{{path: "name", required: true}, {path: "description", text: "description", kind: "area", blank: true}}
 	out = append(out, form{
 		path: atGroups + "-new", permission: "group.create", title: "group-new", help: "groups-help", button: "create", fields: fields, crumbs: inGroups,
 		load: func(v *visit) (proto.Message, error) { return &grouppb.CreateGroupRequest{OrganizationId: v.org}, nil },

@@ -36,6 +36,9 @@ func showHome(v *visit) error {
 	if len(res.GetResult()) > 0 {
 		return v.Redirect(prefix + "orgs")
 	}
+	if v.inside {
+		return v.Redirect(prefix + atMine)
+	}
 	v.show(http.StatusOK, "home", frame{Title: v.Texts.T("home")})
 	return nil
 }

@@ -13,6 +13,7 @@ var navigation = []struct {
 	text    string
 	entries []entry
 }{
+	{"nav-mine", []entry{{atMine, "projects", onlyInside}}},
 	{"nav-instance", []entry{
 		{atInstance, "instance", iamRead},
 		{"orgs", "orgs", "org.read"},
@@ -45,6 +46,17 @@ var navigation = []struct {
 	}},
 }
 
+// onlyInside stands for the permission of who administers nothing but projects.
+const onlyInside = ":"
+
+// sees reports whether the navigation leads the visitor to an entry.
+func (v *visit) sees(e entry) bool {
+	if e.permission == onlyInside {
+		return !v.wide[projectRead] && v.inside
+	}
+	return v.wide[e.permission]
+}
+
 // nav is the navigation as the visitor sees it. The entry is marked that leads nearest to
 // this page.
 func (v *visit) nav() (out []group) {
@@ -52,11 +64,14 @@ func (v *visit) nav() (out []group) {
 	for _, g := range navigation {
 		shown := group{Text: v.Texts.T(g.text)}
 		for _, e := range g.entries {
-			if !v.can[e.permission] || strings.Contains(e.path, "{org}") && v.orgName == "" {
+			if !v.sees(e) || strings.Contains(e.path, "{org}") && v.orgName == "" {
 				continue
 			}
 			c := crumb{URL: v.at(e.path), Text: v.Texts.T(e.text)}
 			if rest, found := strings.CutPrefix(v.R.URL.Path, c.URL); found && (rest == "" || rest[0] == '/' || rest[0] == '-') && len(c.URL) > len(nearest) {
+				nearest = c.URL
+			}
+			if e.permission == onlyInside && v.org != "" { // All that there is for them is below it.
 				nearest = c.URL
 			}
 			shown.Entries = append(shown.Entries, c)

@@ -3,8 +3,10 @@ package console
 import (
 	"google.golang.org/protobuf/proto"
 
+	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	mgmtpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	objectpb "github.com/gatehouse/gatehouse/gen/zitadel/object/v2"
+	orgv1 "github.com/gatehouse/gatehouse/gen/zitadel/org/v1"
 	orgpb "github.com/gatehouse/gatehouse/gen/zitadel/org/v2"
 )
 
@@ -96,13 +98,31 @@ func orgState(v *visit, s orgpb.OrganizationState) cell {
 	return c
 }
 
-// knowOrg asks for the organization that the page is about.
+// knowOrg asks for the organization that the page is about. Who may not read it and
+// administers something of it gets to know its name.
 func (v *visit) knowOrg() error {
+	if !v.wide[orgRead] {
+		return v.knowMine()
+	}
 	res, err := call[*mgmtpb.GetMyOrgResponse](v, &mgmtpb.GetMyOrgRequest{})
 	if err != nil {
 		return err
 	}
 	v.orgName = res.GetOrg().GetName()
+	return nil
+}
+
+func (v *visit) knowMine() error {
+	res, err := call[*authpb.ListMyProjectOrgsResponse](v, &authpb.ListMyProjectOrgsRequest{Queries: []*orgv1.OrgQuery{
+		{Query: &orgv1.OrgQuery_IdQuery{IdQuery: &orgv1.OrgIDQuery{Id: v.org}}},
+	}})
+	if err == nil && len(res.GetResult()) == 0 {
+		err = errNoPage
+	}
+	if err != nil {
+		return err
+	}
+	v.orgName = res.GetResult()[0].GetName()
 	return nil
 }
 
@@ -163,5 +183,8 @@ func atOrgs(v *visit) []crumb { return []crumb{{URL: prefix + "orgs", Text: v.Te
 
 // inOrg are the pages above those of an organization.
 func inOrg(v *visit) []crumb {
+	if !v.wide[orgRead] {
+		return nil
+	}
 	return append(atOrgs(v), crumb{URL: v.at(atOrg), Text: v.orgName})
 }

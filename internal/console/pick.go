@@ -19,10 +19,12 @@ type picker struct {
 	anywhere bool
 	// bulk takes several at once, in the place of then.
 	bulk []bulk
+	// blind is the page for who may not look for users; empty: there is none.
+	blind string
 }
 
 func (p picker) pages() []page {
-	return list[*userv2.ListUsersResponse]{
+	pages := list[*userv2.ListUsersResponse]{
 		path: p.path, permission: p.permission, title: p.title, help: p.help, empty: "users-empty", find: "users-find", columns: []string{"name", "login-name", "kind", "state"},
 		ask: func(v *visit, find string) proto.Message {
 			if p.anywhere {
@@ -32,6 +34,21 @@ func (p picker) pages() []page {
 		},
 		rows: p.rows, crumbs: p.crumbs, bulk: p.bulk,
 	}.pages()
+	return blindly(pages, userRead, p.blind)
+}
+
+// blindly leads who lacks the permission to look for something to the page that asks for
+// its id.
+func blindly(pages []page, permission, to string) []page {
+	for i, look := range pages {
+		pages[i].get = func(v *visit) error {
+			if to != "" && !v.can[permission] {
+				return v.Redirect(v.at(to))
+			}
+			return look.get(v)
+		}
+	}
+	return pages
 }
 
 func (p picker) rows(v *visit, res *userv2.ListUsersResponse) (out []row, total uint64) {
@@ -58,5 +75,8 @@ func (v *visit) person() []crumb {
 		return nil
 	}
 	u := res.GetUser()
+	if !v.can[userRead] {
+		return []crumb{{Text: nameOf(u)}}
+	}
 	return []crumb{{URL: prefix + "orgs/" + u.GetDetails().GetResourceOwner() + "/users/" + u.GetUserId(), Text: nameOf(u)}}
 }

@@ -31,7 +31,7 @@ func projectGrantPages() (out []page) {
 		ask:  func(v *visit, _ string) proto.Message { return v.listGrants("") },
 		rows: projectGrantRows, add: []entry{{atProject + "/grant-new", "project-grant-new", projectGrantWrite}}, of: projectAtHand,
 	}.pages()...)
-	out = append(out, list[*orgpb.ListOrganizationsResponse]{
+	out = append(out, blindly(list[*orgpb.ListOrganizationsResponse]{
 		path: atProject + "/grant-new", permission: projectGrantWrite, title: "project-grant-new", help: "project-grant-new-help", empty: "orgs-empty", columns: []string{"name", "domain"}, find: "orgs-find",
 		ask: func(_ *visit, find string) proto.Message { return listOrgs(find, pageSize) },
 		rows: func(v *visit, res *orgpb.ListOrganizationsResponse) (out []row, total uint64) {
@@ -43,12 +43,19 @@ func projectGrantPages() (out []page) {
 			return out, res.GetDetails().GetTotalResult()
 		},
 		crumbs: inProject,
-	}.pages()...)
+	}.pages(), orgRead, atProject+"/grant-named")...)
 	roles := []field{{path: "role_keys", text: "roles", help: "project-grant-roles-help", options: func(v *visit) ([]option, error) { return v.projectRoles(v.projectID()) }}}
 	out = append(out, form{
 		path: atProject + "/grant-new/{granted}", permission: projectGrantWrite, title: "project-grant-new", button: "create", fields: roles, then: backTo(atProjectGrants, "created"), crumbs: inProjectGrants,
 		load: func(v *visit) (proto.Message, error) {
 			return &projectpb.CreateProjectGrantRequest{ProjectId: v.projectID(), GrantedOrganizationId: v.R.PathValue("granted")}, nil
+		},
+	}.pages()...)
+	out = append(out, form{
+		path: atProject + "/grant-named", permission: projectGrantWrite, title: "project-grant-new", help: "project-grant-named-help", button: "create", then: backTo(atProjectGrants, "created"), crumbs: inProjectGrants,
+		fields: append([]field{{path: "granted_organization_id", text: "org-id", required: true, help: "org-id-help"}}, roles...),
+		load: func(v *visit) (proto.Message, error) {
+			return &projectpb.CreateProjectGrantRequest{ProjectId: v.projectID()}, nil
 		},
 	}.pages()...)
 	out = append(out, view{path: atProjectGrant, permission: projectGrantRead, read: readProjectGrant}.pages()...)

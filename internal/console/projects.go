@@ -9,6 +9,7 @@ import (
 
 // The paths of an organization's projects.
 const (
+	atMine         = "projects" // of all organizations
 	atProjects     = atOrg + "/projects"
 	atProject      = atProjects + "/{project}"
 	atProjectRoles = atProject + "/roles"
@@ -41,6 +42,17 @@ func projectPages() (out []page) {
 		rows: projectRows,
 		add:  []entry{{atProjects + "-new", "project-new", "project.create"}}, crumbs: inOrg,
 	}.pages()...)
+	mine := list[*projectpb.ListProjectsResponse]{
+		path: atMine, title: "projects", help: "projects-mine-help", empty: "projects-empty", columns: []string{"name", "state", "created"}, find: "projects-find",
+		ask:  func(_ *visit, find string) proto.Message { return listProjects("", find, pageSize) },
+		rows: projectRows,
+	}
+	out = append(out, page{path: atMine, get: func(v *visit) error {
+		if !v.inside && !v.wide[projectRead] { // The last one may just be gone.
+			return v.Redirect(prefix + "?" + v.R.URL.RawQuery)
+		}
+		return mine.show(v, nil)
+	}})
 	out = append(out, form{
 		path: atProjects + "-new", permission: "project.create", title: "project-new", help: "project-new-help", button: "create", fields: projectFields, crumbs: inProjects,
 		load: func(v *visit) (proto.Message, error) {
@@ -68,7 +80,8 @@ func projectPages() (out []page) {
 			request: func(v *visit) proto.Message { return &projectpb.ActivateProjectRequest{ProjectId: v.projectID()} },
 		},
 		{
-			path: atProject + "/remove", permission: "project.delete", title: "remove", help: "project-remove-help", danger: true, then: backTo(atProjects, "removed"),
+			path: atProject + "/remove", permission: "project.delete", title: "remove", help: "project-remove-help", danger: true,
+			then:    func(v *visit, _ proto.Message) (string, string) { return toProjects(v, atProjects).URL, "removed" },
 			request: func(v *visit) proto.Message { return &projectpb.DeleteProjectRequest{ProjectId: v.projectID()} },
 		},
 	} {
@@ -147,10 +160,15 @@ func listProjects(org, find string, limit uint32) *projectpb.ListProjectsRequest
 
 func projectRows(v *visit, res *projectpb.ListProjectsResponse) (out []row, total uint64) {
 	for _, p := range res.GetProjects() {
-		out = append(out, row{
+		r := row{
 			ID: p.GetProjectId(), Link: prefix + "orgs/" + p.GetOrganizationId() + "/projects/" + p.GetProjectId(),
 			Cells: []cell{{Text: p.GetName()}, projectState(v, p.GetState()), {Text: when(p.GetCreationDate())}},
-		})
+		}
+		if to := p.GetGrantedOrganizationId(); to != "" {
+			r.Link = prefix + "orgs/" + to + "/granted/" + p.GetProjectId()
+			r.Cells[0].Quiet = v.Texts.T("granted-to", p.GetGrantedOrganizationName())
+		}
+		out = append(out, r)
 	}
 	return out, res.GetPagination().GetTotalResult()
 }
@@ -215,8 +233,18 @@ func readProject(v *visit) (viewed, error) {
 }
 
 // inProjects are the pages above those of projects.
-func inProjects(v *visit) []crumb {
-	return append(inOrg(v), crumb{URL: v.at(atProjects), Text: v.Texts.T("projects")})
+func inProjects(v *visit) []crumb { return append(inOrg(v), toProjects(v, atProjects)) }
+
+// toProjects leads to the list of projects that a page stands on: that of the organization
+// at path, or else that of all that the visitor administers.
+func toProjects(v *visit, path string) crumb {
+	if !v.wide[projectRead] {
+		return crumb{URL: prefix + atMine, Text: v.Texts.T("projects")}
+	}
+	if path == atGranted {
+		return crumb{URL: v.at(path), Text: v.Texts.T("granted")}
+	}
+	return crumb{URL: v.at(path), Text: v.Texts.T("projects")}
 }
 
 // inProject are the pages above those of one project.

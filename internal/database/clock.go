@@ -13,6 +13,10 @@ const (
 	// tolerance is by how much the clocks may differ before the database's counts: less
 	// than that can be the way of the answer.
 	tolerance = 500 * time.Millisecond
+	// backAtMost is by how much one look sets the clock back. What was over must not begin again
+	// because somebody set the database's clock back, or because a server took over whose clock
+	// is wrong: until they agree the clock goes at half its speed.
+	backAtMost = followEvery / 2
 )
 
 // Clock is the time by which all nodes on a database agree, however wrong the clocks of their
@@ -91,6 +95,9 @@ func (c *Clock) Set(ctx context.Context) error {
 	}
 	if wrong > tolerance {
 		slog.WarnContext(ctx, "the clock of this machine is not that of the database, which counts", "differs_by", now.Sub(truly).Round(time.Millisecond))
+		if back := now.Add(-backAtMost); known && truly.Before(back) {
+			truly = back
+		}
 		now = truly
 	}
 	c.at, c.is = at, now

@@ -19,12 +19,28 @@ func TestClock(t *testing.T) {
 	if wrong := time.Since(c.Now()); wrong > -4*time.Minute {
 		t.Errorf("before a look it is off by %s", wrong)
 	}
-	for _, off = range []time.Duration{5 * time.Minute, -55 * time.Minute, 0} {
+	look := func() time.Duration {
+		t.Helper()
 		if err := c.Set(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if wrong := time.Since(c.Now()).Abs(); wrong > 5*time.Second {
+		return time.Since(c.Now())
+	}
+	for _, off = range []time.Duration{5 * time.Minute, -55 * time.Minute} {
+		if wrong := look().Abs(); wrong > 5*time.Second {
 			t.Errorf("the machine off by %s, it is off by %s", off, wrong)
 		}
+	}
+	// To a clock that goes on, a database whose clock is set back looks like this. What was over
+	// does not begin again.
+	off += 5 * time.Minute
+	if wrong := look(); wrong > -4*time.Minute {
+		t.Errorf("it went back to %s from the database's at once", wrong)
+	}
+	for range 40 {
+		look()
+	}
+	if wrong := look().Abs(); wrong > 5*time.Second {
+		t.Errorf("it does not come back to the database's: it is off by %s", wrong)
 	}
 }

@@ -79,6 +79,9 @@ type Config struct {
 	// Readers bounds the SQLite connections that read; MaxConns those to
 	// PostgreSQL. Zero picks a number that fits the machine.
 	Readers, MaxConns int
+	// Patience is how long a transaction on PostgreSQL waits for its turn; zero: a second. Where
+	// all would wait, each for as long as its call may take, none would be done.
+	Patience time.Duration
 	// Observe, where it is not nil, is told of every round trip, on the
 	// goroutine that made it.
 	Observe func(ctx context.Context, t Trip)
@@ -94,12 +97,15 @@ type DB struct {
 type engine interface {
 	dialect() Dialect
 	read(ctx context.Context, queries []Query) error
-	// attempt runs fn once in a transaction of its own and commits it.
-	attempt(ctx context.Context, fn func(*Tx) error) error
+	// attempt runs fn in a transaction of its own and commits it. undone says that
+	// fn is known to fail in the end.
+	attempt(ctx context.Context, fn func(*Tx) error, undone bool) error
 	// snapshot runs fn on one unchanging view of the data.
 	snapshot(ctx context.Context, fn func(Reader) error) error
 	ping(ctx context.Context) error
 	pool() Pool
+	// watched runs until ctx ends, and lets calls know that the database says nothing.
+	watched(ctx context.Context)
 	close() error
 }
 
@@ -145,6 +151,10 @@ func (db *DB) Close() error { return db.close() }
 // Ping reports whether the database answers.
 func (db *DB) Ping(ctx context.Context) error { return db.ping(ctx) }
 
+// Watch notices, until ctx ends, when a database of its own processes says nothing any more, which
+// is within two seconds. Until it does again, everything is refused at once.
+func (db *DB) Watch(ctx context.Context) { db.watched(ctx) }
+
 // RoundTrips counts the exchanges with the database since Open: a transaction's
 // begin and commit travel with its first and last statement.
 func (db *DB) RoundTrips() int64 { return db.meter.trips.Load() }
@@ -164,9 +174,11 @@ func (db *DB) Snapshot(ctx context.Context, fn func(Reader) error) error {
 // has returned nil. fn may run more than once, so it must do nothing that a
 // rollback does not undo, and it runs while others wait, so it must do no I/O
 // but the transaction's.
-func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error { return db.write(ctx, fn, false) }
+
+func (db *DB) write(ctx context.Context, fn func(*Tx) error, undone bool) error {
 	for n := 1; ; n++ {
-		err := db.attempt(ctx, fn)
+		err := db.attempt(ctx, fn, undone)
 		if !errors.Is(err, ErrRetry) {
 			return err
 		}
@@ -185,7 +197,7 @@ func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
 
 // DryRun runs fn like Write and rolls it back, whatever it returns.
 func (db *DB) DryRun(ctx context.Context, fn func(*Tx) error) error {
-	err := db.Write(ctx, func(tx *Tx) error {
+	err := db.write(ctx, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
@@ -193,7 +205,7 @@ func (db *DB) DryRun(ctx context.Context, fn func(*Tx) error) error {
 			return err
 		}
 		return errRollback
-	})
+	}, true)
 	if errors.Is(err, errRollback) {
 		return nil
 	}

@@ -118,14 +118,14 @@ func (e *postgresEngine) grown() {
 
 // look has PostgreSQL count the tables that take twice the room they took when it did last.
 func (e *postgresEngine) look(ctx context.Context) error {
-	rows, err := e.conns.Query(ctx, `SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+	rows, err := e.conns.Load().Query(ctx, `SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 		AND pg_relation_size(oid) > 2 * current_setting('block_size')::int * relpages`)
 	if err != nil {
 		return err
 	}
 	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	for _, table := range tables {
-		if _, err := e.conns.Exec(ctx, "ANALYZE (SKIP_LOCKED) "+pgx.Identifier{table}.Sanitize()); err != nil {
+		if _, err := e.conns.Load().Exec(ctx, "ANALYZE (SKIP_LOCKED) "+pgx.Identifier{table}.Sanitize()); err != nil {
 			return err
 		}
 	}

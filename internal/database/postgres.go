@@ -6,91 +6,17 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/puddle/v2"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 )
-
-// postgresEngine runs on a pool of connections. Statements travel in pipelines:
-// a transaction's begin goes with its first read, its writes and its commit go
-// together.
-type postgresEngine struct {
-	conns *pgxpool.Pool
-	meter *meter
-	texts sync.Map // text with ? -> text with $n
-
-	commits atomic.Uint64
-	looking atomic.Bool
-	looks   sync.WaitGroup // see grown
-}
-
-func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine, error) {
-	cfg, err := pgxpool.ParseConfig(c.URL)
-	if err != nil {
-		return nil, fmt.Errorf("database URL: %w", err)
-	}
-	if c.MaxConns > 0 {
-		cfg.MaxConns = int32(min(c.MaxConns, 1000))
-	} else if !strings.Contains(c.URL, "pool_max_conns") {
-		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
-	}
-	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
-	// A connection whose other end is gone without a word is replaced, and does not cost
-	// a call all of its time.
-	cfg.PingTimeout = 2 * time.Second
-	for k, v := range map[string]string{
-		"statement_timeout":                   "10000",
-		"lock_timeout":                        "8000",
-		"idle_in_transaction_session_timeout": "15000",
-		"default_transaction_isolation":       "read committed",
-		"application_name":                    "gatehouse",
-		// Every statement is written for its index; planning it anew for each
-		// value costs more than running it.
-		"plan_cache_mode": "force_generic_plan",
-	} {
-		if _, set := cfg.ConnConfig.RuntimeParams[k]; !set {
-			cfg.ConnConfig.RuntimeParams[k] = v
-		}
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
-	if err != nil {
-		return nil, fmt.Errorf("connect to database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connect to database: %w", err)
-	}
-	return &postgresEngine{conns: pool, meter: meter}, nil
-}
-
-func (e *postgresEngine) dialect() Dialect { return PostgreSQL }
-
-func (e *postgresEngine) close() error {
-	e.looks.Wait()
-	e.conns.Close()
-	return nil
-}
-
-func (e *postgresEngine) pool() Pool {
-	s := e.conns.Stat()
-	return Pool{Used: int(s.AcquiredConns()), Max: int(s.MaxConns())}
-}
-
-func (e *postgresEngine) ping(ctx context.Context) error {
-	if err := e.conns.Ping(ctx); err != nil {
-		return unavailable(err)
-	}
-	return nil
-}
 
 // querier is a pool or a transaction.
 type querier interface {
@@ -99,8 +25,13 @@ type querier interface {
 }
 
 func (e *postgresEngine) readOn(ctx context.Context, on querier, queries []Query) error {
+	ctx, done, err := e.watch.while(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
 	start := e.meter.begin()
-	err := e.readAll(ctx, on, queries)
+	err = e.readAll(ctx, on, queries)
 	e.meter.end(ctx, "read", start, 0, err)
 	return err
 }
@@ -143,7 +74,7 @@ func (s postgresSnapshot) Read(ctx context.Context, queries ...Query) error {
 }
 
 func (e *postgresEngine) snapshot(ctx context.Context, fn func(Reader) error) error {
-	tx, err := e.conns.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	tx, err := e.conns.Load().BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return postgresError(ctx, err)
 	}
@@ -165,8 +96,17 @@ func each(rows pgx.Rows, row func(Scan) error) error {
 	return rows.Err()
 }
 
-func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err error) {
-	conn, err := e.conns.Acquire(ctx)
+func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error, _ bool) (err error) {
+	ctx, done, err := e.watch.while(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := e.enter(ctx); err != nil {
+		return err
+	}
+	defer func() { <-e.writers }()
+	conn, err := e.conns.Load().Acquire(ctx)
 	if err != nil {
 		return postgresError(ctx, err)
 	}
@@ -178,6 +118,7 @@ func (e *postgresEngine) attempt(ctx context.Context, fn func(*Tx) error) (err e
 			// The caller may be gone; the connection must be clean all the same.
 			clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
+			defer context.AfterFunc(e.watch.speech(), cancel)()
 			e.meter.begin()
 			if _, rerr := conn.Exec(clean, "rollback"); rerr != nil {
 				_ = conn.Conn().Close(clean)
@@ -318,6 +259,8 @@ func postgresError(ctx context.Context, err error) error {
 		return err
 	case isCode(err, "40001", "40P01"):
 		return fmt.Errorf("%w: %w", ErrRetry, err)
+	case errors.Is(context.Cause(ctx), errSilent), errors.Is(err, puddle.ErrClosedPool):
+		return unavailable(err)
 	case isCode(err, "57014", "55P03"), ctx.Err() != nil:
 		return timedOut(err)
 	case isCode(err, "53"):

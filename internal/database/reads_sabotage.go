@@ -28,7 +28,7 @@ func (e *postgresEngine) read(ctx context.Context, queries []Query) error {
 			_ = replica.tx.Rollback(context.Background())
 		}
 		var err error
-		if replica.tx, err = e.conns.BeginTx(context.Background(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead}); err != nil {
+		if replica.tx, err = e.conns.Load().BeginTx(context.Background(), pgx.TxOptions{IsoLevel: pgx.RepeatableRead}); err != nil {
 			return postgresError(ctx, err)
 		}
 		replica.until = time.Now().Add(lag)

@@ -1,16 +1,20 @@
 package database
 
 import (
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // Select builds the SQL of a list: filters that the caller may or may not set,
 // an order, a page, and the count of everything that matches. Texts come from
-// the program, values from the caller; a value never becomes text.
+// the program, values from the caller; no value becomes text but the number of rows.
 type Select struct {
 	columns, from string
 	details       []string // see With
+	counts        string   // see Counted
+	counted       []string
 	where         []string
 	args          []any
 	order         string
@@ -32,6 +36,31 @@ func (s *Select) With(joins string) *Select {
 
 const leftJoin = "LEFT JOIN "
 
+// Counted names a table that holds in n how many rows there are with the same values of
+// some columns, in as many parts as it likes. Where the conditions are about these columns
+// and nothing else, Count sums that up and looks at no row.
+func (s *Select) Counted(table string, columns ...string) *Select {
+	s.counts, s.counted = table, columns
+	return s
+}
+
+var (
+	words = regexp.MustCompile(`[A-Za-z_.']+`)
+	plain = []string{"WHERE", "AND", "OR", "IN"}
+)
+
+func (s *Select) countable(where string) bool {
+	for _, w := range words.FindAllString(where, -1) {
+		if !slices.Contains(plain, w) && !slices.Contains(s.counted, w) {
+			return false
+		}
+	}
+	return s.counts != ""
+}
+
+// alias is what the texts call the table.
+func (s *Select) alias() string { return s.from[strings.LastIndex(s.from, " ")+1:] }
+
 // source is the tables of the select, and of the joins of With those that a text names.
 func (s *Select) source(text string) string {
 	out := []string{s.from}
@@ -52,8 +81,8 @@ func (s *Select) page() (sql string, args []any) {
 		order = " ORDER BY " + s.order
 	}
 	if s.limit > 0 {
-		limit = " LIMIT ?"
-		args = append(args, s.limit)
+		// PostgreSQL plans a text once: for how many rows, it has to say.
+		limit = " LIMIT " + strconv.FormatUint(s.limit, 10)
 		if s.offset > 0 {
 			limit += " OFFSET ?"
 			args = append(args, s.offset)
@@ -63,7 +92,7 @@ func (s *Select) page() (sql string, args []any) {
 	if len(s.details) == 0 {
 		return s.from + where + order + limit, args
 	}
-	alias := s.from[strings.LastIndex(s.from, " ")+1:]
+	alias := s.alias()
 	chosen := "(SELECT " + alias + ".* FROM " + s.source(where+order) + where + order + limit + ") " + alias
 	return chosen + strings.Join(s.details, "") + order, args
 }
@@ -130,10 +159,11 @@ func (s *Select) text() (sql string, args []any) {
 // Count is the query for the number of rows on all pages.
 func (s *Select) Count(total *uint64) Query {
 	where := s.conditions()
-	return Query{
-		SQL: "SELECT count(*) FROM " + s.source(where) + where, Args: s.args,
-		Row: func(scan Scan) error { return scan(total) },
+	sql := "SELECT count(*) FROM " + s.source(where)
+	if s.countable(where) {
+		sql = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM " + s.counts + " " + s.alias()
 	}
+	return Query{SQL: sql + where, Args: s.args, Row: func(scan Scan) error { return scan(total) }}
 }
 
 // Tally is the query for how many rows of all pages have the same values of these

@@ -44,6 +44,7 @@ type sqliteEngine struct {
 type sqliteWrite struct {
 	ctx      context.Context //nolint:containedctx // travels to the writer with its closure
 	fn       func(*Tx) error
+	undone   bool // a dry run
 	err      error
 	panicked any
 	done     chan struct{}
@@ -76,6 +77,7 @@ func openSQLite(c Config, meter *meter) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, err
 	}
+	writer.leaveRoom(c.URL)
 	go e.writeLoop(writer)
 	return e, nil
 }
@@ -98,6 +100,9 @@ func (e *sqliteEngine) close() error {
 func (e *sqliteEngine) pool() Pool {
 	return Pool{Used: cap(e.readers) - len(e.readers), Max: cap(e.readers)}
 }
+
+// watched has nothing to do: the database is in this process.
+func (e *sqliteEngine) watched(context.Context) {}
 
 func (e *sqliteEngine) ping(ctx context.Context) error {
 	return e.read(ctx, []Query{{SQL: "SELECT 1", Row: func(Scan) error { return nil }}})
@@ -167,8 +172,8 @@ func (e *sqliteEngine) snapshot(ctx context.Context, fn func(Reader) error) erro
 	return fn(c)
 }
 
-func (e *sqliteEngine) attempt(ctx context.Context, fn func(*Tx) error) error {
-	w := &sqliteWrite{ctx: ctx, fn: fn, done: make(chan struct{})}
+func (e *sqliteEngine) attempt(ctx context.Context, fn func(*Tx) error, undone bool) error {
+	w := &sqliteWrite{ctx: ctx, fn: fn, undone: undone, done: make(chan struct{})}
 	select {
 	case e.writes <- w:
 	case <-ctx.Done():
@@ -192,8 +197,7 @@ func (e *sqliteEngine) attempt(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // writeLoop owns the only connection that writes. It takes whatever waits, runs
-// each closure in a savepoint of one transaction, commits once and only then
-// answers all of them.
+// each closure in one transaction, commits once and only then answers all of them.
 func (e *sqliteEngine) writeLoop(c *sqliteConn) {
 	defer close(e.stopped)
 	defer func() { _ = c.Close() }()
@@ -243,9 +247,20 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 		fail(err)
 		return
 	}
+	careful := false
 	// e.writes is not closed, so the loop ends when nothing waits any more.
-	for n := 0; n < len(*group); n++ { //nolint:intrange // the group grows meanwhile
-		e.runOne(c, (*group)[n])
+	for n := 0; n < len(*group); n++ {
+		if !e.runOne(c, (*group)[n], careful) {
+			_ = c.run("ROLLBACK") // Fails where SQLite has rolled back already.
+			if err := c.run("BEGIN IMMEDIATE"); err != nil {
+				fail(err)
+				return
+			}
+			if n > 0 { // The writes before it are undone, too: all run once more.
+				careful, n = true, -1
+				continue
+			}
+		}
 		for more := true; more && len(*group) < maxGroup; {
 			select {
 			case w := <-e.writes:
@@ -264,13 +279,20 @@ func (e *sqliteEngine) commitGroup(c *sqliteConn, group *[]*sqliteWrite) {
 	e.meter.end((*group)[0].ctx, "commit", start, len(*group), err)
 }
 
-func (e *sqliteEngine) runOne(c *sqliteConn, w *sqliteWrite) {
+// runOne runs a write in the transaction that is open, and reports whether only that
+// is left in it which shall stay. A savepoint sees to that where care is asked for: it
+// costs a tenth of a write, for what nearly never happens.
+func (e *sqliteEngine) runOne(c *sqliteConn, w *sqliteWrite, careful bool) (clean bool) {
+	w.panicked = nil
 	if err := w.ctx.Err(); err != nil {
 		w.err = timedOut(err)
-		return
+		return true
 	}
-	if w.err = c.run("SAVEPOINT w"); w.err != nil {
-		return
+	careful = careful || w.undone
+	if careful {
+		if w.err = c.run("SAVEPOINT w"); w.err != nil {
+			return true
+		}
 	}
 	s := &sqliteSession{ctx: w.ctx, conn: c, meter: e.meter}
 	func() {
@@ -280,15 +302,18 @@ func (e *sqliteEngine) runOne(c *sqliteConn, w *sqliteWrite) {
 	if w.err == nil {
 		w.err = s.err
 	}
-	if w.err != nil || w.panicked != nil {
-		w.err = sqliteError(w.ctx, w.err)
-		if err := c.run("ROLLBACK TO w"); err != nil {
-			w.err = errors.Join(w.err, err)
-		}
+	failed := w.err != nil || w.panicked != nil
+	w.err = sqliteError(w.ctx, w.err)
+	if !careful {
+		return !failed || !s.wrote
+	}
+	if failed {
+		w.err = errors.Join(w.err, c.run("ROLLBACK TO w"))
 	}
 	if err := c.run("RELEASE w"); err != nil {
 		w.err = errors.Join(w.err, err)
 	}
+	return true
 }
 
 // sqliteSession runs a transaction's statements at once and keeps the first
@@ -297,10 +322,12 @@ type sqliteSession struct {
 	ctx   context.Context //nolint:containedctx // the transaction's own
 	conn  *sqliteConn
 	meter *meter
+	wrote bool
 	err   error
 }
 
 func (s *sqliteSession) exec(st Statement) {
+	s.wrote = true
 	if s.err == nil {
 		s.err = s.conn.exec(st)
 	}

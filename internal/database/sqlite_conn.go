@@ -16,13 +16,31 @@ type sqliteConn struct {
 	prepared map[string]*sqlite3.Stmt
 }
 
+const (
+	// longLog is how many pages the log of writes has, 16 MB, when a commit copies them into the
+	// database: many commits change the same pages, and one copy serves all.
+	longLog = 4000
+	// pageSize is that of databases and, with what describes it, of their logs.
+	pageSize = 4096 + 24
+)
+
+// leaveRoom has the log brought into the database also before it takes the room that this needs:
+// a disk that is full of the log would stay full.
+func (c *sqliteConn) leaveRoom(path string) {
+	c.WALHook(func(_ *sqlite3.Conn, schema string, pages int) error {
+		free, err := FreeSpace(path)
+		if pages >= longLog || err == nil && free < uint64(pages)*pageSize { //nolint:gosec // no log has less than no page
+			_, _, _ = c.WALCheckpoint(schema, sqlite3.CHECKPOINT_PASSIVE) // What it leaves there is not lost.
+		}
+		return nil
+	})
+}
+
 func openConn(path string, readOnly bool) (*sqliteConn, error) {
 	pragmas := url.Values{"_pragma": {
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "journal_mode(WAL)", "synchronous(FULL)", "secure_delete(ON)",
 		"foreign_keys(OFF)", "temp_store(MEMORY)", "cache_size(-4000)",
-		// Pages of the log, 16 MB, after which a commit copies them into the
-		// database: many commits change the same pages, and one copy serves all.
-		"wal_autocheckpoint(4000)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", longLog),
 	}}
 	if readOnly {
 		pragmas.Add("_pragma", "query_only(ON)")

@@ -44,7 +44,7 @@ func (l *look) folder() {
 	if private {
 		l.well(aboutFolder, fault.Say("%s, for its owner only", l.Data))
 	}
-	switch free, err := freeSpace(l.Data); {
+	switch free, err := database.FreeSpace(l.Data); {
 	case err != nil:
 		l.warning(aboutDisk, as(err.Error()))
 	case free < noSpace:

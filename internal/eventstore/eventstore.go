@@ -143,6 +143,7 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
+		tx.writeRows()
 		tx.writeHeads()
 		wake = tx.jobs && !origin.DryRun
 		return nil
@@ -176,6 +177,7 @@ type Tx struct {
 	order  []*head
 	memo   map[any]any
 	ahead  []database.Query // what the next lock reads first
+	rows   []*row           // what folds left to be written
 	replay bool
 	jobs   bool // some were recorded
 }
@@ -202,7 +204,10 @@ func (tx *Tx) Creator() string { return tx.origin.Creator }
 func (tx *Tx) NewID() string { return tx.store.ids.next() }
 
 // Read runs queries in one round trip and sees what the transaction emitted.
-func (tx *Tx) Read(queries ...database.Query) error { return tx.db.Read(queries...) }
+func (tx *Tx) Read(queries ...database.Query) error {
+	tx.writeRows()
+	return tx.db.Read(queries...)
+}
 
 // Lock holds the aggregate until the transaction ends, so that what is read
 // after it stays true; also are queries that travel along and see the state
@@ -214,13 +219,13 @@ func (tx *Tx) Lock(a Aggregate, also ...database.Query) (exists bool, err error)
 		if also = append(ahead, also...); len(also) == 0 {
 			return !h.fresh || h.dirty, nil
 		}
-		return !h.fresh || h.dirty, tx.db.Read(also...)
+		return !h.fresh || h.dirty, tx.Read(also...)
 	}
 	h := &head{Aggregate: a}
 	lock := database.One(&exists,
 		"SELECT owner, sequence, hash, created, changed FROM aggregates WHERE instance_id = ? AND type = ? AND id = ? FOR UPDATE",
 		[]any{a.Instance, a.Type, a.ID}, &h.Owner, &h.sequence, &h.hash, &h.created, &h.changed)
-	if err := tx.db.Read(slices.Concat(ahead, []database.Query{lock}, also)...); err != nil {
+	if err := tx.Read(slices.Concat(ahead, []database.Query{lock}, also)...); err != nil {
 		return false, err
 	}
 	h.fresh = !exists

@@ -118,17 +118,19 @@ func (f *Fold) Micros() int64 { return f.Created.UnixMicro() }
 
 // Exec writes to a table that describes the event's aggregate.
 func (f *Fold) Exec(sql string, args ...any) {
+	f.tx.writeRows()
 	f.tx.db.Exec(database.Statement{SQL: sql, Args: args})
 }
 
 // ExecUnique is Exec for a row whose key somebody else may hold already; taken
 // says so.
 func (f *Fold) ExecUnique(taken error, sql string, args ...any) {
+	f.tx.writeRows()
 	f.tx.db.Exec(database.Statement{SQL: sql, Args: args, Conflict: taken})
 }
 
 // Read sees the tables as the events before this one left them.
-func (f *Fold) Read(queries ...database.Query) error { return f.tx.db.Read(queries...) }
+func (f *Fold) Read(queries ...database.Query) error { return f.tx.Read(queries...) }
 
 // Memo and Remember share state with the verb that emits; see Tx.
 func (f *Fold) Memo(key any) any { return f.tx.Memo(key) }

@@ -196,6 +196,7 @@ func replay(ctx context.Context, scratch *database.DB, events []Event, problem f
 				return err
 			}
 		}
+		tx.writeRows()
 		tx.writeHeads()
 		return nil
 	})

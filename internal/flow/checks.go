@@ -21,13 +21,16 @@ func (p *proving) guard(ctx context.Context, check func(context.Context) (bool, 
 // hides reports whether nothing may be told of the user, not even whether there is one:
 // the login policy says so, and nothing is proved yet.
 func (p *proving) hides() bool {
-	return p.rules.login.IgnoreUnknownUsernames && len(checksOf(p.session)) == 0
+	return p.ignores() && len(checksOf(p.session)) == 0
 }
+
+// ignores reports whether unknown names are treated like others.
+func (p *proving) ignores() bool { return p.discreet || p.rules.login.IgnoreUnknownUsernames }
 
 // quiet is the context of a check that must not tell who exists: nobody asks, so
 // nobody may know.
 func (p *proving) quiet(ctx context.Context) context.Context {
-	if p.subject.UserID == "" || p.rules.login.IgnoreUnknownUsernames {
+	if p.subject.UserID == "" || p.ignores() {
 		return authz.WithCaller(ctx, nil)
 	}
 	return ctx
@@ -36,7 +39,7 @@ func (p *proving) quiet(ctx context.Context) context.Context {
 // wrong makes who has no such factor look like somebody whose code is another one,
 // where the login policy hides who exists.
 func (p *proving) wrong(err error) error {
-	if p.rules.login.IgnoreUnknownUsernames && fault.KindOf(err) == fault.KindNotFound {
+	if p.ignores() && fault.KindOf(err) == fault.KindNotFound {
 		return user.ErrWrongCode
 	}
 	return err

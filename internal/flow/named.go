@@ -15,6 +15,21 @@ type Named struct {
 	Login policy.LoginPolicy
 }
 
+// HiddenSuffix is what the login pages leave out of the login names of an organization, where
+// its label policy says so: an @ and its primary domain. Empty: nothing, or the names of its
+// users are login names without one.
+func HiddenSuffix(ctx context.Context, r database.Reader, s eventstore.Scope) (string, error) {
+	var label policy.State[policy.LabelPolicy]
+	var completed bool
+	var domain string
+	err := r.Read(ctx, policy.AskActiveLabel(s, &label), policy.NamesCompleted(s, &completed),
+		database.One(new(bool), "SELECT primary_domain FROM orgs WHERE instance_id = ? AND org_id = ?", []any{s.Instance, s.Org}, &domain))
+	if err != nil || !label.Doc.HideLoginNameSuffix || !completed || domain == "" {
+		return "", err
+	}
+	return "@" + domain, nil
+}
+
 // orgOf is the organization that a domain belongs to.
 func orgOf(instance, domain string) *database.Select {
 	return database.From("d.org_id", "org_domains d").Where("d.instance_id = ? AND d.domain = ? AND d.verified = 1", instance, domain)

@@ -63,6 +63,9 @@ type SessionChange struct {
 	Metadata   map[string][]byte
 	Lifetime   *time.Duration
 	UserAgent  *session.UserAgent // of a new session
+	// Discreet tells nothing of the user as long as nothing is proved, not even by what the
+	// policy of their organization says.
+	Discreet bool
 }
 
 // SessionChanged is a session after a change, with what is shown once.
@@ -126,7 +129,7 @@ func hashOf(token string) string {
 // change looks at the proofs and prepares the challenges, which takes its time, and
 // then notes all of it in one transaction, together with a new token.
 func (s *Sessions) change(ctx context.Context, before *session.Session, c SessionChange, open func(*eventstore.Tx) (session.Session, error)) (out SessionChanged, err error) {
-	p := &proving{Sessions: s, session: before}
+	p := &proving{Sessions: s, session: before, discreet: c.Discreet}
 	if err := p.identify(ctx, c.Proof); err != nil {
 		return out, err
 	}

@@ -46,6 +46,8 @@ type proving struct {
 	rules   rules
 	known   bool // the session has, or now gets, a user
 	notes   []func(*eventstore.Tx, *session.Session) error
+	// discreet: see SessionChange.
+	discreet bool
 }
 
 func (p *proving) note(f func(*eventstore.Tx, *session.Session) error) { p.notes = append(p.notes, f) }
@@ -125,6 +127,11 @@ func (p *proving) may(methods ...assurance.Method) error {
 	return p.rules.allow(p.store.Now(), methods...)
 }
 
+// conceals reports whether it is not told either that a factor is not listed. A key that is
+// not is refused once it has answered, and other proofs are held against nobody's, which
+// takes as long.
+func (p *proving) conceals() bool { return p.known && p.discreet && p.hides() }
+
 // prove looks at each proof that is given, and stops at the first that is wrong.
 func (p *proving) prove(ctx context.Context, proof Proof) error {
 	if err := p.proveAssertion(ctx, proof.Assertion, proof.answers); err != nil {
@@ -145,8 +152,10 @@ func (p *proving) prove(ctx context.Context, proof Proof) error {
 		if t.value == nil {
 			continue
 		}
-		if err := p.may(t.method); err != nil {
+		if err := p.may(t.method); err != nil && !p.conceals() {
 			return err
+		} else if err != nil {
+			p.subject.Org, p.subject.UserID = "", ""
 		}
 		if err := t.check(ctx, *t.value); err != nil {
 			return err
@@ -181,7 +190,7 @@ func (p *proving) proveAssertion(ctx context.Context, credential []byte, to *ans
 	if credential == nil {
 		return nil
 	}
-	if err := p.may(assurance.Passkey, assurance.U2F); err != nil {
+	if err := p.may(assurance.Passkey, assurance.U2F); err != nil && !p.conceals() {
 		return err
 	}
 	state, err := p.take(ctx, to)
@@ -234,7 +243,7 @@ func (p *proving) challenge(ctx context.Context, c Challenges, out *SessionChang
 }
 
 func (p *proving) challengeAssertion(ctx context.Context, r AssertionRequest, out *SessionChanged) error {
-	if err := p.may(assurance.Passkey, assurance.U2F); err != nil {
+	if err := p.may(assurance.Passkey, assurance.U2F); err != nil && !p.conceals() {
 		return err
 	}
 	options, state, err := p.assertion(ctx, r)

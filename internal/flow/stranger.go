@@ -20,7 +20,8 @@ import (
 // WhoIs finds somebody by what they type to log in: their login name or, where the
 // policy lets them, the address or the number that only they have. Of nobody the id is
 // empty. How long it looks depends on what is typed, and not on whether it is somebody's.
-func WhoIs(ctx context.Context, store *eventstore.Store, instance, typed string) (who User, err error) {
+// others are login names that are looked for too, after those.
+func WhoIs(ctx context.Context, store *eventstore.Store, instance, typed string, others ...string) (who User, err error) {
 	login, err := policy.Login.Resolve(ctx, store, policy.Scope{Instance: instance})
 	if err != nil {
 		return who, err
@@ -31,6 +32,9 @@ func WhoIs(ctx context.Context, store *eventstore.Store, instance, typed string)
 	}
 	if !login.Doc.DisableLoginWithPhone && strings.HasPrefix(typed, "+") {
 		filters = append(filters, UserByPhone(database.Equals, strings.ReplaceAll(typed, " ", "")))
+	}
+	for _, name := range others {
+		filters = append(filters, UserByLogin(database.EqualsFold, name))
 	}
 	for _, f := range filters {
 		found, err := Users(ctx, store, instance, database.Page{Limit: 2}, SortUserCreated, f)
@@ -48,15 +52,16 @@ func WhoIs(ctx context.Context, store *eventstore.Store, instance, typed string)
 const jobForgotten = "password.forgotten"
 
 type forgotten struct {
-	Typed   string `json:"typed"`
-	Creator string `json:"creator"`
-	Ticket  string `json:"ticket,omitempty"` // of the browser, hashed; see BeganHere
+	Typed   string   `json:"typed"`
+	Others  []string `json:"others,omitempty"` // see WhoIs
+	Creator string   `json:"creator"`
+	Ticket  string   `json:"ticket,omitempty"` // of the browser, hashed; see BeganHere
 }
 
-// ForgotPassword has a code sent to whom a login name belongs, if to anybody. That is
+// ForgotPassword has a code sent to whom a login name, or one of others, belongs, if to anybody. That is
 // found out later: the answer, and the time that it takes, tell nothing.
-func ForgotPassword(tx *eventstore.Tx, instance, typed, creator, ticket string) error {
-	return tx.Job(instance, jobForgotten, forgotten{typed, creator, ticket}, tx.Now())
+func ForgotPassword(tx *eventstore.Tx, instance, typed string, others []string, creator, ticket string) error {
+	return tx.Job(instance, jobForgotten, forgotten{typed, others, creator, ticket}, tx.Now())
 }
 
 // sendForgotten is the work of jobForgotten.
@@ -67,7 +72,7 @@ func sendForgotten(store *eventstore.Store, v *crypto.Vault) job.Work {
 			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
 		}
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: f.Creator})
-		who, err := WhoIs(ctx, store, j.Instance, f.Typed)
+		who, err := WhoIs(ctx, store, j.Instance, f.Typed, f.Others...)
 		if err != nil || who.ID == "" {
 			return again, err
 		}

@@ -115,14 +115,18 @@ func cutLast(s, separator string) (before, after string) {
 // and those of organizations where they have the permission.
 func VisibleUsers(ctx context.Context) database.Filter {
 	where, args := authz.Where(ctx, "user.read", "u.org_id")
-	self := authz.From(ctx).UserID
-	return func(s *database.Select) { s.Where("(u.user_id = ? OR "+where+")", append([]any{self}, args...)...) }
+	c := authz.From(ctx)
+	if !c.Can("user.read", c.HomeOrg) { // Else they are among them.
+		where, args = "(u.user_id = ? OR "+where+")", append([]any{c.UserID}, args...)
+	}
+	return func(s *database.Select) { s.Where(where, args...) }
 }
 
 // Users lists users of the instance. Which of them the caller may see is for the
 // filters to say.
 func Users(ctx context.Context, r database.Reader, instance string, p database.Page, by string, filters ...database.Filter) (database.Listing[User], error) {
-	q := database.From(personColumns+", "+domainList, "users u").With(personJoins).Where("u.instance_id = ?", instance).Filter(filters...)
+	q := database.From(personColumns+", "+domainList, "users u").With(personJoins).Counted("user_counts", "u.instance_id", "u.org_id", "u.kind").
+		Where("u.instance_id = ?", instance).Filter(filters...)
 	return database.List(ctx, r, q, p, []string{by, "u.user_id"}, func(scan database.Scan, u *User) error {
 		var domains string
 		dest, done := personDest(&u.Person)

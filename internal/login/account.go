@@ -1,6 +1,7 @@
 package login
 
 import (
+	"html/template"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -29,7 +30,7 @@ func (v *visit) accounts() (out []account, err error) {
 		case s.User.LoginName == "" || s.Ended || s.Expired(now):
 			continue
 		}
-		out = append(out, account{ID: e.ID, LoginName: s.User.LoginName, DisplayName: s.User.DisplayName, Face: web.FaceOf(s.User.Avatar, s.User.DisplayName)})
+		out = append(out, account{ID: e.ID, LoginName: v.short(s.User.LoginName), DisplayName: s.User.DisplayName, Face: web.FaceOf(s.User.Avatar, s.User.DisplayName)})
 	}
 	return out, nil
 }
@@ -89,12 +90,19 @@ func logOut(v *visit) error {
 	return v.goTo("login")
 }
 
-// showDone says that the login succeeded, where nobody asked for it.
+// showDone says that the login succeeded, where nobody asked for it, and leads on where the
+// policy says so: as a page, since what a form leads to by redirects would have to be named
+// by the page with the form, which may not know yet whose policy counts.
 func showDone(v *visit, p *progress) error {
 	if !p.Enough {
 		return v.next()
 	}
-	v.show(http.StatusOK, "done", data{LoginName: p.name})
+	d := data{LoginName: p.name}
+	if to := p.Login().DefaultRedirectURI; to != "" {
+		v.W.Header().Set("Refresh", "0; url="+to)
+		d.More = template.URL(to) //nolint:gosec // the policy takes no address that is a program
+	}
+	v.show(http.StatusOK, "done", d)
 	return nil
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
-	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -51,9 +50,7 @@ func (v *visit) leadBack() error {
 		v.leadTo(r.RedirectURI)
 		return err
 	}
-	login, err := policy.Login.Resolve(v.Ctx, v.Store, v.Scope(v.Org))
-	v.leadTo(login.Doc.DefaultRedirectURI)
-	return err
+	return nil
 }
 
 // afterPassword ends the page of a link whose code has set a password. In the browser in

@@ -99,6 +99,7 @@ type visit struct {
 	request *oauth.Request // of the application that asked for the login; nil: nobody did
 	lost    string         // the page of a way that the policy took away meanwhile
 	device  *device        // that asked for it; nil: none did
+	suffix  string         // that pages leave out of login names; see openSuffix
 }
 
 // open finds the session that a page is about, and who asked for the login.
@@ -120,6 +121,9 @@ func (v *visit) openAsker() error {
 		}
 		v.request = &r
 		if v.Org, err = flow.OrgAsked(v.AsNobody(), v.Store, r.Scopes); err != nil {
+			return err
+		}
+		if err := v.openSuffix(); err != nil {
 			return err
 		}
 		v.leadTo(r.RedirectURI)

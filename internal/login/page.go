@@ -15,6 +15,7 @@ type data struct {
 	Problem   string // what went wrong, in words for people
 	Note      string // what went well
 	LoginName string
+	Who       string // the login name as it is shown
 	Session   string
 	Path      string // of the page, below prefix; empty: that of the request
 	// Hidden are the values that forms carry along.
@@ -41,7 +42,7 @@ const (
 func (v *visit) show(status int, name string, d data) {
 	d.Path = cmp.Or(d.Path, v.Path())
 	v.Page = d.Path
-	d.Frame = v.Frame()
+	d.Frame, d.Who = v.Frame(), v.short(d.LoginName)
 	if d.Hidden == nil {
 		d.Hidden = map[string]string{}
 	}

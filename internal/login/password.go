@@ -65,7 +65,7 @@ func takeChange(v *visit, p *progress) error {
 func showForgotten(v *visit) error {
 	name := ""
 	if p, err := v.progress(); err == nil {
-		name = p.name
+		name = v.short(p.name)
 	}
 	v.show(http.StatusOK, "forgotten", data{More: name})
 	return nil
@@ -74,14 +74,17 @@ func showForgotten(v *visit) error {
 // takeForgotten has a code sent to set another password with. Whether there is such a
 // user is not told.
 func takeForgotten(v *visit) error {
-	name := strings.TrimSpace(v.R.PostForm.Get("loginName"))
+	typed := strings.TrimSpace(v.R.PostForm.Get("loginName"))
+	name, others := v.full(typed)
 	var ticket string
 	b := v.begin(&ticket)
-	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error { return flow.ForgotPassword(tx, v.Instance, name, web.Creator, ticket) }); err != nil {
+	if err := v.Store.Write(v.AsSystem(), func(tx *eventstore.Tx) error {
+		return flow.ForgotPassword(tx, v.Instance, name, others, web.Creator, ticket)
+	}); err != nil {
 		return err
 	}
 	v.remember(b)
-	v.show(http.StatusOK, "mailed", data{Note: v.T("forgotten-sent"), More: name})
+	v.show(http.StatusOK, "mailed", data{Note: v.T("forgotten-sent"), More: typed})
 	return nil
 }
 

@@ -63,7 +63,7 @@ func (v *visit) askName(name string, problem error) error {
 	if err != nil {
 		return err
 	}
-	d := data{Path: "login", More: loginPage{Name: name, Passkey: login.Doc.PasswordlessAllowed == 1}}
+	d := data{Path: "login", More: loginPage{Name: v.short(name), Passkey: login.Doc.PasswordlessAllowed == 1}}
 	if login.Doc.AllowRegister && v.mayRegister(false) == nil {
 		d.Others = []way{{atRegister, "register-way"}}
 	}
@@ -83,29 +83,32 @@ func (v *visit) prompts(prompt string) bool {
 // takeLogin begins a session for who says to be there: always a new one, so that none
 // that somebody else put into the browser ever gets a user.
 func takeLogin(v *visit) error {
-	name := strings.TrimSpace(v.R.PostForm.Get("loginName"))
-	who, err := flow.WhoIs(v.AsSystem(), v.Store, v.Instance, name)
+	name, others := v.full(strings.TrimSpace(v.R.PostForm.Get("loginName")))
+	named, err := v.nameTells(name)
+	if err != nil {
+		return err
+	}
+	who, err := flow.WhoIs(v.AsSystem(), v.Store, v.Instance, name, others...)
 	var out flow.SessionChanged
 	if err == nil {
 		proof := flow.Proof{UserID: who.ID}
 		if who.ID == "" { // The policy decides what is said of a name that nobody has.
 			proof.LoginName = name
 		}
-		out, err = v.sessions.Create(v.AsSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent()})
+		out, err = v.sessions.Create(v.AsSystem(), flow.SessionChange{Proof: proof, UserAgent: v.agent(), Discreet: named.Login.IgnoreUnknownUsernames})
 	}
 	if err != nil {
-		if _, more := v.nameTells(name); more != nil {
-			return more
-		}
 		return v.askName(name, err)
 	}
 	v.hold(out, name)
 	return v.next()
 }
 
-// agent is what the browser says about itself.
+// agent is what the browser says about itself, as far as a session takes it: what is too long
+// keeps nobody from logging in.
 func (v *visit) agent() *session.UserAgent {
-	return &session.UserAgent{IP: v.Call.RemoteIP, Description: v.R.UserAgent()}
+	says := []rune(strings.ToValidUTF8(v.R.UserAgent(), "\uFFFD"))
+	return &session.UserAgent{IP: v.Call.RemoteIP, Description: string(says[:min(len(says), session.MaxText)])}
 }
 
 // hold keeps a session's newest token in the browser, with the name that its user gave.
@@ -171,12 +174,15 @@ func showProof(v *visit, p *progress) error {
 
 // takeProof looks at a password or a code.
 func takeProof(v *visit, p *progress) error {
+	if p.strays(v.Path()) {
+		return v.next()
+	}
 	given := v.R.PostForm.Get("proof")
 	if v.Path() != atPassword {
 		given = strings.Join(strings.Fields(given), "")
 	}
 	proof := proofs[v.Path()](&given)
-	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof})
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof, Discreet: p.hidden})
 	if err != nil {
 		page, d := v.proofPage(p, v.Path(), true) // A code that was sent may still be right.
 		return v.refused(err, page, d)
@@ -196,9 +202,16 @@ func (v *visit) refused(err error, page string, d data) error {
 	return v.next()
 }
 
+// strays reports whether a page is none that somebody is led to of whom nothing may be told:
+// what it says would be about them.
+func (p *progress) strays(path string) bool { return p.hidden && !slices.Contains(p.offered(), path) }
+
 // sendCode sends a one-time code.
 func sendCode(v *visit, p *progress) error {
 	path := strings.TrimSuffix(v.Path(), "/send")
+	if p.strays(path) {
+		return v.next()
+	}
 	c := flow.Challenges{}
 	if path == atMail {
 		c.Email = &flow.CodeRequest{}
@@ -231,6 +244,9 @@ func showKey(v *visit, p *progress) error {
 
 // keyOptions gives the script what the browser asks the key.
 func keyOptions(v *visit, p *progress) error {
+	if p.strays("key") {
+		return errNoWay
+	}
 	request := &flow.AssertionRequest{Domain: hostname.Canonical(v.Call.Host), Verification: 3}
 	if p.options().Has(assurance.Passkey) {
 		request.Verification = 1
@@ -238,7 +254,7 @@ func keyOptions(v *visit, p *progress) error {
 	if p.options().Has(assurance.U2F) && p.options().Has(assurance.Passkey) {
 		request.Verification = 2
 	}
-	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: flow.Challenges{Assertion: request}})
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Challenges: flow.Challenges{Assertion: request}, Discreet: p.hidden})
 	if err != nil {
 		return err
 	}
@@ -248,7 +264,11 @@ func keyOptions(v *visit, p *progress) error {
 
 // takeKey looks at what a key answered.
 func takeKey(v *visit, p *progress) error {
-	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: flow.Proof{Assertion: []byte(v.R.PostForm.Get("credential"))}})
+	if p.strays("key") {
+		return v.next()
+	}
+	proof := flow.Proof{Assertion: []byte(v.R.PostForm.Get("credential"))}
+	out, err := v.sessions.Set(v.AsNobody(), v.current.ID, v.current.Token, flow.SessionChange{Proof: proof, Discreet: p.hidden})
 	if err != nil {
 		return v.refused(err, "key", p.keyPage())
 	}

@@ -10,31 +10,39 @@ import (
 )
 
 // atSetup is where the link leads that the server prints when it starts, as long as no
-// person administers the instance.
+// person administers the instance, and that of a reset.
 const atSetup = "setup"
 
-// setupPage is what the page shows: what was typed, and what a password must be like.
+// setupPage is what the page shows: for whom the link is, if for somebody who is there, what
+// was typed, and what a password must be like.
 type setupPage struct {
-	GivenName, FamilyName, Email, Rules string
+	Owner, GivenName, FamilyName, Email, Rules string
+}
+
+// setupLink is what the link says.
+func (v *visit) setupLink() flow.SetupLink {
+	return flow.SetupLink{Code: v.R.Form.Get(fieldCode), User: v.R.Form.Get(fieldUser)}
 }
 
 // setup is the page with what was typed.
-func (v *visit) setup() (data, error) {
+func (v *visit) setup(who flow.User) (data, error) {
+	v.Org = who.OrgID
 	rules, err := v.rules()
-	form := v.R.PostForm
+	form, l := v.R.PostForm, v.setupLink()
 	return data{
-		Hidden: map[string]string{fieldCode: v.R.Form.Get(fieldCode)},
-		More:   setupPage{GivenName: form.Get("givenName"), FamilyName: form.Get("familyName"), Email: form.Get("email"), Rules: rules},
+		Hidden: map[string]string{fieldCode: l.Code, fieldUser: l.User},
+		More:   setupPage{Owner: who.LoginName, GivenName: form.Get("givenName"), FamilyName: form.Get("familyName"), Email: form.Get("email"), Rules: rules},
 	}, err
 }
 
 // showSetup asks who will administer the instance.
 func showSetup(v *visit) error {
 	v.current = nil
-	if err := flow.SetupWaits(v.AsSystem(), v.Store, v.R.Form.Get(fieldCode)); err != nil {
+	who, err := flow.SetupFor(v.AsSystem(), v.Store, v.setupLink())
+	if err != nil {
 		return err
 	}
-	d, err := v.setup()
+	d, err := v.setup(who)
 	if err != nil {
 		return err
 	}
@@ -42,8 +50,8 @@ func showSetup(v *visit) error {
 	return nil
 }
 
-// takeSetup makes the administrator. Who chose a password is logged in with it, who chose a
-// passkey registers it next.
+// takeSetup makes the administrator, or gives them a new way in. Who chose a password is
+// logged in with it, who chose a passkey registers it next.
 func takeSetup(v *visit) error {
 	v.current = nil
 	form := v.R.PostForm
@@ -57,7 +65,7 @@ func takeSetup(v *visit) error {
 		FirstName: strings.TrimSpace(form.Get("givenName")), LastName: strings.TrimSpace(form.Get("familyName")), Email: strings.TrimSpace(form.Get("email")),
 		PreferredLanguage: v.Texts.Lang,
 	}
-	r, err := flow.SetUp(v.AsSystem(), v.Store, form.Get(fieldCode), h, password)
+	r, err := flow.SetUp(v.AsSystem(), v.Store, v.vault, v.setupLink(), h, password)
 	if err != nil {
 		return v.setupAgain(err)
 	}
@@ -77,9 +85,13 @@ func takeSetup(v *visit) error {
 	return v.goTo(atPasskeyLink, fieldUser, r.UserID, fieldOrg, r.Org, fieldCodeID, c.ID, fieldCode, c.Code)
 }
 
-// setupAgain shows the form once more.
+// setupAgain shows the form once more, unless the link is not good any more.
 func (v *visit) setupAgain(problem error) error {
-	d, err := v.setup()
+	who, err := flow.SetupFor(v.AsSystem(), v.Store, v.setupLink())
+	if err != nil {
+		return err
+	}
+	d, err := v.setup(who)
 	if err != nil {
 		return err
 	}

@@ -61,9 +61,6 @@ func (v *visit) progress() (p *progress, err error) {
 		}
 		p.name = p.person.LoginName
 	}
-	if v.request == nil && v.device == nil {
-		v.leadTo(p.Login().DefaultRedirectURI)
-	}
 	return p, nil
 }
 
@@ -226,8 +223,6 @@ func (v *visit) finish(p *progress) error {
 	case web.Here(v.R.Form.Get(fieldNext)):
 		v.Keep(v.Jar.With(*v.current)) // That page is about the newest.
 		return v.Redirect(v.R.Form.Get(fieldNext))
-	case p.Login().DefaultRedirectURI != "":
-		return v.Redirect(p.Login().DefaultRedirectURI)
 	}
 	return v.goTo("done")
 }

@@ -243,6 +243,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.vault != nil {
 		workers.Go(func() { s.vault.Follow(ctx, keysEvery) })
 	}
+	workers.Go(func() { s.Store.DB().Watch(ctx) })
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })
 	workers.Go(func() { s.rest(ctx) })

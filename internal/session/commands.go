@@ -15,10 +15,12 @@ import (
 
 // The limits of a session.
 const (
+	// MaxText bounds each text about the user agent, in characters.
+	MaxText = 500
+
 	maxKey     = 200      // characters of a key of metadata
 	maxValue   = 500_000  // bytes of a value
 	maxEntries = 100      // keys
-	maxText    = 500      // characters of each text about the user agent
 	maxHeaders = 50       // headers of the user agent
 	maxHeader  = 16 << 10 // bytes of them all
 	maxDays    = 3650     // of a lifetime
@@ -88,8 +90,8 @@ func (a *UserAgent) check() error {
 		return nil
 	}
 	for _, text := range []string{a.FingerprintID, a.IP, a.Description} {
-		if utf8.RuneCountInString(text) > maxText {
-			return fault.Invalid("SESSION-agent", "Each text about the user agent has %d characters at most.", maxText)
+		if utf8.RuneCountInString(text) > MaxText {
+			return fault.Invalid("SESSION-agent", "Each text about the user agent has %d characters at most.", MaxText)
 		}
 	}
 	if _, err := netip.ParseAddr(a.IP); a.IP != "" && err != nil {

@@ -96,15 +96,16 @@ var (
 			}
 			agent, fingerprint = string(data), a.UserAgent.FingerprintID
 		}
-		f.Exec(`INSERT INTO sessions (instance_id, session_id, creator, token_hash, fingerprint, user_agent, user_id, user_org,
-			user_since, user_checked, password_checked, webauthn_checked, webauthn_verified, totp_checked, sms_checked, email_checked,
-			recovery_checked, expires, weakened, ended, created, changed, sequence)
-			VALUES (?, ?, ?, '', ?, ?, '', '', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, ?, ?, ?)`,
-			f.Instance, f.ID, f.Creator, fingerprint, agent, f.Micros(), f.Micros(), f.Sequence)
+		f.Insert("sessions", eventstore.Cells{
+			"creator": f.Creator, "token_hash": "", "fingerprint": fingerprint, "user_agent": agent, "user_id": "", "user_org": "",
+			"user_since": 0, "user_checked": 0, "password_checked": 0, "webauthn_checked": 0, "webauthn_verified": 0,
+			"totp_checked": 0, "sms_checked": 0, "email_checked": 0, "recovery_checked": 0, "expires": 0, "weakened": 0, "ended": 0,
+			"created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
+		})
 		return nil
 	}).Blank()
 	UserChecked = eventstore.Declare("session.user.checked", func(f *eventstore.Fold, u userChecked) error {
-		set(f, "user_id = ?, user_org = ?, user_since = ?, user_checked = ?", u.ID, u.Org, u.Since.UnixMicro(), u.At.UnixMicro())
+		set(f, eventstore.Cells{"user_id": u.ID, "user_org": u.Org, "user_since": u.Since.UnixMicro(), "user_checked": u.At.UnixMicro()})
 		return nil
 	})
 	WebAuthNChecked = eventstore.Declare("session.webAuthN.checked", func(f *eventstore.Fold, c assertionChecked) error {
@@ -112,7 +113,7 @@ var (
 		if c.Verified {
 			verified = 1
 		}
-		set(f, "webauthn_checked = ?, webauthn_verified = ?", c.At.UnixMicro(), verified)
+		set(f, eventstore.Cells{"webauthn_checked": c.At.UnixMicro(), "webauthn_verified": verified})
 		return nil
 	})
 	PasswordChecked = eventstore.Declare("session.password.checked", foldChecked("password_checked"))
@@ -127,7 +128,7 @@ var (
 	EmailChallenged    = eventstore.Declare("session.otp.email.challenged", touch[emailChallenged])
 
 	TokenSet = eventstore.Declare("session.token.set", func(f *eventstore.Fold, t tokenSet) error {
-		set(f, "token_hash = ?", t.Hash)
+		set(f, eventstore.Cells{"token_hash": t.Hash})
 		return nil
 	}, "hash")
 	MetadataSet = eventstore.Declare("session.metadata.set", func(f *eventstore.Fold, m metadataSet) error {
@@ -140,46 +141,43 @@ var (
 				ON CONFLICT (instance_id, session_id, meta_key) DO UPDATE SET value = excluded.value`,
 				f.Instance, f.ID, key, encoding.EncodeToString(value))
 		}
-		set(f, "")
+		set(f, eventstore.Cells{})
 		return nil
 	}).Blank()
 	LifetimeSet = eventstore.Declare("session.lifetime.set", func(f *eventstore.Fold, l lifetimeSet) error {
-		set(f, "expires = ?", f.Created.Add(l.Lifetime).UnixMicro())
+		set(f, eventstore.Cells{"expires": f.Created.Add(l.Lifetime).UnixMicro()})
 		return nil
 	})
 	// Weakened says that one factor was enough, where the user has others set up that
 	// the login policy lists no more.
 	Weakened = eventstore.Declare("session.assurance.weakened", func(f *eventstore.Fold, _ eventstore.None) error {
-		set(f, "weakened = 1")
+		set(f, eventstore.Cells{"weakened": 1})
 		return nil
 	})
 	// Terminated is the end: what the session holds of a person goes. Whose it was stays,
 	// for who ends it twice; the organization of theirs may be gone.
 	Terminated = eventstore.Declare("session.terminated", func(f *eventstore.Fold, _ eventstore.None) error {
 		f.Exec("DELETE FROM session_metadata WHERE instance_id = ? AND session_id = ?", f.Instance, f.ID)
-		set(f, "ended = 1, fingerprint = '', user_agent = '', user_org = ''")
+		set(f, eventstore.Cells{"ended": 1, "fingerprint": "", "user_agent": "", "user_org": ""})
 		return nil
 	})
 )
 
 // set changes the session's row.
-func set(f *eventstore.Fold, columns string, values ...any) {
-	if columns != "" {
-		columns += ", "
-	}
-	f.Exec("UPDATE sessions SET "+columns+"changed = ?, sequence = ? WHERE instance_id = ? AND session_id = ?",
-		append(values, f.Micros(), f.Sequence, f.Instance, f.ID)...)
+func set(f *eventstore.Fold, cells eventstore.Cells) {
+	cells["changed"], cells["sequence"] = f.Micros(), f.Sequence
+	f.Update("sessions", cells)
 }
 
 func foldChecked(column string) func(*eventstore.Fold, checked) error {
 	return func(f *eventstore.Fold, c checked) error {
-		set(f, column+" = ?", c.At.UnixMicro())
+		set(f, eventstore.Cells{column: c.At.UnixMicro()})
 		return nil
 	}
 }
 
 func touch[P any](f *eventstore.Fold, _ P) error {
-	set(f, "")
+	set(f, eventstore.Cells{})
 	return nil
 }
 

@@ -27,6 +27,7 @@ const (
 	ToRegisterPasskey Purpose = "passkey"
 	ToSetUp           Purpose = "setup"
 	ToFinishSetUp     Purpose = "setup.user"
+	ToSetUpAgain      Purpose = "setup.again"
 	ToGoOn            Purpose = "begun"
 )
 

@@ -18,6 +18,7 @@ import (
 )
 
 func init() {
+	eventstore.DeclareTable("user_counts", "instance_id, org_id, kind, part", "n")
 	eventstore.DeclareTable("users", "instance_id, user_id",
 		"org_id, kind, state, user_name, user_name_lower, login_scope, login_domain, created, changed, sequence")
 	eventstore.DeclareGuard("users_login")
@@ -57,6 +58,7 @@ var (
 	Renamed     = eventstore.Declare("user.username.changed", foldRenamed)
 	// Removed is the end of a user: nothing that could authenticate them is left.
 	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
+		count(f, -1)
 		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "user_idp_links", "group_users", "assets"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
@@ -77,6 +79,18 @@ func add(f *eventstore.Fold, kind, userName string, n naming) {
 	f.ExecUnique(errTaken, `INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, login_scope, login_domain, created, changed, sequence)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, kind, Active,
 		userName, strings.ToLower(userName), n.scope(f.Owner), domainOf(userName), f.Micros(), f.Micros(), f.Sequence)
+	count(f, 1)
+}
+
+// count notes in the part of the count that the user belongs to that there is one more or
+// one less. A part of nobody has no row.
+func count(f *eventstore.Fold, by int) {
+	const part = "org_id, kind, created % 16 FROM users WHERE instance_id = ? AND user_id = ?"
+	f.Exec(`INSERT INTO user_counts (n, instance_id, org_id, kind, part) SELECT CAST(? AS BIGINT), instance_id, `+part+`
+		ON CONFLICT (instance_id, org_id, kind, part) DO UPDATE SET n = user_counts.n + excluded.n`, by, f.Instance, f.ID)
+	if by < 0 {
+		f.Exec("DELETE FROM user_counts WHERE instance_id = ? AND n = 0 AND (org_id, kind, part) IN (SELECT "+part+")", f.Instance, f.Instance, f.ID)
+	}
 }
 
 // start begins the stream of a new user, whose id may be somebody's wish. What

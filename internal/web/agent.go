@@ -2,6 +2,9 @@ package web
 
 import "strings"
 
+// maxBrowser bounds what a program that is no browser is named by, in characters.
+const maxBrowser = 60
+
 // Browser says in short which browser on which system calls itself by a text, such as
 // "Firefox · Linux"; empty: the text says neither. What calls itself something else, such
 // as a tool, is named as it names itself.
@@ -25,6 +28,7 @@ func Browser(agent string) string {
 	case browser+system != "":
 		return browser + system
 	}
-	name, _, _ := strings.Cut(agent, " ")
-	return name[:min(len(name), 60)]
+	name, _, _ := strings.Cut(strings.ToValidUTF8(agent, "\uFFFD"), " ")
+	characters := []rune(name)
+	return string(characters[:min(len(characters), maxBrowser)])
 }

@@ -1,6 +1,9 @@
 package web
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 // TestBrowser names what people know by its name.
 func TestBrowser(t *testing.T) {
@@ -11,8 +14,10 @@ func TestBrowser(t *testing.T) {
 		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15":                 "Safari · macOS",
 		"Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36":                          "Chrome · Android",
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604": "Safari · iPhone",
-		"curl/8.5.0": "curl/8.5.0",
-		"":           "",
+		"curl/8.5.0":                           "curl/8.5.0",
+		"":                                     "",
+		strings.Repeat("a", 59) + "éclair/1.0": strings.Repeat("a", 59) + "é",
+		"caf\xe9/1.0":                          "caf\uFFFD/1.0",
 	} {
 		if got := Browser(agent); got != want {
 			t.Errorf("%q is %q, want %q", agent, got, want)

@@ -101,14 +101,18 @@ func preview(engine, change string) func(*lab) (float64, error) {
 	return inCrowd(engine, 5, http.MethodPost, "/gatehouse/v1/policies/login/_preview", `{"limit":100,"change":`+change+`}`)
 }
 
-func search(sort, query string) func(*lab) (float64, error) {
-	return inCrowd("SQLite", 100, http.MethodPost, "/v2/users", `{"query":{"limit":20,"asc":true},"sortingColumn":"`+sort+`","queries":[`+query+`]}`)
+func search(sort, query string) func(*lab) (float64, error) { return searchOn("SQLite", sort, query) }
+
+func searchOn(engine, sort, query string) func(*lab) (float64, error) {
+	return inCrowd(engine, 100, http.MethodPost, "/v2/users", `{"query":{"limit":20,"asc":true},"sortingColumn":"`+sort+`","queries":[`+query+`]}`)
 }
 
 var peopleLimits = []limit{
 	{"one of the crowd by id", "ms", 5, inCrowd("SQLite", 100, http.MethodGet, "/v2/users/$id", "")},
 	{"one of the crowd by login name", "ms", 5, search("USER_FIELD_NAME_UNSPECIFIED", `{"loginNameQuery":{"loginName":"$name"}}`)},
 	{"one of the crowd by email address", "ms", 5, search("USER_FIELD_NAME_UNSPECIFIED", `{"emailQuery":{"emailAddress":"$name@example.com"}}`)},
+	{"the first page of the whole crowd, SQLite", "ms", 5, search("USER_FIELD_NAME_CREATION_DATE", "")},
+	{"the first page of the whole crowd, PostgreSQL", "ms", 5, searchOn("PostgreSQL", "USER_FIELD_NAME_CREATION_DATE", "")},
 	{"a search of the crowd by names, sorted by names", "ms", 5, search("USER_FIELD_NAME_USER_NAME", `{"userNameQuery":{"userName":"user1000","method":3}}`)},
 	{"a search of the crowd by names, sorted by age", "ms", 5, search("USER_FIELD_NAME_CREATION_DATE", `{"userNameQuery":{"userName":"user1000","method":3}}`)},
 	{"preview of a removal for the crowd, SQLite", "ms", 1000, preview("SQLite", `{"removeSecondFactors":[1]}`)},

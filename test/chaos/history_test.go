@@ -148,7 +148,7 @@ func (x *trio) ask(n *node, org string, c change) (outcome, error) {
 			return outcome{unknown: true}, nil
 		}
 		return outcome{before: c.do == "add"}, nil
-	case 0, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusConflict:
+	case 0, http.StatusServiceUnavailable, http.StatusGatewayTimeout, http.StatusConflict, http.StatusTooManyRequests:
 		return outcome{unknown: true}, nil
 	}
 	return outcome{}, fmt.Errorf("%v: %s", c, r)

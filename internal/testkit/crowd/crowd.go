@@ -51,6 +51,8 @@ func fill(ctx context.Context, db *database.DB, instance, org string, from, to i
 		}{
 			{`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
 				SELECT ?, ` + idSQL + `, ?, 'human', 1, ` + nameSQL + `, ` + nameSQL + `, ?, ?, 1 FROM n`, []any{instance, org, now, now}},
+			{`INSERT INTO user_counts (instance_id, org_id, kind, part, n) SELECT ?, ?, 'human', CAST(? AS BIGINT) % 16, count(*) FROM n WHERE 1 = 1
+				ON CONFLICT (instance_id, org_id, kind, part) DO UPDATE SET n = user_counts.n + excluded.n`, []any{instance, org, now}},
 			{`INSERT INTO humans (instance_id, user_id, first_name, first_name_lower, last_name, last_name_lower, nick_name, nick_name_lower, display_name,
 				display_name_lower, preferred_language, gender, email, email_lower, email_verified, phone, phone_verified, password_hash,
 				password_change_required, password_changed, mfa_init_skipped, invitation)

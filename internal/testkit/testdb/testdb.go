@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,7 +54,8 @@ func create(t testing.TB, like string) database.Config {
 		t.Fatalf("create database: %v", err)
 	}
 	t.Cleanup(func() { _ = execute(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
-	return database.Config{URL: onDatabase(admin, name), MaxConns: 12}
+	// Tests count what comes of many calls at once, on machines that do other work.
+	return database.Config{URL: onDatabase(admin, name), MaxConns: 12, Patience: time.Minute}
 }
 
 // SQLite names a new database of the embedded kind, whatever DB says.

@@ -4876,7 +4876,7 @@ func (*ListMyZitadelPermissionsRequest) Descriptor() ([]byte, []int) {
 // The answer to ListMyZitadelPermissions.
 type ListMyZitadelPermissionsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Names of permissions, such as policy.read.
+	// Names of permissions, such as policy.read, or project.read:123.
 	Result        []string `protobuf:"bytes,1,rep,name=result,proto3" json:"result,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

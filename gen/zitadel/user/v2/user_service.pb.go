@@ -7875,7 +7875,7 @@ type UpdateUserRequest_Human_Profile struct {
 	GivenName *string `protobuf:"bytes,1,opt,name=given_name,json=givenName,proto3,oneof" json:"given_name,omitempty"`
 	// Family name, 1 to 200 characters.
 	FamilyName *string `protobuf:"bytes,2,opt,name=family_name,json=familyName,proto3,oneof" json:"family_name,omitempty"`
-	// Nickname, 1 to 200 characters.
+	// Nickname, 1 to 200 characters. Blanks alone take it away.
 	NickName *string `protobuf:"bytes,3,opt,name=nick_name,json=nickName,proto3,oneof" json:"nick_name,omitempty"`
 	// Name that the user is shown with, 1 to 200 characters.
 	DisplayName *string `protobuf:"bytes,4,opt,name=display_name,json=displayName,proto3,oneof" json:"display_name,omitempty"`

@@ -1,6 +1,6 @@
 //go:build unix
 
-package doctor
+package database
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeSpace is what the disk that holds path has left, in bytes.
-func freeSpace(path string) (uint64, error) {
+// FreeSpace is what the disk that holds path has left, in bytes.
+func FreeSpace(path string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)

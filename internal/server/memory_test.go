@@ -1,4 +1,4 @@
-package main
+package server
 
 import (
 	"os"
@@ -37,11 +37,11 @@ func TestMemoryOfGroup(t *testing.T) {
 	was := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(was)
 	t.Setenv("GOMEMLIMIT", "5GiB")
-	if boundMemory(root); debug.SetMemoryLimit(-1) != was {
+	if UseMemory(root); debug.SetMemoryLimit(-1) != was {
 		t.Error("the bound of the environment does not count")
 	}
 	t.Setenv("GOMEMLIMIT", "")
-	if boundMemory(root); debug.SetMemoryLimit(-1) != 900_000_000 {
+	if UseMemory(root); debug.SetMemoryLimit(-1) != 900_000_000+reserved {
 		t.Errorf("the bound is %d", debug.SetMemoryLimit(-1))
 	}
 }
