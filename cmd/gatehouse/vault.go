@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -120,6 +121,11 @@ func vaultRekey(s *session) error {
 	fresh := path + ".new"
 	if err := keepSecret(fresh, key.Secret()); err != nil {
 		return err
+	}
+	select { // Nodes that run cannot take up keys afterwards.
+	case <-s.ctx.Done():
+		return errors.Join(s.ctx.Err(), forget(fresh))
+	case <-time.After(2 * crypto.FollowEvery):
 	}
 	if err := v.ChangeMaster(s.ctx, key); err != nil {
 		return errors.Join(err, forget(fresh))

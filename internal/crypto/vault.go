@@ -203,6 +203,9 @@ func (v *Vault) refresh(ctx context.Context, version int64) error {
 	return err
 }
 
+// FollowEvery is how often a node looks for keys that another process has made.
+const FollowEvery = time.Second
+
 // Follow looks for new keys again and again until ctx ends, so that a node seals with a key that
 // another process has made. What went wrong is tried again: the keys that are known still count.
 func (v *Vault) Follow(ctx context.Context, every time.Duration) {
@@ -229,7 +232,8 @@ func (v *Vault) Rotate(ctx context.Context) error {
 }
 
 // ChangeMaster encrypts the keys with another master key. Nodes that know only
-// the old one go on until they restart.
+// the old one go on until they restart, with the keys that they have: whoever has just rotated
+// waits for longer than FollowEvery first.
 func (v *Vault) ChangeMaster(ctx context.Context, master MasterKey) error {
 	if err := v.change(ctx, master, func(*keyset.Manager, bool) error { return nil }); err != nil {
 		return err

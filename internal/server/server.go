@@ -205,9 +205,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.edge.ServeHTTP(e, r)
 }
 
-// keysEvery is how often a node looks for keys that another process has made.
-const keysEvery = 5 * time.Second
-
 // restAfter is how long nobody must have called before memory is given back.
 const restAfter = 20 * time.Second
 
@@ -241,7 +238,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		workers.Go(func() { s.clock.Follow(ctx) })
 	}
 	if s.vault != nil {
-		workers.Go(func() { s.vault.Follow(ctx, keysEvery) })
+		workers.Go(func() { s.vault.Follow(ctx, crypto.FollowEvery) })
 	}
 	workers.Go(func() { s.Store.DB().Watch(ctx) })
 	workers.Go(func() { s.jobs.Run(ctx) })

@@ -76,16 +76,8 @@ func (f *fleet) start(t *testing.T, i int) {
 func (f *fleet) replace(t *testing.T, i int) {
 	t.Helper()
 	f.nodes[i].stop(t)
-	f.sound(t, i)
+	f.nodes[i].sound(t)
 	f.start(t, i)
-}
-
-// sound holds that a node has not failed for a reason of its own.
-func (f *fleet) sound(t *testing.T, i int) {
-	t.Helper()
-	if wrong := f.nodes[i].failures(); len(wrong) > 0 {
-		t.Errorf("node %d: %d failures of its own, such as %s", i, len(wrong), wrong[0])
-	}
 }
 
 // watch asks a node again and again whether it is ready.

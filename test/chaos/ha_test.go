@@ -106,8 +106,8 @@ func TestHighAvailability(t *testing.T) {
 		}
 	}
 	c.Await(t)
-	for i := range f.nodes {
-		f.sound(t, i)
+	for _, n := range f.nodes {
+		n.sound(t)
 	}
 	f.home.command(t, "verify")
 	t.Logf("%s", l)

@@ -21,7 +21,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit/program"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // node is the program, serving in a process of its own.
@@ -47,6 +49,14 @@ type home struct {
 // onPostgres is a home of nodes on PostgreSQL.
 func onPostgres(t *testing.T, url string) home {
 	return home{dir: t.TempDir(), args: []string{"--database", url}}
+}
+
+// database is the one of the nodes, to be opened beside them.
+func (h home) database() database.Config {
+	if testdb.Postgres() {
+		return database.Config{URL: h.args[1]}
+	}
+	return database.Config{URL: filepath.Join(h.dir, "gatehouse-data", "gatehouse.db")}
 }
 
 // with is the home of nodes with other settings, in YAML.
@@ -220,6 +230,14 @@ func (n *node) failures() (out []string) {
 		}
 	}
 	return out
+}
+
+// sound holds that the node has not failed for a reason of its own.
+func (n *node) sound(t *testing.T) {
+	t.Helper()
+	if wrong := n.failures(); len(wrong) > 0 {
+		t.Errorf("%s: %d failures of its own, such as %s", n.url, len(wrong), wrong[0])
+	}
 }
 
 // catchUp waits until a sabotaged node sees what was made before the part of a test that is to

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -104,20 +103,21 @@ func TestRotatedKeys(t *testing.T) {
 		edit(t, h, "DELETE FROM vault")
 	}
 	var took []string
-	for _, command := range []string{"rotate", "rotate", "rekey"} {
+	for i, command := range []string{"rotate", "rotate", "rekey"} {
 		before, began := s.key(t, h), time.Now()
 		h.command(t, "vault", command)
 		took = append(took, fmt.Sprintf("%s %s", command, time.Since(began).Round(time.Millisecond)))
-		switch {
-		case command == "rotate" && testdb.Postgres(): // It seals with the new key at once, and the others meet it.
+		if i == 1 { // A new master key may come right after a new key.
+			continue
+		}
+		if testdb.Postgres() { // It seals with the newest key at once, and the others meet it.
 			s.add(h.start(t))
-		case command == "rotate" && *long: // The server looks for it by itself.
-			for s.key(t, h) == before {
-				if time.Since(began) > 20*time.Second {
-					t.Fatal("the new key is not used")
-				}
-				time.Sleep(50 * time.Millisecond)
+		}
+		for command == "rotate" && s.key(t, h) == before { // They also look for it by themselves.
+			if time.Since(began) > 20*time.Second {
+				t.Fatal("the new key is not used")
 			}
+			time.Sleep(50 * time.Millisecond)
 		}
 		s.wait(t, *sealedTexts)
 	}
@@ -125,9 +125,7 @@ func TestRotatedKeys(t *testing.T) {
 	wg.Wait()
 	for _, n := range s.nodes {
 		n.stop(t)
-		if wrong := n.failures(); len(wrong) > 0 {
-			t.Errorf("%d failures of its own, such as %s", len(wrong), wrong[0])
-		}
+		n.sound(t)
 	}
 	s.nodes = []*node{h.start(t)} // It knows the new master key alone.
 	if err := s.open(id, code); err != nil {
@@ -184,11 +182,7 @@ func edit(t *testing.T, h home, statements ...string) {
 // look opens the database of a home beside its nodes.
 func look(t *testing.T, h home, do func(db *database.DB) error) {
 	t.Helper()
-	c := database.Config{URL: filepath.Join(h.dir, "gatehouse-data", "gatehouse.db")}
-	if testdb.Postgres() {
-		c.URL = h.args[1]
-	}
-	db, err := database.Open(t.Context(), c)
+	db, err := database.Open(t.Context(), h.database())
 	if err != nil {
 		t.Fatal(err)
 	}

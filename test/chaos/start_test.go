@@ -4,7 +4,6 @@ package chaos
 
 import (
 	"flag"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -43,11 +42,7 @@ func TestStart(t *testing.T) {
 // have no chain: this database is for starts.
 func lengthen(t *testing.T, h home) {
 	t.Helper()
-	c := database.Config{URL: filepath.Join(h.dir, "gatehouse-data", "gatehouse.db")}
-	if testdb.Postgres() {
-		c.URL = h.args[1]
-	}
-	db := testdb.Connect(t, c)
+	db := testdb.Connect(t, h.database())
 	const step = 10000
 	for from := 0; from < *events; from += step {
 		numbers := "WITH RECURSIVE k(n) AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT n + 1 FROM k WHERE n < ?) "

@@ -210,10 +210,8 @@ func (x *trio) others(n *node) []*node {
 // sound holds that no node failed for a reason of its own.
 func (x *trio) sound(t *testing.T) {
 	t.Helper()
-	for i, n := range x.nodes {
-		if wrong := n.failures(); len(wrong) > 0 {
-			t.Errorf("node %d: %d failures of its own, such as %s", i, len(wrong), wrong[0])
-		}
+	for _, n := range x.nodes {
+		n.sound(t)
 	}
 }
 

@@ -81,8 +81,8 @@ func TestRollingUpgrade(t *testing.T) {
 	if l.refused.Load()+l.unknown.Load() > 0 || len(r.failed) > 0 {
 		t.Errorf("calls failed: %s; of reads %d, such as %v", l, len(r.failed), r.failed[:min(3, len(r.failed))])
 	}
-	for i := range f.nodes {
-		f.sound(t, i)
+	for _, n := range f.nodes {
+		n.sound(t)
 	}
 	h.command(t, "verify")
 	t.Logf("%s; %d reads", l, r.served.Load())
