@@ -9,9 +9,9 @@ import (
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
-// changes is what a version of before would stumble over, or not keep up to date: a table that is
-// filled from others must be kept with them.
-var changes = regexp.MustCompile(`(?i)\bINSERT INTO\b|\bUPDATE\b|\bDROP (TABLE|COLUMN)|\bRENAME\b|\bALTER COLUMN\b|ADD COLUMN[^;,]*NOT NULL(?:[^;,D]|D[^E])*[;,]`)
+// changes is what a version of before would stumble over, or not go on with: it does not
+// know a table that is filled from what was there.
+var changes = regexp.MustCompile(`(?i)\bINSERT INTO\b|\bDROP (TABLE|COLUMN)|\bRENAME\b|\bALTER COLUMN\b|ADD COLUMN[^;,]*NOT NULL(?:[^;,D]|D[^E])*[;,]`)
 
 // TestMigrationsOnlyAdd: the version before goes on beside a new one, and can take its place again,
 // unless the name of a step says that it cannot. The first 31 are older than the promise.
@@ -28,7 +28,8 @@ func TestMigrationsOnlyAdd(t *testing.T) {
 	}
 	for text, want := range map[string]bool{
 		"ALTER TABLE a ADD COLUMN b TEXT NOT NULL DEFAULT '';": false, "ALTER TABLE a ADD COLUMN b TEXT NOT NULL;": true, "ALTER TABLE a ADD COLUMN b TEXT;": false,
-		"CREATE TABLE a (b TEXT NOT NULL);": false, "DROP TABLE a;": true, "DROP INDEX a;": false, "INSERT INTO a SELECT b FROM c;": true, "alter table a rename to b;": true,
+		"CREATE TABLE a (b TEXT NOT NULL);": false, "DROP TABLE a;": true, "DROP INDEX a;": false, "alter table a rename to b;": true,
+		"INSERT INTO a SELECT b FROM c;": true,
 	} {
 		if got := changes.MatchString(text); got != want {
 			t.Errorf("%q: %v", text, got)

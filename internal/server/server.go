@@ -237,10 +237,10 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.clock != nil {
 		workers.Go(func() { s.clock.Follow(ctx) })
 	}
+	workers.Go(func() { s.Store.DB().Watch(ctx) })
 	if s.vault != nil {
 		workers.Go(func() { s.vault.Follow(ctx, crypto.FollowEvery) })
 	}
-	workers.Go(func() { s.Store.DB().Watch(ctx) })
 	workers.Go(func() { s.jobs.Run(ctx) })
 	workers.Go(func() { s.Store.Expire(ctx) })
 	workers.Go(func() { s.rest(ctx) })
