@@ -18,7 +18,7 @@ test: ## run every test on SQLite and on PostgreSQL
 
 .PHONY: race
 race: ## run the tests with the race detector
-	go test -race -timeout 20m ./cmd/... ./internal/... ./test/...
+	go test -race -timeout 20m ./cmd/... ./internal/... ./test
 
 REMOVALS := -count=1 ./test -run '^TestRemovedFactorIsRefusedEverywhere$$'
 
