@@ -74,11 +74,11 @@ func TestSessionsExpire(t *testing.T) {
 	s, _ := startSessions(t)
 	person(t, s, s.OrgID, "ada")
 	c := newSession("s", with("ada"), "session.user.checked", "session.password.checked", "session.lifetime.set")
-	c.Body = strings.TrimSuffix(c.Body, "}") + `,"lifetime":"60s"}`
+	c.Body = strings.TrimSuffix(c.Body, "}") + `,"lifetime":"600s"}`
 	s.Run(t, c)
-	s.Clock.Advance(59 * time.Second)
+	s.Clock.Advance(9 * time.Minute)
 	s.Run(t, testkit.Call{Name: "before", As: "s", Do: "GET /auth/v1/users/me"})
-	s.Clock.Advance(2 * time.Second)
+	s.Clock.Advance(2 * time.Minute)
 	s.Run(t,
 		testkit.Call{Name: "after", As: "s", Do: "GET /auth/v1/users/me", Status: 401},
 		testkit.Call{Name: "it shows", As: "client", Do: "GET " + sessionsPath + "/$s", Want: `{"session":{"expirationDate":"*"}}`},

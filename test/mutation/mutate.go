@@ -189,23 +189,26 @@ func negated(on string) (string, string) { return "(" + on + " != (", "))" }
 
 func leftOut(on string) (string, string) { return "if !" + on + " { ", " }" }
 
+// others are the operators that stand for one by mistake.
+var others = map[token.Token]string{token.LAND: " || ", token.LOR: " && "}
+
 func (m *mutator) binary(n *ast.BinaryExpr) {
 	x, y := "("+m.original(n.X)+")", "("+m.original(n.Y)+")"
-	switch n.Op {
-	case token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ:
+	one := func(some ...token.Token) bool { return slices.Contains(some, n.Op) }
+	if one(token.EQL, token.NEQ, token.LSS, token.LEQ, token.GTR, token.GEQ) {
 		m.add(n, "the contrary of "+m.original(n), negated)
-		switch n.Op {
-		case token.LSS, token.GTR:
-			m.add(n, "also where equal: "+m.original(n), func(on string) (string, string) {
-				return "((", ") || " + on + " && " + x + " == " + y + ")"
-			})
-		case token.LEQ, token.GEQ:
-			m.add(n, "not where equal: "+m.original(n), func(on string) (string, string) {
-				return "((", ") && !(" + on + " && " + x + " == " + y + "))"
-			})
-		}
-	case token.LAND, token.LOR:
-		other := map[token.Token]string{token.LAND: " || ", token.LOR: " && "}[n.Op]
+	}
+	if one(token.LSS, token.GTR) {
+		m.add(n, "also where equal: "+m.original(n), func(on string) (string, string) {
+			return "((", ") || " + on + " && " + x + " == " + y + ")"
+		})
+	}
+	if one(token.LEQ, token.GEQ) {
+		m.add(n, "not where equal: "+m.original(n), func(on string) (string, string) {
+			return "((", ") && !(" + on + " && " + x + " == " + y + "))"
+		})
+	}
+	if other := others[n.Op]; other != "" {
 		m.add(n, strings.TrimSpace(other)+" in "+m.original(n), func(on string) (string, string) {
 			return "(" + on + " && (" + x + other + y + ") || !" + on + " && (", "))"
 		})

@@ -1,0 +1,9 @@
+package authz_test
+
+import (
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
