@@ -147,7 +147,7 @@ func TestConsoleLoginTexts(t *testing.T) {
 	w.sees(t, "A text that is empty follows")
 	var hint string
 	w.do(t, "read the hint", chromedp.AttributeValue(`input[name="password_text.min_length"]`, "placeholder", &hint, nil, chromedp.ByQuery))
-	if hint != "at least %d characters" {
+	if hint != "At least %d characters" {
 		t.Errorf("the field shows %q", hint)
 	}
 	w.fill(t, "password_text.title", strings.Repeat("x", 201))

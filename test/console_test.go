@@ -101,6 +101,11 @@ func TestConsoleLoginPolicy(t *testing.T) {
 	user.give(t, "proof", totpCode(t, secret, s.Clock.Now()))
 	user.sees(t, "“Authenticator app” does not count here any more.")
 
+	user.open(t, "/ui/login/login?new=true")
+	user.logIn(t, "bob", annsPassword)
+	user.sees(t, "Protect your account")
+	user.sees(t, "“Authenticator app” does not count here any more.")
+
 	admin.press(t, "Undo")
 	admin.sees(t, "Who had it set up has it again.")
 	user.open(t, "/ui/login/login?new=true")

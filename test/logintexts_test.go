@@ -24,7 +24,7 @@ func TestLoginTexts(t *testing.T) {
 	s := testkit.Start(t)
 	const admin, org = "/admin/v1/text/login/de", "/management/v1/text/login/de"
 	s.Run(t,
-		testkit.Call{Name: "built in", Do: "GET /admin/v1/text/default/login/de-CH", Want: `{"customText":{"loginText":{"title":"Anmelden","description":null,"nextButtonText":"Weiter"},"passwordText":{"minLength":"mindestens %d Zeichen"},"usernameChangeText":null,"isDefault":true}}`},
+		testkit.Call{Name: "built in", Do: "GET /admin/v1/text/default/login/de-CH", Want: `{"customText":{"loginText":{"title":"Anmelden","description":null,"nextButtonText":"Weiter"},"passwordText":{"minLength":"Mindestens %d Zeichen"},"usernameChangeText":null,"isDefault":true}}`},
 		testkit.Call{Name: "in no language that we have", Do: "GET /admin/v1/text/login/fr", Want: `{"customText":{"loginText":{"title":"Log in"},"isDefault":true}}`},
 		testkit.Call{Name: "not a language", Do: "GET " + admin + "!", Status: 400},
 		testkit.Call{Name: "set", Do: "PUT " + admin, Body: `{"loginText":{"title":"Instanz","description":"Grüße"},"usernameChangeText":{"title":"Name"}}`, Events: sets("instance", 3)},

@@ -7,6 +7,7 @@ import (
 
 	authpb "github.com/gatehouse/gatehouse/gen/zitadel/auth/v1"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // keyKind is a kind of keys, with the calls that are about it.
@@ -57,7 +58,7 @@ func keyPages() (out []page) {
 }
 
 // keyPage is what the page of a new key shows: its kind, and what the browser asks it.
-type keyPage struct{ Kind, Options string }
+type keyPage struct{ Kind, Options, Name string }
 
 // start begins the registration of a key, also anew where its answer was refused.
 func (k keyKind) start(v *visit) error {
@@ -69,7 +70,7 @@ func (k keyKind) start(v *visit) error {
 	case err != nil:
 		return err
 	}
-	return v.show("key", v.Texts.T("add-"+k.kind), keyPage{k.kind, string(key.GetPublicKey())})
+	return v.show("key", v.Texts.T("add-"+k.kind), keyPage{k.kind, string(key.GetPublicKey()), web.Browser(v.R.UserAgent())})
 }
 
 // take finishes the registration of a key.

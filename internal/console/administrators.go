@@ -250,7 +250,7 @@ func membershipRows(v *visit, res *mgmtpb.ListUserMembershipsResponse) (out []ro
 				r.Link = prefix + "administrators"
 			}
 		case *userpb.Membership_OrgId:
-			if r.Cells[0].Quiet = v.Texts.T("nav-org"); t.OrgId == v.org && v.can["org.member.read"] {
+			if r.Cells[0].Quiet = v.Texts.T(navOrg); t.OrgId == v.org && v.can["org.member.read"] {
 				r.Link = v.at(atOrg + "/administrators")
 			}
 		case *userpb.Membership_ProjectId:

@@ -29,7 +29,7 @@ var navigation = []struct {
 		{"events", "events", "events.read"},
 		{atCheckup, "checkup", iamRead},
 	}},
-	{"nav-org", []entry{
+	{navOrg, []entry{
 		{"orgs/{org}", "overview", "org.read"},
 		{"orgs/{org}/users", "users", "user.read"},
 		{"orgs/{org}/groups", "groups", "group.read"},
@@ -45,6 +45,9 @@ var navigation = []struct {
 		{"orgs/{org}/domains", "domains", "org.read"},
 	}},
 }
+
+// navOrg is the key of the part about the organization of the page.
+const navOrg = "nav-org"
 
 // onlyInside stands for the permission of who administers nothing but projects.
 const onlyInside = ":"
@@ -63,6 +66,9 @@ func (v *visit) nav() (out []group) {
 	nearest := ""
 	for _, g := range navigation {
 		shown := group{Text: v.Texts.T(g.text)}
+		if g.text == navOrg {
+			shown.Text = v.orgName
+		}
 		for _, e := range g.entries {
 			if !v.sees(e) || strings.Contains(e.path, "{org}") && v.orgName == "" {
 				continue
@@ -76,7 +82,11 @@ func (v *visit) nav() (out []group) {
 			}
 			shown.Entries = append(shown.Entries, c)
 		}
-		if len(shown.Entries) > 0 {
+		switch {
+		case len(shown.Entries) == 0:
+		case g.text == navOrg: // What the page is about comes first.
+			out = append([]group{shown}, out...)
+		default:
 			out = append(out, shown)
 		}
 	}

@@ -91,14 +91,18 @@ func (w *WasReset) makeToken(ctx context.Context, store *eventstore.Store, r Res
 		return err
 	}
 	w.Token = token
-	owner := user.Machine{UserName: "admin-reset-" + store.Now().Format("20060102-150405"), Name: "admin reset"}
 	return store.Write(ctx, func(tx *eventstore.Tx) error {
 		if r.Owner == "" {
+			all := eventstore.Scope{Instance: w.InstanceID}
+			if _, err := tx.Lock(all.Aggregate()); err != nil { // Before it is shared: of two who share it, none gets it.
+				return err
+			}
 			w.OwnerID = tx.NewID()
+			owner := user.Machine{UserName: "admin-reset-" + w.OwnerID, Name: "admin reset"}
 			if _, err := user.AddMachine(tx, w.InstanceID, w.OrgID, w.OwnerID, owner); err != nil {
 				return err
 			}
-			if _, err := member.Add(tx, member.Of(eventstore.Scope{Instance: w.InstanceID}), w.OwnerID, []string{authz.InstanceOwner}); err != nil {
+			if _, err := member.Add(tx, member.Of(all), w.OwnerID, []string{authz.InstanceOwner}); err != nil {
 				return err
 			}
 		}

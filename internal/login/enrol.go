@@ -1,10 +1,13 @@
 package login
 
 import (
+	"cmp"
 	"encoding/base64"
 	"html/template"
+	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"rsc.io/qr"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/hostname"
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/user"
+	"github.com/gatehouse/gatehouse/internal/web"
 )
 
 // choice is a factor that can be set up.
@@ -72,8 +76,26 @@ func showEnrol(v *visit, p *progress) error {
 	if len(list) == 0 && must {
 		return errNoChoice
 	}
-	v.show(http.StatusOK, "enrol", data{LoginName: p.name, More: enrolPage{Must: must, Choices: list}})
+	d := data{LoginName: p.name, More: enrolPage{Must: must, Choices: list}}
+	if gone := p.gone(v.Store.Now()); gone != "" {
+		d.Problem = v.T("lost", v.T(gone))
+	}
+	v.show(http.StatusOK, "enrol", d)
 	return nil
+}
+
+// gone is the key of a factor that somebody has set up and that the policy does not take any
+// more, where none is left that it takes: they are told why another one is asked for.
+func (p *progress) gone(now time.Time) (text string) {
+	names := maps.Clone(paths)
+	names[assurance.Passkey], names[assurance.U2F] = "enrol-passkey", "enrol-u2f"
+	for _, m := range p.Ready().Methods() {
+		if assurance.Allowed(p.Login(), assurance.Check{Method: m}, now) {
+			return ""
+		}
+		text = cmp.Or(text, names[m])
+	}
+	return text
 }
 
 // skipEnrol puts the offer off, for as long as the policy says.
@@ -155,16 +177,21 @@ var kindAt = map[string]user.FactorKind{"u2f": user.U2F, kindPasskey: user.Passk
 const kindPasskey = "passkey"
 
 // newKeyPage is what the page of a new key shows: its kind, and where its form leads.
-type newKeyPage struct{ Kind, Path, Options string }
+type newKeyPage struct{ Kind, Path, Options, Name string }
 
-func enrolledKey(kind string) newKeyPage {
-	return newKeyPage{Kind: kind, Path: "enrol/key", Options: "enrol/key/options"}
+func (v *visit) enrolledKey(kind string) newKeyPage {
+	return newKeyPage{Kind: kind, Path: "enrol/key", Options: "enrol/key/options", Name: v.keyName()}
+}
+
+// keyName is what a new key is called where its user says nothing else: what they sit at.
+func (v *visit) keyName() string {
+	return cmp.Or(v.R.PostForm.Get("name"), web.Browser(v.R.UserAgent()))
 }
 
 // showNewKey asks for a key to register.
 func showNewKey(v *visit, p *progress) error {
 	kind := v.Path()[len("enrol/"):]
-	v.show(http.StatusOK, "newkey", data{LoginName: p.name, More: enrolledKey(kind)})
+	v.show(http.StatusOK, "newkey", data{LoginName: p.name, More: v.enrolledKey(kind)})
 	return nil
 }
 
@@ -189,7 +216,7 @@ func takeNewKey(v *visit, p *progress) error {
 		return errNoPage
 	}
 	if _, err := user.VerifyKey(v.asUser(p), v.Store, p.ref(), kind, "", form.Get("name"), []byte(form.Get("credential"))); err != nil {
-		return v.again(err, "newkey", data{LoginName: p.name, Path: "enrol/" + form.Get("kind"), More: enrolledKey(form.Get("kind"))})
+		return v.again(err, "newkey", data{LoginName: p.name, Path: "enrol/" + form.Get("kind"), More: v.enrolledKey(form.Get("kind"))})
 	}
 	return v.next()
 }

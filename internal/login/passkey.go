@@ -37,7 +37,7 @@ func (v *visit) passkeyLink() (user.Ref, data) {
 	r := v.linked()
 	return r, data{
 		Path:   "enrol/" + kindPasskey,
-		More:   newKeyPage{Kind: kindPasskey, Path: atPasskeyLink, Options: atPasskeyLink + "/options"},
+		More:   newKeyPage{Kind: kindPasskey, Path: atPasskeyLink, Options: atPasskeyLink + "/options", Name: v.keyName()},
 		Hidden: map[string]string{fieldUser: r.UserID, fieldOrg: r.Org, fieldCodeID: v.R.Form.Get(fieldCodeID), fieldCode: v.R.Form.Get(fieldCode)},
 	}
 }
