@@ -357,3 +357,20 @@ func BenchmarkJudge(b *testing.B) {
 		assurance.Judge(&p, user, checks, now)
 	}
 }
+
+// TestOnlyLocal: who logged in elsewhere needs no second factor where the policy demands one of
+// local logins only, and does where it demands one of all.
+func TestOnlyLocal(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ all, local, external, password bool }{
+		{false, false, true, true}, {true, false, false, false}, {false, true, true, false}, {true, true, true, false},
+	} {
+		p := policy.DefaultLogin()
+		p.ForceMFA, p.ForceMFALocalOnly, p.AllowExternalIDP, p.IDPs = c.all, c.local, true, []policy.LoginIDP{{ID: "idp"}}
+		for m, want := range map[assurance.Method]bool{assurance.External: c.external, assurance.Password: c.password} {
+			if v := assurance.Judge(&p, assurance.Subject{}, []assurance.Check{{Method: m, IDP: "idp", At: now.Add(-time.Minute)}}, now); v.Enough != want {
+				t.Errorf("demanded of all %v, of local logins %v, method %v: %+v", c.all, c.local, m, v)
+			}
+		}
+	}
+}

@@ -31,8 +31,7 @@ func member(t *testing.T, m ...authz.Membership) (context.Context, *authz.Caller
 
 // is reports what a refusal is, as the id of its fault; "" is none.
 func is(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return f.ID
 	}
 	return ""
