@@ -20,6 +20,11 @@ test: ## run every test on SQLite and on PostgreSQL
 race: ## run the tests with the race detector
 	go test -race -timeout 20m ./cmd/... ./internal/... ./test
 
+.PHONY: rehearse
+rehearse: ## run the tests with every transaction run twice, as after a lost race
+	REHEARSE=1 go test -timeout 30m ./internal/... ./test
+	REHEARSE=1 DB=postgres go test -timeout 30m ./internal/... ./test
+
 REMOVALS := -count=1 ./test -run '^TestRemovedFactorIsRefusedEverywhere$$'
 
 .PHONY: removal-rounds

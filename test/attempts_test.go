@@ -22,6 +22,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/policy"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
 
@@ -425,6 +426,7 @@ func TestPasswordMessages(t *testing.T) {
 // TestReadsWhileLoginsQueue: 100 logins at once are worked off, or sent away to come
 // again, in little memory, and reads wait for none of them. No other test may run beside it.
 func TestReadsWhileLoginsQueue(t *testing.T) {
+	testdb.Once(t)
 	g := guard(t, 0, 0)
 	held, release := make(chan struct{}), make(chan struct{})
 	var logins sync.WaitGroup

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/testkit"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 func ecKey(t testing.TB) *ecdsa.PrivateKey {
@@ -293,6 +294,7 @@ func TestBoundGrants(t *testing.T) {
 
 // TestBoundRoundTrips: what is bound to no key costs what it did, and a proof one write.
 func TestBoundRoundTrips(t *testing.T) {
+	testdb.Once(t)
 	t.Parallel()
 	s, web := startOAuth(t)
 	unbound := web.login(t, "scope", "openid "+apiScope).Access

@@ -82,6 +82,9 @@ type Config struct {
 	// Patience is how long a transaction on PostgreSQL waits for its turn; zero: a second. Where
 	// all would wait, each for as long as its call may take, none would be done.
 	Patience time.Duration
+	// Rehearse runs each transaction in vain before it runs for good, as one that loses a
+	// race does. It is for tests: what a closure gets wrong the second time shows.
+	Rehearse bool
 	// Observe, where it is not nil, is told of every round trip, on the
 	// goroutine that made it.
 	Observe func(ctx context.Context, t Trip)
@@ -90,7 +93,8 @@ type Config struct {
 // DB is an open database. It is safe for concurrent use.
 type DB struct {
 	engine
-	meter meter
+	meter    meter
+	rehearse bool
 }
 
 // engine is what differs between the two databases.
@@ -129,7 +133,7 @@ type Tx struct {
 
 // Open connects to the database that c names.
 func Open(ctx context.Context, c Config) (*DB, error) {
-	db := &DB{meter: meter{observe: c.Observe}}
+	db := &DB{meter: meter{observe: c.Observe}, rehearse: c.Rehearse}
 	var err error
 	if strings.HasPrefix(c.URL, "postgres://") || strings.HasPrefix(c.URL, "postgresql://") {
 		db.engine, err = openPostgres(ctx, c, &db.meter)
@@ -174,7 +178,12 @@ func (db *DB) Snapshot(ctx context.Context, fn func(Reader) error) error {
 // has returned nil. fn may run more than once, so it must do nothing that a
 // rollback does not undo, and it runs while others wait, so it must do no I/O
 // but the transaction's.
-func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error { return db.write(ctx, fn, false) }
+func (db *DB) Write(ctx context.Context, fn func(*Tx) error) error {
+	if db.rehearse {
+		_ = db.DryRun(ctx, fn)
+	}
+	return db.write(ctx, fn, false)
+}
 
 func (db *DB) write(ctx context.Context, fn func(*Tx) error, undone bool) error {
 	for n := 1; ; n++ {

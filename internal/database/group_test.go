@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gatehouse/gatehouse/internal/database"
+	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
 
 // TestWritesOfOneCommit: where one of the writes that share a commit fails, in whatever way,
@@ -98,6 +99,26 @@ func TestWritesOfOneCommit(t *testing.T) {
 		if k.stays && stayed != 2 || !k.stays && stayed != 0 {
 			t.Errorf("of %s %d, %d rows of 2 stayed", k.name, n, stayed)
 		}
+	}
+}
+
+// TestRehearsal: each transaction runs twice, and counts once.
+func TestRehearsal(t *testing.T) {
+	t.Parallel()
+	c := testdb.Config(t)
+	c.Rehearse = true
+	db := testdb.Connect(t, c)
+	runs, rows := 0, 0
+	if err := db.Write(t.Context(), func(tx *database.Tx) error {
+		runs++
+		tx.Exec(database.Statement{SQL: "INSERT INTO purges (instance_id, created) VALUES (?, 0)", Args: []any{fmt.Sprint(runs)}})
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	err := db.Read(t.Context(), database.Query{SQL: "SELECT count(*) FROM purges WHERE instance_id = '2'", Row: func(scan database.Scan) error { return scan(&rows) }})
+	if err != nil || runs != 2 || rows != 1 {
+		t.Errorf("%d runs, %d rows, %v", runs, rows, err)
 	}
 }
 

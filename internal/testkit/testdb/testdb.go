@@ -3,7 +3,7 @@
 // Package testdb gives tests real databases: a SQLite file each or, with
 // DB=postgres in the environment, a database each on a PostgreSQL server that
 // the package starts and that ends with the test binary. DB may also be the URL
-// of a server that runs already.
+// of a server that runs already. With REHEARSE=1 each transaction runs twice.
 //
 // It imports database and nothing above, so that every room can use it.
 package testdb
@@ -25,6 +25,17 @@ import (
 
 // Postgres reports whether the tests run on PostgreSQL.
 func Postgres() bool { return os.Getenv("DB") != "" && os.Getenv("DB") != "sqlite" }
+
+// Rehearsing reports whether each transaction runs twice; see database.Config.
+func Rehearsing() bool { return os.Getenv("REHEARSE") != "" }
+
+// Once leaves out a test of what happens once, where each transaction runs twice.
+func Once(t testing.TB) {
+	t.Helper()
+	if Rehearsing() {
+		t.Skip("each transaction runs twice")
+	}
+}
 
 // Config names a new database with the present schema and no rows. It is gone
 // after the test.
@@ -55,13 +66,13 @@ func create(t testing.TB, like string) database.Config {
 	}
 	t.Cleanup(func() { _ = execute(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") })
 	// Tests count what comes of many calls at once, on machines that do other work.
-	return database.Config{URL: onDatabase(admin, name), MaxConns: 12, Patience: time.Minute}
+	return database.Config{URL: onDatabase(admin, name), MaxConns: 12, Patience: time.Minute, Rehearse: Rehearsing()}
 }
 
 // SQLite names a new database of the embedded kind, whatever DB says.
 func SQLite(t testing.TB) database.Config {
 	t.Helper()
-	return database.Config{URL: filepath.Join(t.TempDir(), "test.db"), Readers: 4}
+	return database.Config{URL: filepath.Join(t.TempDir(), "test.db"), Readers: 4, Rehearse: Rehearsing()}
 }
 
 // Open opens a new, migrated, empty database for the test.
