@@ -78,8 +78,9 @@ func (l SetupLink) open(ctx context.Context, store *eventstore.Store) (who User,
 }
 
 // SetUp makes a person who owns the instance, or gives the one whom the link is for a new
-// way in; of the latter the log says that a reset did. The address counts as proved: who sees where the server starts is trusted with
-// more. Without a password, a passkey is to be registered next.
+// way in; of the latter the log says that a reset did. The address counts as proved: who
+// sees where the server starts is trusted with more. Without a password, a passkey is to be
+// registered next.
 func SetUp(ctx context.Context, store *eventstore.Store, v *crypto.Vault, l SetupLink, h user.Human, password string) (r user.Ref, err error) {
 	who, ctx, err := l.open(ctx, store)
 	if err != nil {
