@@ -123,6 +123,7 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 		if err := <-ended; err != nil {
 			t.Errorf("serve: %v", err)
 		}
+		*s = Server{} // The testing package keeps what cleanups know, of every test until the last has ended.
 	})
 	return s
 }
