@@ -25,8 +25,10 @@ func (f *Fold) Insert(table string, cells Cells) {
 	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, true})
 }
 
-// Update changes cells of the aggregate's row; see Insert.
+// Update changes cells of the aggregate's row, and notes in it which event did and when;
+// see Insert.
 func (f *Fold) Update(table string, cells Cells) {
+	cells["changed"], cells["sequence"] = f.Micros(), f.Sequence
 	for _, r := range f.tx.rows {
 		if r.table == table && r.id == f.ID && r.instance == f.Instance {
 			maps.Copy(r.cells, cells)

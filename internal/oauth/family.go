@@ -78,7 +78,7 @@ var (
 		f.Exec("DELETE FROM oidc_access_tokens WHERE instance_id = ? AND family_id = ? AND expires <= ?", f.Instance, f.ID, f.Micros())
 		f.Exec(`INSERT INTO oidc_access_tokens (instance_id, token_hash, token_id, family_id, scopes, api, expires, key_thumbprint, created, sequence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, a.Hash, a.ID, f.ID, list(a.Scopes), api, f.Created.Add(a.Lifetime).UnixMicro(), a.Key, f.Micros(), f.Sequence)
-		set(f, "")
+		set(f, eventstore.Cells{})
 		return nil
 	}, "hash")
 	AccessRevoked = eventstore.Declare("oidc_session.access_token.revoked", func(f *eventstore.Fold, r accessRevoked) error {
@@ -87,16 +87,18 @@ var (
 			return nil
 		}
 		f.Exec("DELETE FROM oidc_access_tokens WHERE instance_id = ? AND family_id = ? AND token_id = ?", f.Instance, f.ID, r.ID)
-		set(f, "")
+		set(f, eventstore.Cells{})
 		return nil
 	})
 	RefreshAdded = eventstore.Declare("oidc_session.refresh_token.added", func(f *eventstore.Fold, r refreshAdded) error {
-		set(f, "refresh_family = ?, refresh_hash = ?, refresh_id = ?, refresh_idle = ?, refresh_expires = ?, refresh_key = ?",
-			r.Family, r.Hash, r.ID, f.Created.Add(r.IdleLifetime).UnixMicro(), f.Created.Add(r.Lifetime).UnixMicro(), r.Key)
+		set(f, eventstore.Cells{
+			"refresh_family": r.Family, "refresh_hash": r.Hash, "refresh_id": r.ID, "refresh_idle": f.Created.Add(r.IdleLifetime).UnixMicro(),
+			"refresh_expires": f.Created.Add(r.Lifetime).UnixMicro(), "refresh_key": r.Key,
+		})
 		return nil
 	}, "familyHash", "hash")
 	RefreshRenewed = eventstore.Declare("oidc_session.refresh_token.renewed", func(f *eventstore.Fold, r refreshRenewed) error {
-		set(f, "refresh_hash = ?, refresh_id = ?, refresh_idle = ?", r.Hash, r.ID, f.Created.Add(r.IdleLifetime).UnixMicro())
+		set(f, eventstore.Cells{"refresh_hash": r.Hash, "refresh_id": r.ID, "refresh_idle": f.Created.Add(r.IdleLifetime).UnixMicro()})
 		return nil
 	}, "hash")
 	// RefreshRevoked is the end of the family.
@@ -110,13 +112,7 @@ var (
 )
 
 // set changes the family's row.
-func set(f *eventstore.Fold, columns string, values ...any) {
-	if columns != "" {
-		columns += ", "
-	}
-	f.Exec("UPDATE oidc_sessions SET "+columns+"changed = ?, sequence = ? WHERE instance_id = ? AND family_id = ?",
-		append(values, f.Micros(), f.Sequence, f.Instance, f.ID)...)
-}
+func set(f *eventstore.Fold, cells eventstore.Cells) { f.Update("oidc_sessions", cells) }
 
 func end(f *eventstore.Fold) {
 	f.Exec("DELETE FROM oidc_access_tokens WHERE instance_id = ? AND family_id = ?", f.Instance, f.ID)

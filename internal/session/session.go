@@ -164,10 +164,7 @@ var (
 )
 
 // set changes the session's row.
-func set(f *eventstore.Fold, cells eventstore.Cells) {
-	cells["changed"], cells["sequence"] = f.Micros(), f.Sequence
-	f.Update("sessions", cells)
-}
+func set(f *eventstore.Fold, cells eventstore.Cells) { f.Update("sessions", cells) }
 
 func foldChecked(column string) func(*eventstore.Fold, checked) error {
 	return func(f *eventstore.Fold, c checked) error {
