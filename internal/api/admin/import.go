@@ -11,6 +11,7 @@ import (
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	managementpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
+	datapb "github.com/gatehouse/gatehouse/gen/zitadel/v1/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -39,7 +40,7 @@ var importFields = [][]protoreflect.Name{
 
 // crowds are the fields that hold many objects which do not rest on each other: they are
 // made crowd at a time.
-var crowds = map[protoreflect.Name]bool{"human_users": true, "machine_users": true, "user_metadata": true, "user_grants": true}
+var crowds = map[protoreflect.Name]bool{"human_users": true, "machine_users": true, "user_metadata": true, "user_grants": true, "machine_keys": true, "app_keys": true}
 
 const crowd = 16
 
@@ -89,6 +90,7 @@ type orgData interface {
 	proto.Message
 	GetOrgId() string
 	GetOrg() *managementpb.AddOrgRequest
+	GetAppKeys() []*datapb.DataAppKey
 }
 
 func importedOrgs(r *pb.ImportDataRequest) (out []orgData, err error) {
@@ -116,15 +118,21 @@ type importing struct {
 // importedOrg is an organization of an import. Where it could not be made and there is
 // none, it has no id.
 type importedOrg struct {
-	id   string
-	data protoreflect.Message
-	made *pb.ImportDataSuccessOrg // nil until something of it is made
+	id      string
+	data    protoreflect.Message
+	clients map[string]string        // ids that applications have as clients, where keys of theirs name them
+	made    *pb.ImportDataSuccessOrg // nil until something of it is made
 }
 
 // org makes an organization, where the data says how. Without, or where it is there
 // already, what else the data holds is added to the one that is there.
 func (i *importing) org(ctx context.Context, data orgData) *importedOrg {
-	o := &importedOrg{id: data.GetOrgId(), data: data.ProtoReflect()}
+	o := &importedOrg{id: data.GetOrgId(), data: data.ProtoReflect(), clients: map[string]string{}}
+	for _, k := range data.GetAppKeys() {
+		if id := k.GetClientId(); id != "" {
+			o.clients[k.GetAppId()] = id
+		}
+	}
 	if data.GetOrg() == nil && o.id != "" {
 		return o
 	}

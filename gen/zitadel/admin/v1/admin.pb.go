@@ -22956,9 +22956,9 @@ type DataOrg struct {
 	UserLinks []*v14.IDPUserLink `protobuf:"bytes,33,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
 	// Its domains. One that is verified has to be proved again where the domain policy demands a proof.
 	Domains []*v11.Domain `protobuf:"bytes,34,rep,name=domains,proto3" json:"domains,omitempty"`
-	// Keys of its applications. Cannot be imported yet.
+	// Keys of its applications, which keep their client ids by them.
 	AppKeys []*v18.DataAppKey `protobuf:"bytes,35,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
-	// Keys of its machine users. Cannot be imported yet.
+	// Keys of its machine users.
 	MachineKeys []*v18.DataMachineKey `protobuf:"bytes,36,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
 	// Texts of the SMS with a one-time code.
 	VerifySmsOtpMessages []*v19.SetCustomVerifySMSOTPMessageTextRequest `protobuf:"bytes,37,rep,name=verify_sms_otp_messages,json=verifySmsOtpMessages,proto3" json:"verify_sms_otp_messages,omitempty"`
