@@ -41,7 +41,7 @@ func TestImportData(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	made := slices.Concat(orgAdded, orgAdded, []string{
-		"org.policy.domain.added", "org.user.names.scope.changed", "org.policy.label.added", "org.policy.lockout.added", "org.policy.login.added", "org.policy.login.idpprovider.added",
+		"org.policy.domain.added", "org.user.names.scope.changed", "org.policy.label.added", "org.policy.label.activated", "org.policy.lockout.added", "org.policy.login.added", "org.policy.login.idpprovider.added",
 		"org.policy.password.complexity.added", "org.policy.privacy.added", "org.customtext.set", "org.domain.added", "org.domain.verified", "org.domain.primary.set",
 		"user.human.added", "user.human.email.verified", "user.human.mfa.otp.added", "user.human.mfa.otp.verified", "user.locked",
 		"user.machine.added", "user.deactivated", "user.metadata.set", linkAdded,

@@ -94,8 +94,8 @@ func ImportedHuman(r *managementpb.ImportHumanUserRequest) flow.NewHuman {
 // The one state that v1 numbers differently.
 const initialV1 = 6
 
-// userState is the state of a user as v1 shows it.
-func userState(state int) userpb.UserState {
+// UserStateV1 is the state of a user as v1 shows it.
+func UserStateV1(state int) userpb.UserState {
 	if state == user.Initial {
 		state = initialV1
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -48,7 +47,7 @@ var (
 	errImportTried = fault.Invalid("IMPORT-dry-run", "An import cannot be tried out: each object is made by itself and rests on others. Import into a test instance instead.")
 	errImportFiles = fault.Unimplemented("Imports from files and from object storage are not built. Send the data itself, as data_orgs or data_orgsv1.")
 	errImportEmpty = fault.Invalid("IMPORT-empty", "Send the organizations as data_orgs or data_orgsv1.")
-	errImportTime  = fault.Invalid("IMPORT-timeout", "The timeout is a duration such as 5s or 500ms.")
+	errTimeout     = fault.Invalid("IMPORT-timeout", "The timeout is a duration such as 5s or 500ms.")
 )
 
 // importData makes each object of the request by the call of the contract that makes
@@ -61,15 +60,11 @@ func importData(ctx context.Context, do api.Do, r *pb.ImportDataRequest) (*pb.Im
 	if err != nil {
 		return nil, err
 	}
-	if r.GetTimeout() != "" {
-		timeout, err := time.ParseDuration(r.GetTimeout())
-		if err != nil || timeout <= 0 {
-			return nil, errImportTime
-		}
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
+	ctx, cancel, err := within(ctx, r.GetTimeout())
+	if err != nil {
+		return nil, err
 	}
+	defer cancel()
 	i := &importing{do: do, res: &pb.ImportDataResponse{Success: &pb.ImportDataSuccess{}}}
 	orgs := make([]*importedOrg, len(data))
 	for n, d := range data {

@@ -107,6 +107,9 @@ func newObject(o *importedOrg, data proto.Message) object {
 		x.request = &userv2.AddIDPLinkRequest{UserId: d.GetUserId(), IdpLink: &userv2.IDPLink{
 			IdpId: d.GetIdpId(), UserId: d.GetProvidedUserId(), UserName: d.GetProvidedUserName(),
 		}}
+	case *managementpb.AddCustomLabelPolicyRequest:
+		x.create = func(ctx context.Context, do api.Do) (proto.Message, error) { return nil, importLabel(ctx, do, org, d) }
+		return x
 	case *orgpb.Domain:
 		x.create = func(ctx context.Context, do api.Do) (proto.Message, error) { return nil, importDomain(ctx, do, org, d) }
 		return x
@@ -146,6 +149,15 @@ func stateOf(org string, state orgpb.OrgState) object {
 		}
 		return nil, errImportState
 	}}
+}
+
+// importLabel gives an organization looks of its own, which visitors see at once.
+func importLabel(ctx context.Context, do api.Do, org string, r *managementpb.AddCustomLabelPolicyRequest) error {
+	_, err := do(ctx, org, r)
+	if err == nil {
+		_, err = do(ctx, org, &managementpb.ActivateCustomLabelPolicyRequest{})
+	}
+	return err
 }
 
 // importDomain gives an organization a domain that it does not have yet, and makes it

@@ -239,7 +239,7 @@ type DataOrg struct {
 	Org *v1.AddOrgRequest `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
 	// Its domain policy; the org_id in it does not matter.
 	IamPolicy *AddCustomOrgIAMPolicyRequest `protobuf:"bytes,4,opt,name=iam_policy,json=iamPolicy,proto3" json:"iam_policy,omitempty"`
-	// Its label policy.
+	// Its label policy, which visitors see at once.
 	LabelPolicy *v1.AddCustomLabelPolicyRequest `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
 	// Its lockout policy.
 	LockoutPolicy *v1.AddCustomLockoutPolicyRequest `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
