@@ -113,7 +113,7 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	if o.Vault != nil && o.Vault.Watch == nil {
 		o.Vault.Watch = s.seen.sealed
 	}
-	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: s.seen}
+	s.Client = &http.Client{Transport: s.seen}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- inner.Serve(ctx, listener) }()
