@@ -67,6 +67,7 @@ type Server struct {
 	jobs     *job.Runner
 	clock    *database.Clock // nil: the time is the test's
 	requests atomic.Int64
+	outgrown atomic.Bool // a newer version has changed the database
 	limits   Limits
 	tls      *tls.Config
 	vault    *crypto.Vault
@@ -166,7 +167,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
 	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, vault: o.Vault, limits: o.Limits, tls: o.TLS}
-	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	edge := &api.Edge{Next: s.unlessOutgrown(s.calls.guard(protocols)), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
 	}
@@ -241,8 +242,11 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if s.vault != nil {
 		workers.Go(func() { s.vault.Follow(ctx, crypto.FollowEvery) })
 	}
-	workers.Go(func() { s.jobs.Run(ctx) })
-	workers.Go(func() { s.Store.Expire(ctx) })
+	working, endWork := context.WithCancel(ctx)
+	defer endWork()
+	workers.Go(func() { s.watchSchema(ctx, endWork) })
+	workers.Go(func() { s.jobs.Run(working) })
+	workers.Go(func() { s.Store.Expire(working) })
 	workers.Go(func() { s.rest(ctx) })
 	defer func() {
 		stop()
