@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -229,6 +230,24 @@ func (s *Server) rest(ctx context.Context) {
 	}
 }
 
+// Begin sets the time of the store to that by which all nodes go. It is for who writes before Serve,
+// which begins by itself.
+func (s *Server) Begin(ctx context.Context) error {
+	if s.clock == nil {
+		return nil
+	}
+	return BeginClock(ctx, s.Store, s.clock)
+}
+
+// BeginClock sets the clock of a store before anything is done by it.
+func BeginClock(ctx context.Context, store *eventstore.Store, clock *database.Clock) error {
+	_, written, err := store.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	return clock.Begin(ctx, written)
+}
+
 // Serve answers on the listener, with TLS where it is configured, and does the
 // jobs that calls leave behind, until ctx ends; then it finishes what is running.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
@@ -236,6 +255,9 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer stop()
 	var workers sync.WaitGroup
 	if s.clock != nil {
+		if err := s.Begin(ctx); err != nil {
+			slog.WarnContext(ctx, "the clock of the database cannot be read", "error", err)
+		}
 		workers.Go(func() { s.clock.Follow(ctx) })
 	}
 	workers.Go(func() { s.Store.DB().Watch(ctx) })

@@ -100,6 +100,9 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	if err != nil {
 		t.Fatalf("server: %v", err)
 	}
+	if err := inner.Begin(context.Background()); err != nil {
+		t.Fatalf("clock: %v", err)
+	}
 	s := &Server{Server: inner, DB: db, Vault: o.Vault, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
 	inner.API.Observe = observe
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
