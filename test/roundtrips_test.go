@@ -73,6 +73,7 @@ func roundTrips(t *testing.T) (tooMany []string) {
 		{"DELETE " + loginPath + "/second_factors/1", "", 4},
 		{"POST " + loginPath + "/second_factors", `{"type":1}`, 4},
 		{"PUT /admin/v1/policies/login", `{"forceMfa":true}`, 4},
+		{"POST /v2/users/human", `{"username":"eve","profile":{"givenName":"Eve","familyName":"Ng"},"email":{"email":"eve@example.com","isVerified":true}}`, 4},
 	} {
 		before := s.DB.RoundTrips()
 		if r := s.Send(t, testkit.Call{Do: c.do, Body: c.body, Header: map[string]string{"Content-Type": "application/json"}}); r.Status != http.StatusOK {
