@@ -153,9 +153,9 @@ func TestAddAfterRemoveRestores(t *testing.T) {
 	s := testkit.Start(t)
 	s.Run(t, addPolicy(`1,2`))
 	cost := func() (trips int64, size int) {
-		before := s.DB.RoundTrips()
+		before := s.Trips()
 		r := s.Send(t, testkit.Call{Do: "GET " + loginPath})
-		return s.DB.RoundTrips() - before, len(r.Body)
+		return s.Trips() - before, len(r.Body)
 	}
 	trips, size := cost()
 	for i := range 1000 {
