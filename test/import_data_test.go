@@ -1,11 +1,13 @@
 package test
 
 import (
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/go-jose/go-jose/v4"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	adminpb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
@@ -39,7 +41,7 @@ func TestImportData(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
 	made := slices.Concat(orgAdded, orgAdded, []string{
-		"org.policy.domain.added", "org.user.names.scope.changed", "org.policy.label.added", "org.policy.lockout.added", "org.policy.login.added", "org.policy.login.idpprovider.added",
+		"org.policy.domain.added", "org.user.names.scope.changed", "org.policy.label.added", "org.policy.label.activated", "org.policy.lockout.added", "org.policy.login.added", "org.policy.login.idpprovider.added",
 		"org.policy.password.complexity.added", "org.policy.privacy.added", "org.customtext.set", "org.domain.added", "org.domain.verified", "org.domain.primary.set",
 		"user.human.added", "user.human.email.verified", "user.human.mfa.otp.added", "user.human.mfa.otp.verified", "user.locked",
 		"user.machine.added", "user.deactivated", "user.metadata.set", linkAdded,
@@ -126,6 +128,41 @@ func TestImportDataIsItsCallers(t *testing.T) {
 			Want: `{"errors":[{"type":"machine_user","id":"m"},{"type":"org_member","id":"$half"}],"success":{"orgs":null}}`,
 		},
 	)
+}
+
+// TestImportedKeys: who signs with a key elsewhere goes on to do so here, under the same
+// names: a machine user, and an application.
+func TestImportedKeys(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	key := rsaKey(t)
+	public := base64.StdEncoding.EncodeToString(publicPEM(t, &key.PublicKey))
+	s.Set("robot", "robot")
+	org := `{"orgId":"acme","org":{"name":"Acme"},"machineUsers":[{"userId":"robot","user":{"userName":"robot","name":"Robot"}}],
+		"machineKeys":[{"keyId":"robots","userId":"robot","type":"KEY_TYPE_JSON","publicKey":"` + public + `"},{"keyId":"empty","userId":"robot","type":"KEY_TYPE_JSON"}],
+		"projects":[{"projectId":"portal","project":{"name":"Portal"}}],"apiApps":[{"appId":"api","app":{"projectId":"portal","name":"API","authMethodType":"API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT"}}],
+		"appKeys":[{"id":"apis","projectId":"portal","appId":"api","clientId":"api@portal","type":"KEY_TYPE_JSON","publicKey":"` + public + `"},{"id":"bad","projectId":"portal","appId":"api","type":"KEY_TYPE_JSON","publicKey":"eA=="}]}`
+	again := `{"orgId":"acme","machineKeys":[{"keyId":"robots","userId":"robot","type":"KEY_TYPE_JSON","publicKey":"` + public + `"}],
+		"apiApps":[{"appId":"second","app":{"projectId":"portal","name":"Second"}}],
+		"appKeys":[{"id":"apis","projectId":"portal","appId":"api","type":"KEY_TYPE_JSON","publicKey":"` + public + `"},{"id":"x","projectId":"portal","appId":"second","clientId":"api@portal","type":"KEY_TYPE_JSON","publicKey":"` + public + `"}]}`
+	s.Run(t,
+		testkit.Call{
+			Name: "import", Do: importData, Body: `{"dataOrgs":{"orgs":[` + org + `]}}`,
+			Want:   `{"errors":[{"type":"machine_key","id":"empty"},{"type":"app_key","id":"bad"}],"success":{"orgs":[{"orgId":"acme","machineKeys":["robots"],"appKeys":["apis"],"apiAppIds":["api"]}]}}`,
+			Events: slices.Concat(orgAdded, []string{"user.machine.added", "user.machine.key.added", "project.added", "project.member.added", "project.application.added", "project.application.config.api.added", "project.application.oidc.key.added"}),
+		},
+		testkit.Call{
+			Name: "ids of others", Do: importData, Body: `{"dataOrgs":{"orgs":[` + again + `]}}`,
+			Want: `{"errors":[{"type":"machine_key","id":"robots","message":"A key with this id exists already. (USER-key-id)"},{"type":"api_app","id":"second","message":"An application with this client id exists already. (APP-client)"},
+				{"type":"app_key","id":"apis","message":"A key with this id exists already. (APP-key-id)"},{"type":"app_key","id":"x"}]}`,
+		},
+		gives(tokenCall("the machine", "grant_type", jwtBearer, "scope", "openid "+apiScope, "assertion", assertion(t, jose.RS256, key, "robots", nil, claims(s, nil))), "robot"),
+		me("is let in", "robot", 200),
+	)
+	proof := assertion(t, jose.RS256, key, "apis", nil, claims(s, map[string]any{"iss": "api@portal", "sub": "api@portal", "jti": "once", "exp": s.Clock.Now().Unix() + 60}))
+	introspect := tokenCall("the application", "client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer", "client_assertion", proof, "token", s.TokenOf(t, "robot"))
+	introspect.Do, introspect.Want = "POST /oauth/v2/introspect", `{"active":false}`
+	s.Run(t, introspect)
 }
 
 // TestImportDataOfCrowds: many users are made at once, each under its id.

@@ -84,7 +84,6 @@ func TestPushedOnce(t *testing.T) {
 			t.Errorf("%s: %v %d %s", name, to, r.Status, r.Body)
 		}
 	}
-	refused("another client", "client_id", other.id, "request_uri", uri)
 	refused("no client", "request_uri", uri)
 	refused("another URI", "client_id", web.id, "request_uri", uri+"x", "redirect_uri", redirectURI)
 	var good atomic.Int64
@@ -101,6 +100,16 @@ func TestPushedOnce(t *testing.T) {
 	wait.Wait()
 	if n := good.Load(); n != 1 {
 		t.Errorf("it was good %d times", n)
+	}
+	stolen := web.push(t)
+	refused("another client", "client_id", other.id, "request_uri", stolen)
+	if got := s.Events(t); got[len(got)-1] != "auth_request.refused" {
+		t.Errorf("events %v", got)
+	}
+	refused("then the right one", "client_id", web.id, "request_uri", stolen)
+	refused("another client again", "client_id", other.id, "request_uri", stolen)
+	if got := s.Events(t); got[len(got)-2] == "auth_request.refused" {
+		t.Error("it was refused as a stolen one twice")
 	}
 	late := web.push(t)
 	s.Clock.Advance(61 * time.Second)

@@ -277,7 +277,7 @@ func addAppKeyUntil(t *testing.T, s *testkit.Server, c client, name string, key 
 	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: spki})
 	err = s.Store.Write(authz.AsSystem(context.Background(), s.InstanceID), func(tx *eventstore.Tx) error {
 		s.Set(name, tx.NewID())
-		_, _, err := application.AddKey(tx, c.owner, c.project, c.app, s.Var(name), string(public), expires)
+		_, _, err := application.AddKey(tx, c.owner, c.project, c.app, application.NewKey{ID: s.Var(name), Public: string(public), Expires: expires})
 		return err
 	})
 	if err != nil {

@@ -2,11 +2,13 @@ package test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/assurance"
 	"github.com/gatehouse/gatehouse/internal/authz"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/testkit"
@@ -221,4 +223,43 @@ func TestNobodyIsDowngraded(t *testing.T) {
 	s.Run(t, testkit.Call{Name: "add", Do: "POST " + loginPath + "/second_factors", Body: `{"type":1}`, Events: []string{"org.policy.login.secondfactor.added"}}, me("again", "s", 200))
 	s.Clock.Advance(19 * time.Hour)
 	s.Run(t, me("a check gets old", "s", 401))
+}
+
+// TestTokensThatNameNoSession: those from before tokens did so are good until they end, and
+// one that names another session than its own is worth nothing.
+func TestTokensThatNameNoSession(t *testing.T) {
+	t.Parallel()
+	s := twoOrgs(t)
+	keep := func(token string, byHash int) {
+		t.Helper()
+		if err := s.DB.Write(context.Background(), func(tx *database.Tx) error {
+			tx.Exec(database.Statement{
+				SQL:  "UPDATE sessions SET token_hash = ?, by_hash = ? WHERE session_id = ?",
+				Args: []any{user.HashToken(token), byHash, s.Var("s")},
+			})
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(as string, status int) {
+		t.Helper()
+		s.Run(t, testkit.Call{Name: as, As: as, Do: "GET " + sessionsPath + "/$s", Status: status})
+	}
+	now := s.TokenOf(t, "s")
+	chance, _ := user.NewToken()
+	of := func(prefix, token string) string { return prefix + token[strings.LastIndexByte(token, '_')+1:] }
+	before := of("gatehouse_session_", chance)
+	s.SetToken("before", before)
+	elsewhere, _ := user.NewSessionToken(s.Var("b"))
+	s.SetToken("elsewhere", elsewhere)
+
+	keep(before, 1)
+	read("before", 200)
+	read("s", 401)
+	keep(elsewhere, 0)
+	read("elsewhere", 401)
+	keep(now, 0)
+	read("s", 200)
+	read("before", 401)
 }

@@ -36,8 +36,10 @@ func Compound[Q, S any, PQ interface {
 // Import is what an import says of an object beside the request of the call that makes
 // it.
 type Import struct {
-	ID    string // empty: a new one
-	State int    // as users number theirs; 0: as it comes
+	ID        string // empty: a new one
+	State     int    // as users number theirs; 0: as it comes
+	ClientID  string // of an application; empty: a new one
+	PublicKey string // of a key, in PEM
 }
 
 type importKey struct{}

@@ -5,7 +5,6 @@ import (
 
 	managementpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
 	userpb "github.com/gatehouse/gatehouse/gen/zitadel/user/v1"
-	"github.com/gatehouse/gatehouse/internal/fault"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/user"
 )
@@ -75,29 +74,28 @@ func NewHuman(userName string, profile interface {
 	return n
 }
 
-var errCodeHashed = fault.Unimplemented("Recovery codes are imported in clear, as raw: hashes of another system cannot be checked. Leave them out, or have new ones made.")
-
 // ImportedHuman makes what is to be made of an import. The password is the caller's to add.
-func ImportedHuman(r *managementpb.ImportHumanUserRequest) (flow.NewHuman, error) {
+func ImportedHuman(r *managementpb.ImportHumanUserRequest) flow.NewHuman {
 	n := NewHuman(r.GetUserName(), r.GetProfile(), r.GetEmail(), r.GetPhone())
 	n.TOTP, n.PasskeyLink = r.GetOtpCode(), r.GetRequestPasswordlessRegistration()
 	for _, l := range r.GetIdps() {
 		n.Links = append(n.Links, user.Link{IDP: l.GetConfigId(), ExternalID: l.GetExternalUserId(), Name: l.GetDisplayName()})
 	}
 	for _, c := range r.GetRecoveryCodes() {
-		if c.GetHash() != "" {
-			return n, errCodeHashed
+		if hash := c.GetHash(); hash != "" {
+			n.Recovery.Hashed = append(n.Recovery.Hashed, hash)
+		} else {
+			n.Recovery.Plain = append(n.Recovery.Plain, c.GetRaw())
 		}
-		n.Recovery = append(n.Recovery, c.GetRaw())
 	}
-	return n, nil
+	return n
 }
 
 // The one state that v1 numbers differently.
 const initialV1 = 6
 
-// userState is the state of a user as v1 shows it.
-func userState(state int) userpb.UserState {
+// UserStateV1 is the state of a user as v1 shows it.
+func UserStateV1(state int) userpb.UserState {
 	if state == user.Initial {
 		state = initialV1
 	}

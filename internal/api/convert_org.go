@@ -158,7 +158,7 @@ func MembershipFilter(q *userpb.MembershipQuery) (database.Filter, error) {
 func User(ctx context.Context) func(flow.User) *userpb.User {
 	return func(u flow.User) *userpb.User {
 		out := &userpb.User{
-			Id: u.ID, State: userState(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName,
+			Id: u.ID, State: UserStateV1(u.State), UserName: u.UserName, LoginNames: u.LoginNames, PreferredLoginName: u.LoginName,
 			Details: View(u.Details),
 		}
 		if u.IsHuman() {

@@ -48,11 +48,16 @@ func OfMessages(kind kinds.Kind) Wording {
 
 func showMessageText(s policy.State[policy.MessageText]) proto.Message {
 	shown := &textpb.MessageCustomText{Details: View(s.Details), IsDefault: s.IsDefault}
-	fields := shown.ProtoReflect().Descriptor().Fields()
-	for name, key := range parts {
-		shown.ProtoReflect().Set(fields.ByName(name), protoreflect.ValueOfString(s.Doc[key]))
-	}
+	fillMessage(shown.ProtoReflect(), s.Doc)
 	return shown
+}
+
+func fillMessage(m protoreflect.Message, text policy.MessageText) {
+	for name, key := range parts {
+		if field := m.Descriptor().Fields().ByName(name); field != nil {
+			m.Set(field, protoreflect.ValueOfString(text[key]))
+		}
+	}
 }
 
 func takeMessageText(r protoreflect.Message) policy.MessageText {
@@ -70,12 +75,16 @@ var OfLogin = Wording{policy.LoginTexts, showLoginText, takeLoginText}
 
 func showLoginText(s policy.State[policy.MessageText]) proto.Message {
 	shown := &textpb.LoginCustomText{Details: View(s.Details), IsDefault: s.IsDefault}
-	eachLoginText(shown.ProtoReflect(), func(key string, screen protoreflect.FieldDescriptor, field protoreflect.FieldDescriptor) {
-		if text := s.Doc[key]; text != "" {
-			shown.ProtoReflect().Mutable(screen).Message().Set(field, protoreflect.ValueOfString(text))
+	fillLogin(shown.ProtoReflect(), s.Doc)
+	return shown
+}
+
+func fillLogin(m protoreflect.Message, text policy.MessageText) {
+	eachLoginText(m, func(key string, screen, field protoreflect.FieldDescriptor) {
+		if text := text[key]; text != "" {
+			m.Mutable(screen).Message().Set(field, protoreflect.ValueOfString(text))
 		}
 	})
-	return shown
 }
 
 func takeLoginText(r protoreflect.Message) policy.MessageText {
@@ -84,6 +93,16 @@ func takeLoginText(r protoreflect.Message) policy.MessageText {
 		text[key] = r.Get(screen).Message().Get(field).String()
 	})
 	return text
+}
+
+// FillText writes an own text into the request that sets it.
+func FillText(request proto.Message, t policy.OwnText) {
+	r, fill := request.ProtoReflect(), fillMessage
+	if t.Template == policy.LoginTexts {
+		fill = fillLogin
+	}
+	r.Set(r.Descriptor().Fields().ByName("language"), protoreflect.ValueOfString(t.Language))
+	fill(r, t.Text)
 }
 
 // eachLoginText goes through the fields of the screens of m.

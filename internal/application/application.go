@@ -219,7 +219,7 @@ func foldDocument(f *eventstore.Fold, p payload) error {
 	if err != nil {
 		return err
 	}
-	config, err := parse(name, after)
+	config, err := Parse(name, after)
 	if err != nil {
 		return err
 	}
@@ -251,8 +251,8 @@ func merged(document []byte, p payload) (string, error) {
 	return string(text), err
 }
 
-// parse reads the document of an application of a kind.
-func parse(kind, document string) (Config, error) {
+// Parse reads the document of an application of a kind.
+func Parse(kind, document string) (Config, error) {
 	var c Config
 	switch kind {
 	case KindOIDC:

@@ -49,7 +49,7 @@ var (
 			}
 			expires = t.UnixMicro()
 		}
-		f.Exec(`INSERT INTO application_keys (instance_id, key_id, app_id, client_id, public_key, kind, expires, created, sequence)
+		f.ExecUnique(errKeyTaken, `INSERT INTO application_keys (instance_id, key_id, app_id, client_id, public_key, kind, expires, created, sequence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, k.ID, k.App, k.ClientID, k.PublicKey, k.Type, expires, f.Micros(), f.Sequence)
 		return nil
 	})
@@ -61,34 +61,44 @@ var (
 )
 
 var (
+	errKeyTaken   = fault.AlreadyExists("APP-key-id", "A key with this id exists already.")
 	errKeyMissing = fault.NotFound("APP-key", "The application has no such key.")
 	errKeys       = fault.Exhausted("APP-keys", "An application can have %d keys at most. Remove one first.", maxKeys)
 	errExpired    = fault.Invalid("APP-expired", "The expiration date has passed already.")
 )
 
-// AddKey gives an application a key to sign with, of which the public part is kept,
-// in PEM. expires may be zero for a key that does not end. It gives the client id,
-// which goes into the file of the key.
-func AddKey(tx *eventstore.Tx, s eventstore.Scope, projectID, id, keyID, public string, expires time.Time) (client string, d eventstore.Details, err error) {
+// NewKey is a key to be added. Its id may be somebody's wish.
+type NewKey struct {
+	ID      string
+	Public  string    // in PEM
+	Expires time.Time // zero: never
+}
+
+// AddKey gives an application a key to sign with, of which the public part is kept. It
+// gives the client id, which goes into the file of the key.
+func AddKey(tx *eventstore.Tx, s eventstore.Scope, projectID, id string, n NewKey) (client string, d eventstore.Details, err error) {
 	a, project, err := lock(tx, s, projectID, id, "project.app.write")
 	if err != nil {
 		return "", d, err
 	}
-	var n int
-	if err := tx.Read(database.One(new(bool), "SELECT count(*) FROM application_keys WHERE instance_id = ? AND app_id = ?", []any{s.Instance, id}, &n)); err != nil {
+	var have int
+	if err := tx.Read(database.One(new(bool), "SELECT count(*) FROM application_keys WHERE instance_id = ? AND app_id = ?", []any{s.Instance, id}, &have)); err != nil {
 		return "", d, err
 	}
 	switch {
 	case a.ClientID == "":
 		return "", d, errKind
-	case n >= maxKeys:
+	case have >= maxKeys:
 		return "", d, errKeys
-	case !expires.IsZero() && !expires.After(tx.Now()):
+	case !n.Expires.IsZero() && !n.Expires.After(tx.Now()):
 		return "", d, errExpired
 	}
-	k := keyAdded{App: id, ClientID: a.ClientID, ID: keyID, Type: JSONKey, PublicKey: public}
-	if !expires.IsZero() {
-		k.Expiration = expires.UTC().Format(time.RFC3339Nano)
+	if err := eventstore.CheckID(n.ID); err != nil {
+		return "", d, err
+	}
+	k := keyAdded{App: id, ClientID: a.ClientID, ID: n.ID, Type: JSONKey, PublicKey: n.Public}
+	if !n.Expires.IsZero() {
+		k.Expiration = n.Expires.UTC().Format(time.RFC3339Nano)
 	}
 	d, err = KeyAdded.Emit(tx, project, k)
 	d.Created = d.Changed
@@ -112,8 +122,12 @@ func RemoveKey(tx *eventstore.Tx, s eventstore.Scope, projectID, id, keyID strin
 	return KeyRemoved.Emit(tx, project, keyRemoved{keyID})
 }
 
-// KeyFile is the form in which a key that Gatehouse made is handed out, once.
+// KeyFile is the form in which a key that Gatehouse made is handed out, once. Where it
+// made none there is no file.
 func KeyFile(keyID, private, appID, clientID string) []byte {
+	if private == "" {
+		return nil
+	}
 	file, err := json.Marshal(map[string]string{"type": "application", "keyId": keyID, "key": private, keyApp: appID, keyClient: clientID})
 	if err != nil { // Texts always have a JSON form.
 		panic(err)

@@ -25,7 +25,7 @@ func scanApplication(scan database.Scan, a *Application) error {
 	}
 	a.Details.Owner, a.Details.Created, a.Details.Changed = a.Org, time.UnixMicro(created).UTC(), time.UnixMicro(changed).UTC()
 	var err error
-	a.Config, err = parse(kind, document)
+	a.Config, err = Parse(kind, document)
 	return err
 }
 

@@ -63,6 +63,12 @@ func HashCode(code string) string {
 	return hex.EncodeToString(sum[:])
 }
 
+// IsCodeHash reports whether a text has the form that HashCode gives.
+func IsCodeHash(hash string) bool {
+	sum, err := hex.DecodeString(hash)
+	return err == nil && len(sum) == sha256.Size && hash == strings.ToLower(hash)
+}
+
 // CodeLength counts the characters of a code that matter.
 func CodeLength(code string) int { return utf8.RuneCountInString(plainCode(code)) }
 

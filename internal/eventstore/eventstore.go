@@ -143,6 +143,7 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
+		tx.writeEvents()
 		tx.writeRows()
 		tx.writeHeads()
 		wake = tx.jobs && !origin.DryRun
@@ -177,6 +178,7 @@ type Tx struct {
 	order  []*head
 	memo   map[any]any
 	ahead  []database.Query // what the next lock reads first
+	events []Event          // what was emitted and is to be written
 	rows   []*row           // what folds left to be written
 	replay bool
 	jobs   bool // some were recorded
@@ -205,6 +207,7 @@ func (tx *Tx) NewID() string { return tx.store.ids.next() }
 
 // Read runs queries in one round trip and sees what the transaction emitted.
 func (tx *Tx) Read(queries ...database.Query) error {
+	tx.writeEvents()
 	tx.writeRows()
 	return tx.db.Read(queries...)
 }
@@ -331,7 +334,7 @@ func (tx *Tx) Remember(key, value any) {
 	tx.memo[key] = value
 }
 
-// append writes the event and moves the head.
+// append adds the event to those to be written and moves the head.
 func (tx *Tx) append(a Aggregate, kind string, payload []byte) (Event, error) {
 	if _, err := tx.Lock(a); err != nil {
 		return Event{}, err
@@ -342,15 +345,9 @@ func (tx *Tx) append(a Aggregate, kind string, payload []byte) (Event, error) {
 		Creator: tx.origin.Creator, Created: tx.now, Payload: payload,
 	}
 	e.seal(h.hash)
-	tx.db.Exec(database.Statement{
-		SQL: `INSERT INTO events (instance_id, aggregate_type, aggregate_id, sequence, type, owner, creator, created, payload, digest, hash)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		Args: []any{
-			e.Instance, e.Aggregate.Type, e.ID, e.Sequence, e.Type, e.Owner, e.Creator,
-			e.Created.UnixMicro(), string(e.Payload), e.digest, e.Hash,
-		},
-		Conflict: database.ErrRetry,
-	})
+	if tx.events = append(tx.events, e); len(tx.events) == maxEvents {
+		tx.writeEvents()
+	}
 	h.advance(e)
 	return e, nil
 }

@@ -38,6 +38,33 @@ func (f *Fold) Update(table string, cells Cells) {
 	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, false})
 }
 
+// maxEvents is how many events one statement writes at most.
+const maxEvents = 8
+
+// insertEvents are the statements for one event, for two and so on.
+var insertEvents = func() (texts [maxEvents]string) {
+	const one = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+	for n := range texts {
+		texts[n] = `INSERT INTO events (instance_id, aggregate_type, aggregate_id, sequence, type, owner, creator, created, payload, digest, hash)
+			VALUES ` + one + strings.Repeat(", "+one, n)
+	}
+	return texts
+}()
+
+// writeEvents writes what was emitted.
+func (tx *Tx) writeEvents() {
+	if len(tx.events) == 0 {
+		return
+	}
+	st := database.Statement{SQL: insertEvents[len(tx.events)-1], Conflict: database.ErrRetry}
+	for _, e := range tx.events {
+		st.Args = append(st.Args, e.Instance, e.Aggregate.Type, e.ID, e.Sequence, e.Type, e.Owner, e.Creator,
+			e.Created.UnixMicro(), string(e.Payload), e.digest, e.Hash)
+	}
+	tx.db.Exec(st)
+	tx.events = tx.events[:0]
+}
+
 // writeRows writes what Insert and Update left. It comes before all that could see it.
 func (tx *Tx) writeRows() {
 	for _, r := range tx.rows {

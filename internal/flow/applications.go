@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/gatehouse/gatehouse/internal/application"
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -19,13 +18,19 @@ type NewApplication struct {
 	eventstore.Details
 }
 
-// AddApplication adds an application to a project, whose id may be somebody's wish.
-func AddApplication(tx *eventstore.Tx, s eventstore.Scope, projectID, id, name string, c application.Config) (n NewApplication, err error) {
+// AddApplication adds an application to a project, whose ids may be somebody's wishes:
+// what of them is empty is a new one.
+func AddApplication(tx *eventstore.Tx, s eventstore.Scope, projectID, id, clientID, name string, c application.Config) (n NewApplication, err error) {
 	if n.ID = id; id == "" {
 		n.ID = tx.NewID()
 	}
 	if _, saml := c.(*application.SAML); !saml {
-		n.ClientID = tx.NewID()
+		if n.ClientID = clientID; clientID == "" {
+			n.ClientID = tx.NewID()
+		}
+		if err := eventstore.CheckID(n.ClientID); err != nil {
+			return n, err
+		}
 	}
 	var hash string
 	if application.NeedsSecret(c) {
@@ -43,20 +48,22 @@ func ResetApplicationSecret(tx *eventstore.Tx, s eventstore.Scope, projectID, id
 	return secret, d, err
 }
 
-// AddApplicationKey makes a key for an application and gives it as a file, this
-// once.
-func AddApplicationKey(ctx context.Context, store *eventstore.Store, s eventstore.Scope, projectID, id string, expires time.Time) (keyID string, file []byte, d eventstore.Details, err error) {
+// AddApplicationKey gives an application a key: one whose public part n has, or a new one,
+// which it gives as a file, this once.
+func AddApplicationKey(ctx context.Context, store *eventstore.Store, s eventstore.Scope, projectID, id string, n application.NewKey) (keyID string, file []byte, d eventstore.Details, err error) {
 	if err := application.MayWrite(ctx, store, s, projectID); err != nil {
 		return "", nil, d, err
 	}
-	private, public, err := user.KeyPair(nil)
+	private, public, err := user.KeyPair([]byte(n.Public))
 	if err != nil {
 		return "", nil, d, err
 	}
 	err = store.Write(ctx, func(tx *eventstore.Tx) (err error) {
-		keyID = tx.NewID()
+		if keyID = n.ID; keyID == "" {
+			keyID = tx.NewID()
+		}
 		var client string
-		client, d, err = application.AddKey(tx, s, projectID, id, keyID, public, expires)
+		client, d, err = application.AddKey(tx, s, projectID, id, application.NewKey{ID: keyID, Public: public, Expires: n.Expires})
 		file = application.KeyFile(keyID, private, id, client)
 		return err
 	})

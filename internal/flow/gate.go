@@ -74,15 +74,18 @@ var (
 
 // bearerTables say, for each kind of token, whom it stands for: the columns user,
 // expiry, key, session and exchange, and the table t. Its parameter is the token's hash,
-// behind the host for the tokens of logins.
+// behind the host for the tokens of logins, and behind the session for those that name it.
 var bearerTables = map[tokenKind][2]string{
 	machineToken: {"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), '', ''", "access_tokens t ON t.instance_id = d.instance_id AND t.token_hash = ? AND " + forOurAPI},
-	sessionToken: {"COALESCE(t.user_id, ''), 0, '', COALESCE(t.session_id, ''), ''", "sessions t ON t.instance_id = d.instance_id AND t.token_hash = ?"},
+	sessionToken: {ofSession, "sessions t ON t.instance_id = d.instance_id AND t.session_id = ? AND t.token_hash = ?"},
+	unnamedToken: {ofSession, "sessions t ON t.instance_id = d.instance_id AND t.by_hash = 1 AND t.token_hash = ?"},
 	loginToken: {
 		"COALESCE(t.user_id, ''), COALESCE(t.expires, 0), COALESCE(t.key_thumbprint, ''), COALESCE(t.session_id, ''), COALESCE(t.exchange, '')",
 		ownTokens + " t ON t.instance_id = d.instance_id",
 	},
 }
+
+const ofSession = "COALESCE(t.user_id, ''), 0, '', COALESCE(t.session_id, ''), ''"
 
 // forOurAPI is the condition that a token is for our API: one that was given for a key
 // or a secret has to be asked for with its scope, a personal one is for nothing else.
@@ -127,9 +130,10 @@ var enterTexts = func() map[entering]string {
 
 // Of an instance at a host.
 const (
-	defaultOrgSQL   = "SELECT i.default_org FROM instance_domains d JOIN instances i ON i.instance_id = d.instance_id WHERE d.domain = ?"
-	sessionAtDomain = "s.instance_id = " + ofInstance + " AND s.token_hash = ?"
-	sessionOfLogin  = "s.instance_id = " + ofInstance + " AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
+	defaultOrgSQL  = "SELECT i.default_org FROM instance_domains d JOIN instances i ON i.instance_id = d.instance_id WHERE d.domain = ?"
+	sessionNamed   = "s.instance_id = " + ofInstance + " AND s.session_id = ? AND s.token_hash = ?"
+	sessionUnnamed = "s.instance_id = " + ofInstance + " AND s.by_hash = 1 AND s.token_hash = ?"
+	sessionOfLogin = "s.instance_id = " + ofInstance + " AND s.session_id = (SELECT f.session_id" + loginTokenFrom + ")"
 )
 
 // entry is what the database knows about a request.
@@ -154,25 +158,27 @@ func (e *entry) read(ctx context.Context, store *eventstore.Store, c Credentials
 	if k := kindOf(token); k != noToken && !operator {
 		hash, kind = user.HashToken(token), k
 	}
-	args := []any{hash}
-	if kind == loginToken {
-		args = []any{host, hash}
+	args, also := []any{hash}, []database.Query(nil) // the parameters of the token's table; what else is asked
+	switch kind {
+	case loginToken:
+		args, also = []any{host, hash}, e.assured.queries(sessionOfLogin, host, host, hash)
+	case sessionToken:
+		named := user.SessionOfToken(token)
+		args, also = []any{named, hash}, e.assured.queries(sessionNamed, host, named, hash)
+	case unnamedToken:
+		also = e.assured.queries(sessionUnnamed, host, hash)
+	case machineToken, noToken:
+	}
+	if operator {
+		also = []database.Query{database.One(new(bool), defaultOrgSQL, []any{host}, &e.home)}
 	}
 	if c.Org != "" {
 		args = append(args, c.Org)
 	}
 	args = append(args, host)
-	queries := []database.Query{{SQL: enterTexts[entering{kind, c.Org != ""}], Args: args, Row: e.row}}
-	switch {
-	case operator:
-		queries = append(queries, database.One(new(bool), defaultOrgSQL, []any{host}, &e.home))
-	case kind == sessionToken:
-		queries = append(queries, e.assured.queries(sessionAtDomain, host, hash)...)
-	case kind == loginToken:
-		queries = append(queries, e.assured.queries(sessionOfLogin, host, host, hash)...)
-	}
+	enter := database.Query{SQL: enterTexts[entering{kind, c.Org != ""}], Args: args, Row: e.row}
 	e.isClient = kind == loginToken
-	err := store.Read(ctx, queries...)
+	err := store.Read(ctx, append([]database.Query{enter}, also...)...)
 	if err == nil {
 		err = e.instance.limit(e.limits, store.Now())
 	}

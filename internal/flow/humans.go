@@ -28,8 +28,8 @@ type NewHuman struct {
 	Metadata   []metadata.Entry
 	// TOTP is the secret of an authenticator app that the human has, in base32.
 	TOTP string
-	// Recovery are recovery codes that the human has, in clear.
-	Recovery []string
+	// Recovery are recovery codes that the human has.
+	Recovery user.RecoveryCodes
 	// Links are accounts of identity providers that are the human's.
 	Links []user.Link
 	// PasskeyLink makes a code by which the human can register a passkey.
@@ -88,7 +88,7 @@ func (n NewHuman) steps(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, 
 	if n.TOTP != "" {
 		steps = append(steps, func() (eventstore.Details, error) { return user.ImportTOTP(tx, v, ref, n.TOTP) })
 	}
-	if len(n.Recovery) > 0 {
+	if n.Recovery.Any() {
 		steps = append(steps, func() (eventstore.Details, error) { return user.ImportRecoveryCodes(tx, ref, n.Recovery) })
 	}
 	for _, l := range n.Links {

@@ -145,7 +145,8 @@ type tokenKind uint8
 const (
 	noToken      tokenKind = iota
 	loginToken             // of a client, from somebody's login
-	sessionToken           // of a session itself
+	sessionToken           // of a session itself, which it names
+	unnamedToken           // of a session that it does not name
 	machineToken           // of a machine user, or a personal one
 )
 
@@ -166,6 +167,8 @@ func kindOf(token string) tokenKind {
 	switch {
 	case user.LooksLikeOIDCToken(token):
 		return loginToken
+	case user.LooksLikeSessionToken(token) && user.SessionOfToken(token) == "":
+		return unnamedToken
 	case user.LooksLikeSessionToken(token):
 		return sessionToken
 	case user.LooksLikeToken(token):

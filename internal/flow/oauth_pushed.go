@@ -41,3 +41,17 @@ func Pushed(store *eventstore.Store, host, clientID, uri string, parameters *url
 	hash = user.HashToken(uri)
 	return oauth.PushedByHash(ofInstance, hostname.Canonical(host), hash, plain(clientID), store.Now(), parameters), hash
 }
+
+// RefusePushed says why there is nothing under a URI for a client. What another client
+// pushed under it is void from now on: it is in more hands than it should be.
+func RefusePushed(ctx context.Context, store *eventstore.Store, c *Client, hash string) error {
+	pusher := ""
+	err := store.Read(ctx, oauth.PusherOf(c.Instance.ID, hash, store.Now(), &pusher))
+	if err == nil && pusher != "" {
+		err = store.Write(ctx, func(tx *eventstore.Tx) error { return oauth.VoidPushed(tx, c.Instance.ID, hash, c.ID) })
+	}
+	if err != nil {
+		return err
+	}
+	return oauth.ErrPushed
+}

@@ -139,7 +139,6 @@ func (s *Sessions) change(ctx context.Context, before *session.Session, c Sessio
 	if err := p.challenge(ctx, c.Challenges, &out); err != nil {
 		return out, err
 	}
-	token, hash := user.NewSessionToken()
 	err = s.store.Write(ctx, func(tx *eventstore.Tx) error {
 		now, err := open(tx)
 		if err != nil {
@@ -161,6 +160,7 @@ func (s *Sessions) change(ctx context.Context, before *session.Session, c Sessio
 				return err
 			}
 		}
+		token, hash := user.NewSessionToken(now.ID)
 		out.ID, out.Token = now.ID, token
 		out.Details, err = now.SetToken(tx, hash)
 		return err

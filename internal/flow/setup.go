@@ -200,7 +200,7 @@ func (o Owner) add(tx *eventstore.Tx, c *Created, s secrets, spoken string) erro
 		}
 	}
 	if o.Key != nil {
-		id, _, err := user.AddKey(tx, c.InstanceID, c.OrgID, c.OwnerID, s.public, o.Key.Expires)
+		id, _, err := user.AddKey(tx, c.InstanceID, c.OrgID, c.OwnerID, "", s.public, o.Key.Expires)
 		if err != nil {
 			return err
 		}

@@ -95,7 +95,7 @@ func (s *Server) asked(ctx context.Context, form url.Values) (a *asking, err err
 	case object != nil:
 		a.form, err = a.client.Open(object, a.issuer, s.store.Now())
 	case a.pushed != "" && a.form == nil:
-		err = oauth.ErrPushed
+		err = flow.RefusePushed(ctx, s.store, a.client, a.pushed)
 	case a.pushed == "" && a.client.Config.SignedRequests:
 		err = errNotSigned
 	}

@@ -197,10 +197,10 @@ func (s *Session) SetLifetime(tx *eventstore.Tx, lifetime time.Duration) error {
 	return err
 }
 
-// SetToken gives the session another token, of which only the hash is kept. The
+// SetToken gives the session another token, which names it and of which only the hash is kept. The
 // one before is worth nothing from the commit on.
 func (s *Session) SetToken(tx *eventstore.Tx, hash string) (eventstore.Details, error) {
-	return TokenSet.Emit(tx, aggregate(s.Instance, s.ID), tokenSet{tx.NewID(), hash})
+	return TokenSet.Emit(tx, aggregate(s.Instance, s.ID), tokenSet{tx.NewID(), hash, true})
 }
 
 // End ends a session. That it has ended already is fine.

@@ -14,7 +14,7 @@ import (
 )
 
 func init() {
-	eventstore.DeclareTable("sessions", "instance_id, session_id", `creator, token_hash, fingerprint, user_agent, user_id, user_org,
+	eventstore.DeclareTable("sessions", "instance_id, session_id", `creator, token_hash, by_hash, fingerprint, user_agent, user_id, user_org,
 		user_since, user_checked, password_checked, webauthn_checked, webauthn_verified, totp_checked, sms_checked, email_checked,
 		recovery_checked, expires, weakened, ended, created, changed, sequence`)
 	eventstore.DeclareTable("session_metadata", "instance_id, session_id, meta_key", "value")
@@ -75,6 +75,8 @@ type emailChallenged struct {
 type tokenSet struct {
 	ID   string `json:"tokenID"`
 	Hash string `json:"hash"`
+	// Named says that the token names its session. Else that is found by the hash.
+	Named bool `json:"named,omitempty"`
 }
 
 type metadataSet struct {
@@ -97,7 +99,7 @@ var (
 			agent, fingerprint = string(data), a.UserAgent.FingerprintID
 		}
 		f.Insert("sessions", eventstore.Cells{
-			"creator": f.Creator, "token_hash": "", "fingerprint": fingerprint, "user_agent": agent, "user_id": "", "user_org": "",
+			"creator": f.Creator, "token_hash": "", "by_hash": 0, "fingerprint": fingerprint, "user_agent": agent, "user_id": "", "user_org": "",
 			"user_since": 0, "user_checked": 0, "password_checked": 0, "webauthn_checked": 0, "webauthn_verified": 0,
 			"totp_checked": 0, "sms_checked": 0, "email_checked": 0, "recovery_checked": 0, "expires": 0, "weakened": 0, "ended": 0,
 			"created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
@@ -128,7 +130,11 @@ var (
 	EmailChallenged    = eventstore.Declare("session.otp.email.challenged", touch[emailChallenged])
 
 	TokenSet = eventstore.Declare("session.token.set", func(f *eventstore.Fold, t tokenSet) error {
-		set(f, eventstore.Cells{"token_hash": t.Hash})
+		byHash := 1
+		if t.Named {
+			byHash = 0
+		}
+		set(f, eventstore.Cells{"token_hash": t.Hash, "by_hash": byHash})
 		return nil
 	}, "hash")
 	MetadataSet = eventstore.Declare("session.metadata.set", func(f *eventstore.Fold, m metadataSet) error {

@@ -48,7 +48,7 @@ var (
 		return nil
 	})
 	KeyAdded = eventstore.Declare("user.machine.key.added", func(f *eventstore.Fold, k keyAdded) error {
-		f.Exec(`INSERT INTO machine_keys (instance_id, key_id, user_id, kind, expires, public_key, created, sequence)
+		f.ExecUnique(errKeyIDTaken, `INSERT INTO machine_keys (instance_id, key_id, user_id, kind, expires, public_key, created, sequence)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, k.ID, f.ID, k.Type, expiryMicros(k.Expiration), k.PublicKey, f.Micros(), f.Sequence)
 		return nil
 	})
@@ -135,10 +135,19 @@ func RemovePAT(tx *eventstore.Tx, instance, org, userID, tokenID string) (events
 	return PATRemoved.Emit(tx, aggregate(instance, org, userID), patRemoved{tokenID})
 }
 
+var errKeyIDTaken = fault.AlreadyExists("USER-key-id", "A key with this id exists already.")
+
 // AddKey gives a machine user a key to sign with, of which the public part is
-// kept. expires may be zero for a key that does not end.
-func AddKey(tx *eventstore.Tx, instance, org, userID, public string, expires time.Time) (string, eventstore.Details, error) {
+// kept. Its id may be somebody's wish; empty stands for a new one. expires may be zero for
+// a key that does not end.
+func AddKey(tx *eventstore.Tx, instance, org, userID, id, public string, expires time.Time) (string, eventstore.Details, error) {
 	if _, err := lockMachine(tx, instance, org, userID); err != nil {
+		return "", eventstore.Details{}, err
+	}
+	if id == "" {
+		id = tx.NewID()
+	}
+	if err := eventstore.CheckID(id); err != nil {
 		return "", eventstore.Details{}, err
 	}
 	ends, err := expiry(tx, expires)
@@ -148,7 +157,7 @@ func AddKey(tx *eventstore.Tx, instance, org, userID, public string, expires tim
 	if err != nil {
 		return "", eventstore.Details{}, err
 	}
-	k := keyAdded{ID: tx.NewID(), Type: JSONKey, Expiration: ends, PublicKey: public}
+	k := keyAdded{ID: id, Type: JSONKey, Expiration: ends, PublicKey: public}
 	d, err := KeyAdded.Emit(tx, aggregate(instance, org, userID), k)
 	return k.ID, d, err
 }

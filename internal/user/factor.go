@@ -259,11 +259,16 @@ func requireEnrols(tx *eventstore.Tx, r Ref, kind FactorKind) error {
 // requireCounted refuses to check a factor that the login policy does not list. Where
 // the instance's enforcement is lenient, what somebody has set up counts all the same.
 func requireCounted(tx *eventstore.Tx, r Ref, kinds ...FactorKind) error {
-	p, err := policy.Login.Resolve(tx.Context(), tx.Reader(), policy.Scope{Instance: r.Instance, Org: r.Org})
-	if err != nil || slices.ContainsFunc(kinds, func(k FactorKind) bool { return lists(p.Doc, k, tx.Now()) }) {
+	return counts(tx.Context(), tx.Reader(), tx.Now(), r, kinds...)
+}
+
+// counts is requireCounted for who does not hold the user yet.
+func counts(ctx context.Context, store database.Reader, now time.Time, r Ref, kinds ...FactorKind) error {
+	p, err := policy.Login.Resolve(ctx, store, policy.Scope{Instance: r.Instance, Org: r.Org})
+	if err != nil || slices.ContainsFunc(kinds, func(k FactorKind) bool { return lists(p.Doc, k, now) }) {
 		return err
 	}
-	e, err := policy.Enforcement.Resolve(tx.Context(), tx.Reader(), r.Instance)
+	e, err := policy.Enforcement.Resolve(ctx, store, r.Instance)
 	if err == nil && e.Doc.Strict() {
 		err = errNotListed
 	}

@@ -2,6 +2,8 @@ package user
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -45,8 +47,11 @@ func CheckTOTP(ctx context.Context, store *eventstore.Store, v *crypto.Vault, tr
 
 // CheckRecoveryCode uses up one of the recovery codes of a user.
 func CheckRecoveryCode(ctx context.Context, store *eventstore.Store, try guard, r Ref, code string) error {
-	hash := crypto.HashCode(code)
 	return attempt(ctx, try, errRecovery, func(ctx context.Context) (bool, error) {
+		hash, err := recoveryHash(ctx, store, r, code)
+		if err != nil {
+			return false, err
+		}
 		return settle(ctx, store, r, Recovery, RecoveryFailed, func(tx *eventstore.Tx, e *enrolment) (bool, error) {
 			_, ready := e.one(Recovery)
 			if err := e.checkable(factor{Factor: Factor{Kind: Recovery, State: FactorReady}}, ready); err != nil {
@@ -61,6 +66,31 @@ func CheckRecoveryCode(ctx context.Context, store *eventstore.Store, try guard, 
 			return false, nil
 		})
 	})
+}
+
+// recoveryHash is what is kept of a recovery code, where it is one that the user has left.
+// Those that came as slow hashes are compared with it as it was typed, until one is found;
+// not where no recovery code counts, which costs no try.
+func recoveryHash(ctx context.Context, store *eventstore.Store, r Ref, code string) (string, error) {
+	hash := crypto.HashCode(code)
+	e, err := readEnrolment(ctx, store, r, "")
+	if err != nil {
+		return "", err
+	}
+	slow := slices.DeleteFunc(e.of(Recovery), func(f factor) bool { return !isSlow(f.ID) })
+	if len(slow) > 0 {
+		err = counts(ctx, store, store.Now(), r, Recovery)
+	}
+	for _, f := range slow {
+		if err != nil {
+			return "", err
+		}
+		var m crypto.Match
+		if m, err = crypto.PasswordMatches(ctx, f.ID, strings.TrimSpace(code)); m.OK {
+			return f.ID, nil
+		}
+	}
+	return hash, err
 }
 
 // attempt runs a check under a guard. What a check did not accept is refused

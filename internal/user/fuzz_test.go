@@ -6,7 +6,7 @@ import "testing"
 // of a refresh token are told apart.
 func FuzzTokens(f *testing.F) {
 	pat, _ := NewToken()
-	session, _ := NewSessionToken()
+	session, _ := NewSessionToken("100496753425448000")
 	refresh, _, _, _ := NewRefreshToken("") //nolint:dogsled // the token alone
 	for _, seed := range []string{pat, session, refresh, "gatehouse_", pat + "x", ""} {
 		f.Add(seed)
@@ -23,6 +23,9 @@ func FuzzTokens(f *testing.F) {
 		}
 		if kinds > 1 {
 			t.Errorf("%q has the form of %d kinds", token, kinds)
+		}
+		if named := SessionOfToken(session); named != "100496753425448000" {
+			t.Errorf("the token of the session names %q", named)
 		}
 		if HashToken(token) == token {
 			t.Errorf("%q is its own hash", token)

@@ -2,6 +2,7 @@ package user
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -16,8 +17,9 @@ import (
 const minRecoveryCode = 12
 
 var (
-	errTOTPSecret = fault.Invalid("USER-totp-secret", "The secret of an authenticator app is 10 to 64 bytes in base32.")
-	errRecoveries = fault.Invalid("USER-recovery-import", "Give at most %d recovery codes, all different, of at least %d letters and digits each.", maxRecoveryCodes, minRecoveryCode)
+	errTOTPSecret   = fault.Invalid("USER-totp-secret", "The secret of an authenticator app is 10 to 64 bytes in base32.")
+	errRecoveryHash = fault.Invalid("USER-recovery-hash", "A hash of a recovery code is its SHA-256 in hexadecimal, of the code in lower case without dashes and spaces, or a password hash of another system that names its scheme, such as $2b$ or $argon2id$.")
+	errRecoveries   = fault.Invalid("USER-recovery-import", "Give at most %d recovery codes, all different, of at least %d letters and digits each.", maxRecoveryCodes, minRecoveryCode)
 )
 
 // ImportTOTP gives a human who was just made the authenticator app that they have
@@ -37,16 +39,34 @@ func ImportTOTP(tx *eventstore.Tx, v *crypto.Vault, r Ref, secret string) (d eve
 	return TOTPVerified.Emit(tx, r.aggregate(), totpStep{})
 }
 
+// RecoveryCodes are recovery codes that a human has elsewhere: in clear, or as hashes of them.
+type RecoveryCodes struct{ Plain, Hashed []string }
+
+// Any reports whether there are any.
+func (c RecoveryCodes) Any() bool { return len(c.Plain)+len(c.Hashed) > 0 }
+
 // ImportRecoveryCodes gives a human who was just made the recovery codes that they have
-// elsewhere, in clear.
-func ImportRecoveryCodes(tx *eventstore.Tx, r Ref, codes []string) (d eventstore.Details, err error) {
+// elsewhere.
+func ImportRecoveryCodes(tx *eventstore.Tx, r Ref, codes RecoveryCodes) (d eventstore.Details, err error) {
 	added := recoveryAdded{}
-	for _, code := range codes {
-		hash := crypto.HashCode(code)
-		if crypto.CodeLength(code) < minRecoveryCode || slices.Contains(added.Hashes, hash) || len(added.Hashes) == maxRecoveryCodes {
+	for _, code := range codes.Plain {
+		if crypto.CodeLength(code) < minRecoveryCode {
 			return d, errRecoveries
+		}
+		added.Hashes = append(added.Hashes, crypto.HashCode(code))
+	}
+	for _, hash := range codes.Hashed {
+		if !crypto.IsCodeHash(hash) && (!isSlow(hash) || crypto.CheckHash(hash) != nil) {
+			return d, errRecoveryHash
 		}
 		added.Hashes = append(added.Hashes, hash)
 	}
+	if slices.Sort(added.Hashes); len(added.Hashes) > maxRecoveryCodes || len(slices.Compact(slices.Clone(added.Hashes))) < len(added.Hashes) {
+		return d, errRecoveries
+	}
 	return RecoveryAdded.Emit(tx, r.aggregate(), added)
 }
+
+// isSlow reports whether what is kept of a recovery code is a hash as of a password, which
+// another system made, and not one of HashCode.
+func isSlow(hash string) bool { return strings.HasPrefix(hash, "$") }

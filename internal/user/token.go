@@ -25,7 +25,10 @@ const (
 	codePrefix    = "gatehouse_code_"
 	tokenRandom   = 43
 	tokenSum      = 6
-	base62        = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	// The tokens of sessions name theirs before the chance, so that nobody has to look for
+	// it: an id below 2^63.
+	tokenID = 11
+	base62  = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 )
 
 // NewToken makes a personal access token and the hash under which it is stored.
@@ -37,8 +40,29 @@ func NewAccessToken() (token, hash string) { return newSecret(accessPrefix) }
 // NewSecret makes a machine's secret and the hash under which it is stored.
 func NewSecret() (secret, hash string) { return newSecret(secretPrefix) }
 
-// NewSessionToken makes a token of a session and the hash under which it is stored.
-func NewSessionToken() (token, hash string) { return newSecret(sessionPrefix) }
+// NewSessionToken makes a token of the session with that id, which is a decimal number,
+// and the hash that the session keeps of it.
+func NewSessionToken(session string) (token, hash string) {
+	id, ok := new(big.Int).SetString(session, 10)
+	if !ok {
+		panic("user: the session id " + session + " is no number")
+	}
+	return sealed(sessionPrefix, encode62(id, tokenID)+random62())
+}
+
+// SessionOfToken gives the id of the session that a token of one names. Those that were
+// made before tokens did so name none: they are found by their hash.
+func SessionOfToken(token string) string {
+	body, ok := strings.CutPrefix(token, sessionPrefix)
+	if !ok || len(body) != tokenID+tokenRandom+tokenSum {
+		return ""
+	}
+	id := new(big.Int)
+	for _, c := range body[:tokenID] {
+		id.Add(id.Mul(id, big.NewInt(int64(len(base62)))), big.NewInt(int64(strings.IndexRune(base62, c))))
+	}
+	return id.String()
+}
 
 // NewOIDCToken makes an access token of a client and the hash under which it is stored.
 func NewOIDCToken() (token, hash string) { return newSecret(oidcPrefix) }
@@ -69,9 +93,13 @@ func SplitRefreshToken(token string) (family, familyHash, hash string, ok bool) 
 }
 
 func newSecret(prefix string) (secret, hash string) {
-	body := random62()
-	secret = prefix + body + checksum(body)
-	return secret, HashToken(secret)
+	return sealed(prefix, random62())
+}
+
+// sealed ends a token with its checksum.
+func sealed(prefix, body string) (token, hash string) {
+	token = prefix + body + checksum(body)
+	return token, HashToken(token)
 }
 
 // random62 is 256 bits of chance.
@@ -91,17 +119,13 @@ func HashToken(token string) string {
 
 // LooksLikeToken reports whether token is one of ours, as far as its form tells.
 func LooksLikeToken(token string) bool {
-	var body string
-	ok := false
 	for _, prefix := range []string{patPrefix, accessPrefix, sessionPrefix, oidcPrefix} {
-		if !ok {
-			body, ok = strings.CutPrefix(token, prefix)
+		if body, ok := strings.CutPrefix(token, prefix); ok {
+			n := len(body) - tokenSum
+			return (n == tokenRandom || n == tokenID+tokenRandom && prefix == sessionPrefix) && checksum(body[:n]) == body[n:]
 		}
 	}
-	if !ok || len(body) != tokenRandom+tokenSum {
-		return false
-	}
-	return checksum(body[:tokenRandom]) == body[tokenRandom:]
+	return false
 }
 
 // LooksLikeSessionToken reports whether token is one of a session, as far as its

@@ -51,6 +51,12 @@ func NewTOTP(v *crypto.Vault, r Ref) (secret, sealed string, err error) {
 	return secret, sealed, err
 }
 
+// OpenTOTP gives the secret of an authenticator app, from what is stored of it.
+func OpenTOTP(ctx context.Context, v *crypto.Vault, r Ref, sealed string) (string, error) {
+	secret, err := v.Unseal(ctx, sealed, r.totpPlace())
+	return string(secret), err
+}
+
 // AddTOTP begins the registration of an authenticator app. A former one that was
 // not finished is void.
 func AddTOTP(tx *eventstore.Tx, r Ref, sealed string) (eventstore.Details, error) {

@@ -28,7 +28,7 @@ type TestMail func(ctx context.Context, p provider.Provider, secret, recipient s
 func Service(store *eventstore.Store, vault *crypto.Vault, test TestMail) api.Service {
 	h := &Handlers{store: store, vault: vault, testMail: test}
 	return api.Service{Name: "zitadel.admin.v1.AdminService", RPCs: slices.Concat(
-		h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages(), h.instance(), h.providers(), h.messageTexts(), h.loginTexts(), h.imports(),
+		h.orgs(), h.members(), h.events(), h.loginPolicy(), h.policies(), h.settings(), h.languages(), h.instance(), h.providers(), h.messageTexts(), h.loginTexts(), h.imports(), h.exports(),
 	)}
 }
 

@@ -4,13 +4,13 @@ import (
 	"context"
 	"strings"
 	"sync"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	pb "github.com/gatehouse/gatehouse/gen/zitadel/admin/v1"
 	managementpb "github.com/gatehouse/gatehouse/gen/zitadel/management/v1"
+	datapb "github.com/gatehouse/gatehouse/gen/zitadel/v1/v1"
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/fault"
@@ -39,7 +39,7 @@ var importFields = [][]protoreflect.Name{
 
 // crowds are the fields that hold many objects which do not rest on each other: they are
 // made crowd at a time.
-var crowds = map[protoreflect.Name]bool{"human_users": true, "machine_users": true, "user_metadata": true, "user_grants": true}
+var crowds = map[protoreflect.Name]bool{"human_users": true, "machine_users": true, "user_metadata": true, "user_grants": true, "machine_keys": true, "app_keys": true}
 
 const crowd = 16
 
@@ -47,7 +47,7 @@ var (
 	errImportTried = fault.Invalid("IMPORT-dry-run", "An import cannot be tried out: each object is made by itself and rests on others. Import into a test instance instead.")
 	errImportFiles = fault.Unimplemented("Imports from files and from object storage are not built. Send the data itself, as data_orgs or data_orgsv1.")
 	errImportEmpty = fault.Invalid("IMPORT-empty", "Send the organizations as data_orgs or data_orgsv1.")
-	errImportTime  = fault.Invalid("IMPORT-timeout", "The timeout is a duration such as 5s or 500ms.")
+	errTimeout     = fault.Invalid("IMPORT-timeout", "The timeout is a duration such as 5s or 500ms.")
 )
 
 // importData makes each object of the request by the call of the contract that makes
@@ -60,15 +60,11 @@ func importData(ctx context.Context, do api.Do, r *pb.ImportDataRequest) (*pb.Im
 	if err != nil {
 		return nil, err
 	}
-	if r.GetTimeout() != "" {
-		timeout, err := time.ParseDuration(r.GetTimeout())
-		if err != nil || timeout <= 0 {
-			return nil, errImportTime
-		}
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
+	ctx, cancel, err := within(ctx, r.GetTimeout())
+	if err != nil {
+		return nil, err
 	}
+	defer cancel()
 	i := &importing{do: do, res: &pb.ImportDataResponse{Success: &pb.ImportDataSuccess{}}}
 	orgs := make([]*importedOrg, len(data))
 	for n, d := range data {
@@ -89,6 +85,7 @@ type orgData interface {
 	proto.Message
 	GetOrgId() string
 	GetOrg() *managementpb.AddOrgRequest
+	GetAppKeys() []*datapb.DataAppKey
 }
 
 func importedOrgs(r *pb.ImportDataRequest) (out []orgData, err error) {
@@ -116,15 +113,21 @@ type importing struct {
 // importedOrg is an organization of an import. Where it could not be made and there is
 // none, it has no id.
 type importedOrg struct {
-	id   string
-	data protoreflect.Message
-	made *pb.ImportDataSuccessOrg // nil until something of it is made
+	id      string
+	data    protoreflect.Message
+	clients map[string]string        // ids that applications have as clients, where keys of theirs name them
+	made    *pb.ImportDataSuccessOrg // nil until something of it is made
 }
 
 // org makes an organization, where the data says how. Without, or where it is there
 // already, what else the data holds is added to the one that is there.
 func (i *importing) org(ctx context.Context, data orgData) *importedOrg {
-	o := &importedOrg{id: data.GetOrgId(), data: data.ProtoReflect()}
+	o := &importedOrg{id: data.GetOrgId(), data: data.ProtoReflect(), clients: map[string]string{}}
+	for _, k := range data.GetAppKeys() {
+		if id := k.GetClientId(); id != "" {
+			o.clients[k.GetAppId()] = id
+		}
+	}
 	if data.GetOrg() == nil && o.id != "" {
 		return o
 	}

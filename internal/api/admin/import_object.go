@@ -33,6 +33,7 @@ type object struct {
 var (
 	errImportOrg   = fault.Precondition("IMPORT-org", "The organization that this belongs to was not made.")
 	errImportLink  = fault.Invalid("IMPORT-passkey", "An import has nobody to give a link for a passkey to. Leave it out, and ask for the link afterwards.")
+	errImportKey   = fault.Invalid("IMPORT-key", "A key is imported by its public part. Give that, as public_key.")
 	errImportProof = fault.Precondition("IMPORT-domain", "The domain was added and has to be proved, as the domain policy demands.")
 	errImportState = fault.Invalid("IMPORT-state", "An organization can be imported as active or inactive.")
 )
@@ -48,16 +49,16 @@ func objectsOf(o *importedOrg, name protoreflect.Name) (out []object) {
 	switch {
 	case f.IsList():
 		for n := range v.List().Len() {
-			out = append(out, newObject(o.id, v.List().Get(n).Message().Interface()))
+			out = append(out, newObject(o, v.List().Get(n).Message().Interface()))
 		}
 	case f.Message() != nil:
-		out = append(out, newObject(o.id, v.Message().Interface()))
+		out = append(out, newObject(o, v.Message().Interface()))
 	default: // The state of the organization, which is the one field without a message.
 		out = append(out, stateOf(o.id, orgpb.OrgState(v.Enum())))
 	}
 	if o.id == "" {
 		for n := range out {
-			out[n].create = func(context.Context, api.Do) (proto.Message, error) { return nil, errImportOrg }
+			out[n].create = refused(errImportOrg)
 		}
 	}
 	return out
@@ -65,15 +66,22 @@ func objectsOf(o *importedOrg, name protoreflect.Name) (out []object) {
 
 // newObject reads an object: what has no form of its own in imports is the request of
 // the call that makes it.
-func newObject(org string, data proto.Message) object {
+func newObject(o *importedOrg, data proto.Message) object {
+	org := o.id
 	x := object{org: org, data: data, request: data}
 	switch d := data.(type) {
 	case *datapb.DataProject:
 		x.as.ID, x.request = d.GetProjectId(), d.GetProject()
 	case *datapb.DataAPIApplication:
-		x.as.ID, x.request = d.GetAppId(), d.GetApp()
+		x.as, x.request = api.Import{ID: d.GetAppId(), ClientID: o.clients[d.GetAppId()]}, d.GetApp()
 	case *datapb.DataOIDCApplication:
-		x.as.ID, x.request = d.GetAppId(), d.GetApp()
+		x.as, x.request = api.Import{ID: d.GetAppId(), ClientID: o.clients[d.GetAppId()]}, d.GetApp()
+	case *datapb.DataMachineKey:
+		x.as.ID = d.GetKeyId()
+		x.request = &managementpb.AddMachineKeyRequest{UserId: d.GetUserId(), Type: d.GetType(), ExpirationDate: d.GetExpirationDate(), PublicKey: d.GetPublicKey()}
+	case *datapb.DataAppKey:
+		x.as = api.Import{ID: d.GetId(), PublicKey: string(d.GetPublicKey())}
+		x.request = &managementpb.AddAppKeyRequest{ProjectId: d.GetProjectId(), AppId: d.GetAppId(), Type: d.GetType(), ExpirationDate: d.GetExpirationDate()}
 	case *datapb.DataProjectGrant:
 		x.as.ID, x.request = d.GetGrantId(), d.GetProjectGrant()
 	case *datapb.DataAction:
@@ -87,7 +95,7 @@ func newObject(org string, data proto.Message) object {
 	case *datapb.DataHumanUser:
 		x.as, x.request = api.Import{ID: d.GetUserId(), State: userState(d.GetState())}, d.GetUser()
 		if d.GetUser().GetRequestPasswordlessRegistration() {
-			x.create = func(context.Context, api.Do) (proto.Message, error) { return nil, errImportLink }
+			x.create = refused(errImportLink)
 			return x
 		}
 	case *datapb.AddCustomOrgIAMPolicyRequest:
@@ -99,14 +107,26 @@ func newObject(org string, data proto.Message) object {
 		x.request = &userv2.AddIDPLinkRequest{UserId: d.GetUserId(), IdpLink: &userv2.IDPLink{
 			IdpId: d.GetIdpId(), UserId: d.GetProvidedUserId(), UserName: d.GetProvidedUserName(),
 		}}
+	case *managementpb.AddCustomLabelPolicyRequest:
+		x.create = func(ctx context.Context, do api.Do) (proto.Message, error) { return nil, importLabel(ctx, do, org, d) }
+		return x
 	case *orgpb.Domain:
 		x.create = func(ctx context.Context, do api.Do) (proto.Message, error) { return nil, importDomain(ctx, do, org, d) }
+		return x
+	}
+	if k, ok := data.(interface{ GetPublicKey() []byte }); ok && len(k.GetPublicKey()) == 0 {
+		x.create = refused(errImportKey)
 		return x
 	}
 	x.create = func(ctx context.Context, do api.Do) (proto.Message, error) {
 		return do(api.WithImport(ctx, x.as), org, x.request)
 	}
 	return x
+}
+
+// refused is a creation that cannot be.
+func refused(why error) func(context.Context, api.Do) (proto.Message, error) {
+	return func(context.Context, api.Do) (proto.Message, error) { return nil, why }
 }
 
 // userState is the state that a user is to have; -1 for one that nobody can.
@@ -129,6 +149,15 @@ func stateOf(org string, state orgpb.OrgState) object {
 		}
 		return nil, errImportState
 	}}
+}
+
+// importLabel gives an organization looks of its own, which visitors see at once.
+func importLabel(ctx context.Context, do api.Do, org string, r *managementpb.AddCustomLabelPolicyRequest) error {
+	_, err := do(ctx, org, r)
+	if err == nil {
+		_, err = do(ctx, org, &managementpb.ActivateCustomLabelPolicyRequest{})
+	}
+	return err
 }
 
 // importDomain gives an organization a domain that it does not have yet, and makes it
@@ -244,6 +273,10 @@ func (x object) list(out *pb.ImportDataSuccessOrg, id string) {
 		list = &out.IdpLinks
 	case *orgpb.Domain:
 		list = &out.Domains
+	case *managementpb.AddAppKeyRequest:
+		list = &out.AppKeys
+	case *managementpb.AddMachineKeyRequest:
+		list = &out.MachineKeys
 	default:
 		return
 	}
@@ -255,7 +288,7 @@ func idOf(answer proto.Message) string {
 	if answer == nil {
 		return ""
 	}
-	for _, name := range []protoreflect.Name{"id", "user_id", "app_id", "grant_id"} {
+	for _, name := range []protoreflect.Name{"id", "user_id", "app_id", "grant_id", "key_id"} {
 		if f := answer.ProtoReflect().Descriptor().Fields().ByName(name); f != nil {
 			return answer.ProtoReflect().Get(f).String()
 		}

@@ -80,7 +80,7 @@ func (h *Handlers) create(ctx context.Context, r *pb.CreateApplicationRequest) (
 	}
 	var n flow.NewApplication
 	at, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		n, err = flow.AddApplication(tx, s, r.GetProjectId(), r.GetApplicationId(), r.GetName(), c)
+		n, err = flow.AddApplication(tx, s, r.GetProjectId(), r.GetApplicationId(), "", r.GetName(), c)
 		return n.Details, err
 	})
 	return created(ctx, n, c, at), err

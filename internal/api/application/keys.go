@@ -21,7 +21,7 @@ func (h *Handlers) keys() []api.RPC {
 }
 
 func (h *Handlers) createKey(ctx context.Context, r *pb.CreateApplicationKeyRequest) (*pb.CreateApplicationKeyResponse, error) {
-	id, file, d, err := flow.AddApplicationKey(ctx, h.store, scope(ctx), r.GetProjectId(), r.GetApplicationId(), api.Expiration(r.GetExpirationDate()))
+	id, file, d, err := flow.AddApplicationKey(ctx, h.store, scope(ctx), r.GetProjectId(), r.GetApplicationId(), application.NewKey{Expires: api.Expiration(r.GetExpirationDate())})
 	return &pb.CreateApplicationKeyResponse{KeyId: id, CreationDate: api.Timestamp(d.Created), KeyDetails: file}, err
 }
 

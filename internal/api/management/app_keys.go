@@ -13,7 +13,7 @@ import (
 
 func (h *Handlers) appKeys() []api.RPC {
 	return []api.RPC{
-		api.Unary("AddAppKey", h.addAppKey),
+		api.Unary("AddAppKey", h.addAppKey).Imports(),
 		api.Unary("RemoveAppKey", h.removeAppKey),
 		api.Unary("GetAppKey", h.getAppKey),
 		api.Unary("ListAppKeys", h.listAppKeys),
@@ -21,7 +21,8 @@ func (h *Handlers) appKeys() []api.RPC {
 }
 
 func (h *Handlers) addAppKey(ctx context.Context, r *pb.AddAppKeyRequest) (*pb.AddAppKeyResponse, error) {
-	id, file, d, err := flow.AddApplicationKey(ctx, h.store, scope(ctx), r.GetProjectId(), r.GetAppId(), api.Expiration(r.GetExpirationDate()))
+	n := application.NewKey{ID: api.ImportOf(ctx).ID, Public: api.ImportOf(ctx).PublicKey, Expires: api.Expiration(r.GetExpirationDate())}
+	id, file, d, err := flow.AddApplicationKey(ctx, h.store, scope(ctx), r.GetProjectId(), r.GetAppId(), n)
 	return &pb.AddAppKeyResponse{Id: id, Details: api.Added(d), KeyDetails: file}, err
 }
 

@@ -42,7 +42,7 @@ func (h *Handlers) addApp(ctx context.Context, r interface {
 }, c application.Config,
 ) (n flow.NewApplication, err error) {
 	_, err = h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (eventstore.Details, error) {
-		n, err = flow.AddApplication(tx, s, r.GetProjectId(), api.ImportOf(ctx).ID, r.GetName(), c)
+		n, err = flow.AddApplication(tx, s, r.GetProjectId(), api.ImportOf(ctx).ID, api.ImportOf(ctx).ClientID, r.GetName(), c)
 		return n.Details, err
 	})
 	return n, err

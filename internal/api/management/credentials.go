@@ -82,7 +82,7 @@ func (h *Handlers) addMachineKey(ctx context.Context, r *pb.AddMachineKeyRequest
 	}
 	var id string
 	d, err := h.write(ctx, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, d, err = user.AddKey(tx, s.Instance, s.Org, r.GetUserId(), public, api.Expiration(r.GetExpirationDate()))
+		id, d, err = user.AddKey(tx, s.Instance, s.Org, r.GetUserId(), api.ImportOf(ctx).ID, public, api.Expiration(r.GetExpirationDate()))
 		return d, err
 	})
 	return &pb.AddMachineKeyResponse{KeyId: id, KeyDetails: user.KeyFile(id, r.GetUserId(), private), Details: api.Added(d)}, err

@@ -50,10 +50,7 @@ func (h *Handlers) addHumanUser(ctx context.Context, r *pb.AddHumanUserRequest) 
 }
 
 func (h *Handlers) importHumanUser(ctx context.Context, r *pb.ImportHumanUserRequest) (*pb.ImportHumanUserResponse, error) {
-	n, err := api.ImportedHuman(r)
-	if err != nil {
-		return nil, err
-	}
+	n := api.ImportedHuman(r)
 	n.ID, n.State = api.ImportOf(ctx).ID, api.ImportOf(ctx).State
 	id, codes, d, err := h.add(ctx, n, r.GetPassword(), r.GetHashedPassword().GetValue(), r.GetPasswordChangeRequired())
 	res := &pb.ImportHumanUserResponse{UserId: id, Details: api.Changed(d)}

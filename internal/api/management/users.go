@@ -32,7 +32,7 @@ func (h *Handlers) users() []api.RPC {
 		api.Unary("RemovePersonalAccessToken", h.removePersonalAccessToken),
 		api.Unary("GetMachineKeyByIDs", h.getMachineKeyByIDs),
 		api.Unary("ListMachineKeys", h.listMachineKeys),
-		api.Unary("AddMachineKey", h.addMachineKey),
+		api.Unary("AddMachineKey", h.addMachineKey).Imports(),
 		api.Unary("RemoveMachineKey", h.removeMachineKey),
 	}
 }

@@ -58,7 +58,7 @@ func (h *Handlers) addKey(ctx context.Context, r *pb.AddKeyRequest) (*pb.AddKeyR
 	}
 	var id string
 	d, err := h.write(ctx, r, func(tx *eventstore.Tx, s eventstore.Scope) (d eventstore.Details, err error) {
-		id, d, err = user.AddKey(tx, s.Instance, s.Org, r.GetUserId(), public, api.Expiration(r.GetExpirationDate()))
+		id, d, err = user.AddKey(tx, s.Instance, s.Org, r.GetUserId(), "", public, api.Expiration(r.GetExpirationDate()))
 		return d, err
 	})
 	return &pb.AddKeyResponse{CreationDate: timestamppb.New(d.Changed), KeyId: id, KeyContent: user.KeyFile(id, r.GetUserId(), private)}, err

@@ -59,10 +59,10 @@ func fill(ctx context.Context, db *database.DB, instance, org string, from, to i
 				SELECT ?, ` + idSQL + `, 'Ada', 'ada', ` + nameSQL + `, ` + nameSQL + `, '', '', 'Ada ' || ` + nameSQL + `, 'ada ' || ` + nameSQL + `, 'en', 0,
 				` + nameSQL + ` || '@example.com', ` + nameSQL + ` || '@example.com', 1, '', 0, 'x', 0, ?, 0, '' FROM n`, []any{instance, now}},
 			{`INSERT INTO user_factor_sets (instance_id, user_id, org_id, factors) SELECT ?, ` + idSQL + `, ?, ` + setSQL + ` FROM n WHERE ` + setSQL + ` <> 0`, []any{instance, org}},
-			{`INSERT INTO sessions (instance_id, session_id, creator, token_hash, fingerprint, user_agent, user_id, user_org, user_since, user_checked,
+			{`INSERT INTO sessions (instance_id, session_id, creator, token_hash, by_hash, fingerprint, user_agent, user_id, user_org, user_since, user_checked,
 				password_checked, webauthn_checked, webauthn_verified, totp_checked, sms_checked, email_checked, recovery_checked, expires, weakened, ended,
 				created, changed, sequence)
-				SELECT ?, ` + idSQL + `, '', 'hash' || ` + idSQL + `, '', '{"ip":"192.0.2.1","description":"a browser of some length, on a machine"}', ` + idSQL + `, ?, ?, ?,
+				SELECT ?, ` + idSQL + `, '', 'hash' || ` + idSQL + `, 0, '', '{"ip":"192.0.2.1","description":"a browser of some length, on a machine"}', ` + idSQL + `, ?, ?, ?,
 				?, CASE WHEN i % 10 IN (3, 4) THEN CAST(? AS BIGINT) ELSE 0 END, CASE WHEN i % 10 = 4 THEN 1 ELSE 0 END, CASE WHEN i % 10 < 3 THEN CAST(? AS BIGINT) ELSE 0 END, 0, 0, 0, 0, 0, 0,
 				?, ?, 1 FROM n WHERE i / 10 % 5 = 0`, []any{instance, org, now, now, now, now, now, now, now}},
 		} {

@@ -22896,7 +22896,7 @@ type DataOrg struct {
 	Org *v19.AddOrgRequest `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
 	// Its domain policy; the org_id in it does not matter.
 	DomainPolicy *AddCustomDomainPolicyRequest `protobuf:"bytes,4,opt,name=domain_policy,json=domainPolicy,proto3" json:"domain_policy,omitempty"`
-	// Its label policy.
+	// Its label policy, which visitors see at once.
 	LabelPolicy *v19.AddCustomLabelPolicyRequest `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
 	// Its lockout policy.
 	LockoutPolicy *v19.AddCustomLockoutPolicyRequest `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
@@ -22956,9 +22956,9 @@ type DataOrg struct {
 	UserLinks []*v14.IDPUserLink `protobuf:"bytes,33,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
 	// Its domains. One that is verified has to be proved again where the domain policy demands a proof.
 	Domains []*v11.Domain `protobuf:"bytes,34,rep,name=domains,proto3" json:"domains,omitempty"`
-	// Keys of its applications. Cannot be imported yet.
+	// Keys of its applications, which keep their client ids by them.
 	AppKeys []*v18.DataAppKey `protobuf:"bytes,35,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
-	// Keys of its machine users. Cannot be imported yet.
+	// Keys of its machine users.
 	MachineKeys []*v18.DataMachineKey `protobuf:"bytes,36,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
 	// Texts of the SMS with a one-time code.
 	VerifySmsOtpMessages []*v19.SetCustomVerifySMSOTPMessageTextRequest `protobuf:"bytes,37,rep,name=verify_sms_otp_messages,json=verifySmsOtpMessages,proto3" json:"verify_sms_otp_messages,omitempty"`
@@ -24042,19 +24042,31 @@ func (x *ImportDataSuccessUserMetadata) GetKey() string {
 	return ""
 }
 
+// The request of ExportData.
 type ExportDataRequest struct {
-	state          protoimpl.MessageState         `protogen:"open.v1"`
-	OrgIds         []string                       `protobuf:"bytes,1,rep,name=org_ids,json=orgIds,proto3" json:"org_ids,omitempty"`
-	ExcludedOrgIds []string                       `protobuf:"bytes,2,rep,name=excluded_org_ids,json=excludedOrgIds,proto3" json:"excluded_org_ids,omitempty"`
-	WithPasswords  bool                           `protobuf:"varint,3,opt,name=with_passwords,json=withPasswords,proto3" json:"with_passwords,omitempty"`
-	WithOtp        bool                           `protobuf:"varint,4,opt,name=with_otp,json=withOtp,proto3" json:"with_otp,omitempty"`
-	ResponseOutput bool                           `protobuf:"varint,5,opt,name=response_output,json=responseOutput,proto3" json:"response_output,omitempty"`
-	LocalOutput    *ExportDataRequest_LocalOutput `protobuf:"bytes,6,opt,name=local_output,json=localOutput,proto3" json:"local_output,omitempty"`
-	S3Output       *ExportDataRequest_S3Output    `protobuf:"bytes,7,opt,name=s3_output,json=s3Output,proto3" json:"s3_output,omitempty"`
-	GcsOutput      *ExportDataRequest_GCSOutput   `protobuf:"bytes,8,opt,name=gcs_output,json=gcsOutput,proto3" json:"gcs_output,omitempty"`
-	Timeout        string                         `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of the organizations, at most 1000. None: all of the instance.
+	OrgIds []string `protobuf:"bytes,1,rep,name=org_ids,json=orgIds,proto3" json:"org_ids,omitempty"`
+	// Ids of organizations to leave out, at most 1000.
+	ExcludedOrgIds []string `protobuf:"bytes,2,rep,name=excluded_org_ids,json=excludedOrgIds,proto3" json:"excluded_org_ids,omitempty"`
+	// True gives the hashes of passwords. Without, nobody has a password after an import, and who has
+	// not proved their address either is mailed a code by which to begin.
+	WithPasswords bool `protobuf:"varint,3,opt,name=with_passwords,json=withPasswords,proto3" json:"with_passwords,omitempty"`
+	// True gives the secrets of authenticator apps, in clear, and the hashes of recovery codes. Without,
+	// nobody has these factors after an import.
+	WithOtp bool `protobuf:"varint,4,opt,name=with_otp,json=withOtp,proto3" json:"with_otp,omitempty"`
+	// Must be true: the organizations are in the answer.
+	ResponseOutput bool `protobuf:"varint,5,opt,name=response_output,json=responseOutput,proto3" json:"response_output,omitempty"`
+	// A file of the server. Answers UNIMPLEMENTED.
+	LocalOutput *ExportDataRequest_LocalOutput `protobuf:"bytes,6,opt,name=local_output,json=localOutput,proto3" json:"local_output,omitempty"`
+	// An object in S3. Answers UNIMPLEMENTED.
+	S3Output *ExportDataRequest_S3Output `protobuf:"bytes,7,opt,name=s3_output,json=s3Output,proto3" json:"s3_output,omitempty"`
+	// An object in Google Cloud Storage. Answers UNIMPLEMENTED.
+	GcsOutput *ExportDataRequest_GCSOutput `protobuf:"bytes,8,opt,name=gcs_output,json=gcsOutput,proto3" json:"gcs_output,omitempty"`
+	// How long the export may take at most, such as 5s. Absent: as long as any call.
+	Timeout       string `protobuf:"bytes,9,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExportDataRequest) Reset() {
@@ -24150,9 +24162,11 @@ func (x *ExportDataRequest) GetTimeout() string {
 	return ""
 }
 
+// The answer to ExportData.
 type ExportDataResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Orgs          []*DataOrg             `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The organizations, by their ids.
+	Orgs          []*DataOrg `protobuf:"bytes,1,rep,name=orgs,proto3" json:"orgs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25622,9 +25636,11 @@ func (x *ImportDataRequest_GCSInput) GetPath() string {
 	return ""
 }
 
+// A file of the server.
 type ExportDataRequest_LocalOutput struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Path          string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the file.
+	Path          string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -25666,16 +25682,23 @@ func (x *ExportDataRequest_LocalOutput) GetPath() string {
 	return ""
 }
 
+// An object in S3.
 type ExportDataRequest_S3Output struct {
-	state           protoimpl.MessageState `protogen:"open.v1"`
-	Path            string                 `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
-	Endpoint        string                 `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
-	AccessKeyId     string                 `protobuf:"bytes,3,opt,name=access_key_id,json=accessKeyId,proto3" json:"access_key_id,omitempty"`
-	SecretAccessKey string                 `protobuf:"bytes,4,opt,name=secret_access_key,json=secretAccessKey,proto3" json:"secret_access_key,omitempty"`
-	Ssl             bool                   `protobuf:"varint,5,opt,name=ssl,proto3" json:"ssl,omitempty"`
-	Bucket          string                 `protobuf:"bytes,6,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Path of the object.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Where the storage is.
+	Endpoint string `protobuf:"bytes,2,opt,name=endpoint,proto3" json:"endpoint,omitempty"`
+	// Id of the access key.
+	AccessKeyId string `protobuf:"bytes,3,opt,name=access_key_id,json=accessKeyId,proto3" json:"access_key_id,omitempty"`
+	// The access key.
+	SecretAccessKey string `protobuf:"bytes,4,opt,name=secret_access_key,json=secretAccessKey,proto3" json:"secret_access_key,omitempty"`
+	// True for TLS.
+	Ssl bool `protobuf:"varint,5,opt,name=ssl,proto3" json:"ssl,omitempty"`
+	// The bucket.
+	Bucket        string `protobuf:"bytes,6,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExportDataRequest_S3Output) Reset() {
@@ -25750,13 +25773,17 @@ func (x *ExportDataRequest_S3Output) GetBucket() string {
 	return ""
 }
 
+// An object in Google Cloud Storage.
 type ExportDataRequest_GCSOutput struct {
-	state              protoimpl.MessageState `protogen:"open.v1"`
-	Bucket             string                 `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
-	ServiceaccountJson string                 `protobuf:"bytes,2,opt,name=serviceaccount_json,json=serviceaccountJson,proto3" json:"serviceaccount_json,omitempty"`
-	Path               string                 `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The bucket.
+	Bucket string `protobuf:"bytes,1,opt,name=bucket,proto3" json:"bucket,omitempty"`
+	// The key file of the account.
+	ServiceaccountJson string `protobuf:"bytes,2,opt,name=serviceaccount_json,json=serviceaccountJson,proto3" json:"serviceaccount_json,omitempty"`
+	// Path of the object.
+	Path          string `protobuf:"bytes,3,opt,name=path,proto3" json:"path,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ExportDataRequest_GCSOutput) Reset() {

@@ -1115,7 +1115,8 @@ type ImportHumanUserRequest struct {
 	// Accounts of identity providers with which the user can log in, at most 100. The login policy
 	// of the organization must list the providers; ALREADY_EXISTS where an account is another user's.
 	Idps []*ImportHumanUserRequest_IDP `protobuf:"bytes,10,rep,name=idps,proto3" json:"idps,omitempty"`
-	// Recovery codes that the user has, at most 50, each of at least 12 letters and digits.
+	// Recovery codes that the user has, at most 50, each of at least 12 letters and digits where it is
+	// given in clear.
 	RecoveryCodes []*ImportHumanUserRequest_RecoveryCode `protobuf:"bytes,11,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -33989,7 +33990,9 @@ type ImportHumanUserRequest_RecoveryCode_Raw struct {
 }
 
 type ImportHumanUserRequest_RecoveryCode_Hash struct {
-	// Its hash, 1 to 200 characters. Answers UNIMPLEMENTED.
+	// Its hash, 1 to 200 characters: the SHA-256 in hexadecimal of the code in lower case without
+	// dashes and spaces, which must have 64 random bits at least; or a hash as of a password, which
+	// names its scheme, such as $2b$. The code is then compared as it is typed.
 	Hash string `protobuf:"bytes,2,opt,name=hash,proto3,oneof"`
 }
 

@@ -239,7 +239,7 @@ type DataOrg struct {
 	Org *v1.AddOrgRequest `protobuf:"bytes,3,opt,name=org,proto3" json:"org,omitempty"`
 	// Its domain policy; the org_id in it does not matter.
 	IamPolicy *AddCustomOrgIAMPolicyRequest `protobuf:"bytes,4,opt,name=iam_policy,json=iamPolicy,proto3" json:"iam_policy,omitempty"`
-	// Its label policy.
+	// Its label policy, which visitors see at once.
 	LabelPolicy *v1.AddCustomLabelPolicyRequest `protobuf:"bytes,5,opt,name=label_policy,json=labelPolicy,proto3" json:"label_policy,omitempty"`
 	// Its lockout policy.
 	LockoutPolicy *v1.AddCustomLockoutPolicyRequest `protobuf:"bytes,6,opt,name=lockout_policy,json=lockoutPolicy,proto3" json:"lockout_policy,omitempty"`
@@ -305,9 +305,9 @@ type DataOrg struct {
 	UserLinks []*v11.IDPUserLink `protobuf:"bytes,36,rep,name=user_links,json=userLinks,proto3" json:"user_links,omitempty"`
 	// Its domains. One that is verified has to be proved again where the domain policy demands a proof.
 	Domains []*v12.Domain `protobuf:"bytes,37,rep,name=domains,proto3" json:"domains,omitempty"`
-	// Keys of its applications. Cannot be imported yet.
+	// Keys of its applications, which keep their client ids by them.
 	AppKeys []*DataAppKey `protobuf:"bytes,38,rep,name=app_keys,json=appKeys,proto3" json:"app_keys,omitempty"`
-	// Keys of its machine users. Cannot be imported yet.
+	// Keys of its machine users.
 	MachineKeys []*DataMachineKey `protobuf:"bytes,39,rep,name=machine_keys,json=machineKeys,proto3" json:"machine_keys,omitempty"`
 	// Texts of the message that invites a user.
 	InviteUserMessages []*v1.SetCustomInviteUserMessageTextRequest `protobuf:"bytes,40,rep,name=invite_user_messages,json=inviteUserMessages,proto3" json:"invite_user_messages,omitempty"`
@@ -845,13 +845,14 @@ type DataAppKey struct {
 	ProjectId string `protobuf:"bytes,2,opt,name=project_id,json=projectId,proto3" json:"project_id,omitempty"`
 	// Id of the application.
 	AppId string `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
-	// Client id of the application.
+	// Client id of the application. An application that is imported together with keys has the one
+	// that the last of them names.
 	ClientId string `protobuf:"bytes,4,opt,name=client_id,json=clientId,proto3" json:"client_id,omitempty"`
 	// Form of the key.
 	Type v13.KeyType `protobuf:"varint,5,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
 	// From then on the key proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	// The public key.
+	// The public key, in PEM.
 	PublicKey     []byte `protobuf:"bytes,7,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -947,7 +948,7 @@ type DataMachineKey struct {
 	Type v13.KeyType `protobuf:"varint,3,opt,name=type,proto3,enum=zitadel.authn.v1.KeyType" json:"type,omitempty"`
 	// From then on the key proves nothing. Absent: it does not end.
 	ExpirationDate *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expiration_date,json=expirationDate,proto3" json:"expiration_date,omitempty"`
-	// The public key.
+	// The public key, in PEM.
 	PublicKey     []byte `protobuf:"bytes,5,opt,name=public_key,json=publicKey,proto3" json:"public_key,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
