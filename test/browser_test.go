@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long a window waits for what it is to show.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // window is one of a real browser. BROWSER names the program, or is "none"; without it, Debian's is
 // taken where it is installed. Screenshots are kept with -artifacts.
