@@ -138,6 +138,36 @@ func wrongDatabase(t *testing.T, by time.Duration) {
 	}
 }
 
+// TestClockSetBack: a node that starts while the clock of the database is set back does not take
+// its time at once. What was over stays over.
+func TestClockSetBack(t *testing.T) {
+	t.Parallel()
+	if !testdb.Postgres() {
+		t.Skip("a database with a clock of its own needs DB=postgres")
+	}
+	config := testdb.Config(t)
+	var right atomic.Int64
+	s := testkit.StartOn(t, config, on(&right))
+	addMachine(t, s, s.OrgID, "robot", "")
+	ends := time.Now().Add(2 * time.Second)
+	var pat struct{ Token string }
+	r := s.Send(t, testkit.Call{Do: "POST /management/v1/users/" + s.Var("robot") + "/pats", Body: `{"expirationDate":"` + ends.UTC().Format(time.RFC3339Nano) + `"}`})
+	if err := json.Unmarshal(r.Body, &pat); err != nil || pat.Token == "" {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
+	time.Sleep(time.Until(ends.Add(100 * time.Millisecond)))
+	if r := s.Send(t, testkit.Call{Do: "POST /management/v1/metadata/key", Body: `{"value":"eA=="}`}); r.Status != http.StatusOK {
+		t.Fatalf("%d %s", r.Status, r.Body)
+	}
+	setClock(t, config.URL, -5*time.Minute)
+	for _, n := range []*testkit.Server{s, s.Sibling(t, on(&right))} {
+		n.SetToken("pat", pat.Token)
+		if r := n.Send(t, testkit.Call{As: "pat", Do: "GET /auth/v1/users/me"}); r.Status != http.StatusUnauthorized {
+			t.Errorf("what is over counts again: %d %s", r.Status, r.Body)
+		}
+	}
+}
+
 // setClock sets the clock that a database tells those who connect from now on.
 func setClock(t *testing.T, url string, by time.Duration) {
 	t.Helper()

@@ -81,7 +81,7 @@ func TestNothingForStrangers(t *testing.T) {
 	}
 	r := httptest.NewRecorder()
 	without.ServeHTTP(r, httptest.NewRequest(http.MethodGet, "/debug/ready", nil))
-	if r.Code != http.StatusServiceUnavailable || strings.TrimSpace(r.Body.String()) != "not ready" {
+	if r.Code != http.StatusServiceUnavailable || strings.TrimSpace(r.Body.String()) != "not ready: The database does not answer." {
 		t.Errorf("without a database: %d %q", r.Code, r.Body)
 	}
 }

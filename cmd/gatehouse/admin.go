@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 )
 
@@ -46,7 +45,11 @@ func adminReset(s *session, o *resetOptions) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	store, kept := eventstore.New(db, nil), false
+	store, err := s.ledger(db)
+	if err != nil {
+		return err
+	}
+	kept := false
 	r := flow.Reset{Instance: o.instance, Owner: o.user, Token: o.token, Keep: func(token string) error {
 		if err := o.place(s); err != nil {
 			return err

@@ -84,7 +84,10 @@ func policyPreview(s *session, o *previewOptions) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	store := eventstore.New(db, nil)
+	store, err := s.ledger(db)
+	if err != nil {
+		return err
+	}
 	instance, err := flow.InstanceNamed(s.ctx, store, o.instance)
 	if err != nil {
 		return err

@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
+	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/instance"
+	"github.com/gatehouse/gatehouse/internal/server"
 )
 
 // tokenFile holds the token of the first administrator, in the data folder.
@@ -46,7 +48,11 @@ func setup(s *session) error {
 	if external == "" {
 		external = "http://localhost"
 	}
-	created, err := s.firstInstance(eventstore.New(db, nil), v, external)
+	store, err := s.ledger(db)
+	if err != nil {
+		return err
+	}
+	created, err := s.firstInstance(store, v, external)
 	switch {
 	case err != nil:
 		return err
@@ -56,6 +62,13 @@ func setup(s *session) error {
 		fmt.Fprintf(s.out, "The first instance is ready at %s. Its administrator's token is in %s.\n", hostOf(external), s.path(tokenFile))
 	}
 	return nil
+}
+
+// ledger is the store of a command that may run beside servers, and goes by their time.
+func (s *session) ledger(db *database.DB) (*eventstore.Store, error) {
+	clock := database.NewClock(db, nil)
+	store := eventstore.New(db, clock.Now)
+	return store, server.BeginClock(s.ctx, store, clock)
 }
 
 // firstInstance makes the first instance where there is none, and reports whether

@@ -75,6 +75,9 @@ func start(s *session, dev bool) error {
 	if err != nil {
 		return err
 	}
+	if err := srv.Begin(s.ctx); err != nil {
+		return err
+	}
 	created, err := s.firstInstance(srv.Store, o.Vault, external)
 	if err != nil {
 		return err

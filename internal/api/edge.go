@@ -68,7 +68,7 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/debug/healthz":
 		_, _ = w.Write([]byte("ok"))
 	case "/debug/ready":
-		e.serveReady(w, r)
+		e.serveReady(w, r, call)
 	case "/openapi":
 		serveOpenAPI(w, r)
 	default:
@@ -76,11 +76,11 @@ func (e *Edge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (e *Edge) serveReady(w http.ResponseWriter, r *http.Request) {
+func (e *Edge) serveReady(w http.ResponseWriter, r *http.Request, call *Call) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	if e.Ready(ctx) != nil {
-		http.Error(w, "not ready", http.StatusServiceUnavailable)
+	if err := e.Ready(ctx); err != nil {
+		http.Error(w, "not ready: "+Sentence(call.Languages, err), http.StatusServiceUnavailable)
 		return
 	}
 	_, _ = w.Write([]byte("ok"))

@@ -118,7 +118,7 @@ func (a *admission) guard(next http.Handler) http.Handler {
 			return
 		}
 		if err := a.enter(r.Context()); err != nil {
-			refuse(w, r, err)
+			refuse(w, r, http.StatusTooManyRequests, err)
 			return
 		}
 		watched.admit(a)
@@ -127,14 +127,14 @@ func (a *admission) guard(next http.Handler) http.Handler {
 	})
 }
 
-// refuse answers a program as REST does, and a browser in words.
-func refuse(w http.ResponseWriter, r *http.Request, err error) {
+// refuse answers a program as REST does, and a browser in words and with the status.
+func refuse(w http.ResponseWriter, r *http.Request, status int, err error) {
 	if !strings.HasPrefix(r.Header.Get("Accept"), "text/html") {
 		api.Refuse(w, r, err)
 		return
 	}
 	w.Header().Set("Retry-After", "1")
-	http.Error(w, api.Sentence(api.CallOf(r.Context()).Languages, err), http.StatusTooManyRequests)
+	http.Error(w, api.Sentence(api.CallOf(r.Context()).Languages, err), status)
 }
 
 // exchange is a request and its reply, which knows when it waits for the client.

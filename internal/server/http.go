@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/gatehouse/gatehouse/internal/fault"
 )
 
 // Limits bound what a connection and a call may cost. Zero stands for a default.
@@ -60,12 +62,15 @@ func (s *Server) drain(ctx context.Context, srv *http.Server) error {
 	return nil
 }
 
-var errDraining = errors.New("the server is about to stop")
+var errDraining = fault.Unavailable("SERVER-drain", "The server is about to stop.")
 
 // ready reports whether requests should be sent here.
 func (s *Server) ready(ctx context.Context) error {
 	if s.API.Draining() {
 		return errDraining
+	}
+	if s.outgrown.Load() {
+		return errOutgrown
 	}
 	return s.Store.DB().Ping(ctx)
 }

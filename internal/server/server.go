@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -67,6 +68,7 @@ type Server struct {
 	jobs     *job.Runner
 	clock    *database.Clock // nil: the time is the test's
 	requests atomic.Int64
+	outgrown atomic.Bool // a newer version has changed the database
 	limits   Limits
 	tls      *tls.Config
 	vault    *crypto.Vault
@@ -166,7 +168,7 @@ func New(db *database.DB, o Options) (*Server, error) {
 	})
 	a.Limit(api.Limits{BodyBytes: o.Limits.BodyBytes, JSONBytes: o.Limits.JSONBytes, CallTimeout: o.Limits.CallTimeout})
 	s := &Server{Store: store, API: a, Outbound: out, calls: newAdmission(), jobs: job.New(store, work), clock: clock, vault: o.Vault, limits: o.Limits, tls: o.TLS}
-	edge := &api.Edge{Next: s.calls.guard(protocols), Ready: s.ready, TrustedProxies: o.TrustedProxies}
+	edge := &api.Edge{Next: s.unlessOutgrown(s.calls.guard(protocols)), Ready: s.ready, TrustedProxies: o.TrustedProxies}
 	if o.Telemetry != nil {
 		edge.Begin, edge.End = o.Telemetry.Begin, o.Telemetry.End
 	}
@@ -228,6 +230,24 @@ func (s *Server) rest(ctx context.Context) {
 	}
 }
 
+// Begin sets the time of the store to that by which all nodes go. It is for who writes before Serve,
+// which begins by itself.
+func (s *Server) Begin(ctx context.Context) error {
+	if s.clock == nil {
+		return nil
+	}
+	return BeginClock(ctx, s.Store, s.clock)
+}
+
+// BeginClock sets the clock of a store before anything is done by it.
+func BeginClock(ctx context.Context, store *eventstore.Store, clock *database.Clock) error {
+	_, written, err := store.LastEvent(ctx)
+	if err != nil {
+		return err
+	}
+	return clock.Begin(ctx, written)
+}
+
 // Serve answers on the listener, with TLS where it is configured, and does the
 // jobs that calls leave behind, until ctx ends; then it finishes what is running.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
@@ -235,14 +255,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	defer stop()
 	var workers sync.WaitGroup
 	if s.clock != nil {
+		if err := s.Begin(ctx); err != nil {
+			slog.WarnContext(ctx, "the clock of the database cannot be read", "error", err)
+		}
 		workers.Go(func() { s.clock.Follow(ctx) })
 	}
 	workers.Go(func() { s.Store.DB().Watch(ctx) })
 	if s.vault != nil {
 		workers.Go(func() { s.vault.Follow(ctx, crypto.FollowEvery) })
 	}
-	workers.Go(func() { s.jobs.Run(ctx) })
-	workers.Go(func() { s.Store.Expire(ctx) })
+	working, endWork := context.WithCancel(ctx)
+	defer endWork()
+	workers.Go(func() { s.watchSchema(ctx, endWork) })
+	workers.Go(func() { s.jobs.Run(working) })
+	workers.Go(func() { s.Store.Expire(working) })
 	workers.Go(func() { s.rest(ctx) })
 	defer func() {
 		stop()

@@ -4,6 +4,7 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/crypto"
 )
@@ -62,9 +64,16 @@ func isSecret(name string) bool { return SecretFields[strings.ToLower(between.Re
 // published is where a token is made that everybody may see: in the DNS, or on a web page.
 var published = regexp.MustCompile(`/validation/(_?generate)$`)
 
+// patience is how long a call may take. The client has no timeout of its own: that would leave a
+// goroutine where a library reads a reply, and does not close it.
+const patience = 30 * time.Second
+
 // RoundTrip makes the request and looks at what passes. What is refused is no secret, but
 // anything at all.
 func (h *harvest) RoundTrip(r *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	r = r.WithContext(ctx)
 	what, sent := r.Method+" "+r.URL.Path, []byte(nil)
 	if r.Body != nil && r.Body != http.NoBody {
 		var err error
@@ -73,7 +82,6 @@ func (h *harvest) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err != nil {
 			return nil, err
 		}
-		r = r.Clone(r.Context())
 		r.Body = io.NopCloser(bytes.NewReader(sent))
 	}
 	res, err := h.RoundTripper.RoundTrip(r)

@@ -100,6 +100,9 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	if err != nil {
 		t.Fatalf("server: %v", err)
 	}
+	if err := inner.Begin(context.Background()); err != nil {
+		t.Fatalf("clock: %v", err)
+	}
 	s := &Server{Server: inner, DB: db, Vault: o.Vault, Clock: clock, vars: map[string]string{}, tokens: map[string]string{"nobody": ""}}
 	inner.API.Observe = observe
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -113,7 +116,7 @@ func join(t testing.TB, db *database.DB, edits []func(*server.Options)) *Server 
 	if o.Vault != nil && o.Vault.Watch == nil {
 		o.Vault.Watch = s.seen.sealed
 	}
-	s.Client = &http.Client{Timeout: 30 * time.Second, Transport: s.seen}
+	s.Client = &http.Client{Transport: s.seen}
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- inner.Serve(ctx, listener) }()

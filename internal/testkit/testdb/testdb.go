@@ -72,8 +72,30 @@ func create(t testing.TB, like string) database.Config {
 // SQLite names a new database of the embedded kind, whatever DB says.
 func SQLite(t testing.TB) database.Config {
 	t.Helper()
-	return database.Config{URL: filepath.Join(t.TempDir(), "test.db"), Readers: 4, Rehearse: Rehearsing()}
+	file := filepath.Join(t.TempDir(), "test.db")
+	blank, err := blank()
+	if err == nil {
+		err = os.WriteFile(file, blank, 0o600)
+	}
+	if err != nil {
+		t.Fatalf("template database: %v", err)
+	}
+	return database.Config{URL: file, Readers: 4, Rehearse: Rehearsing()}
 }
+
+// blank is the migrated file that the others are copied from.
+var blank = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "gatehouse-template-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	file := filepath.Join(dir, "template.db")
+	if err := migrate(database.Config{URL: file, Readers: 1}); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(file)
+})
 
 // Open opens a new, migrated, empty database for the test.
 func Open(t testing.TB) *database.DB {
@@ -122,7 +144,12 @@ func makeTemplate(admin string) error {
 	if err := execute(admin, "CREATE DATABASE "+templateName()); err != nil {
 		return err
 	}
-	db, err := database.Open(context.Background(), database.Config{URL: onDatabase(admin, templateName()), MaxConns: 2})
+	return migrate(database.Config{URL: onDatabase(admin, templateName()), MaxConns: 2})
+}
+
+// migrate gives a database the present schema.
+func migrate(c database.Config) error {
+	db, err := database.Open(context.Background(), c)
 	if err != nil {
 		return err
 	}
