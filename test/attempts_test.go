@@ -153,6 +153,47 @@ func TestParallelGuessesOverTheAPI(t *testing.T) {
 	}
 }
 
+// TestOneCounterForEveryName: whatever somebody is called by, and wherever, the tries of
+// their password are counted together (T-39).
+func TestOneCounterForEveryName(t *testing.T) {
+	t.Parallel()
+	s, _ := startSessions(t)
+	s.Set("ada", person(t, s, s.OrgID, "ada"))
+	s.Run(t, newSession("own", with("ada"), checkedPassword...))
+	lockAfter(t, s, 7, 0)
+	failed := func() (n int) {
+		for _, e := range s.Events(t) {
+			if e == checkFailed {
+				n++
+			}
+		}
+		return n
+	}
+	call := func(c testkit.Call) func() { return func() { s.Send(t, c) } }
+	session := func(user string) func() {
+		return call(testkit.Call{As: "client", Do: "POST " + sessionsPath, Body: `{"checks":{"user":{` + user + `},"password":{"password":"Wrong-Horse-1"}}}`})
+	}
+	page := func(name string) func() {
+		return func() {
+			b := newBrowser(t, s)
+			p := b.submit(t, b.open(t, "/ui/login/login?new=true").at(t, "login"), "login", "loginName", name)
+			b.submit(t, p.at(t, "password"), "password", "proof", "Wrong-Horse-1")
+		}
+	}
+	for n, try := range []func(){
+		session(`"loginName":"ada"`), session(`"loginName":"ADA"`), session(`"userId":"$ada"`), page("Ada "), page("ADA@example.com"),
+		call(testkit.Call{As: "own", Do: "PUT /auth/v1/users/me/password", Body: `{"oldPassword":"Wrong-Horse-1","newPassword":"` + password + `2"}`}),
+		call(testkit.Call{As: "own", Do: "POST /v2/users/$ada/password", Body: `{"newPassword":{"password":"` + password + `2"},"currentPassword":"Wrong-Horse-1"}`}),
+	} {
+		if try(); failed() != n+1 {
+			t.Fatalf("try %d: %d were counted", n+1, failed())
+		}
+	}
+	if got := s.Events(t); got[len(got)-1] != "user.locked" {
+		t.Errorf("events %v", got[len(got)-3:])
+	}
+}
+
 // TestCodeTries: codes can be tried 100 times, whatever the policy allows, and all
 // sorts of them together.
 func TestCodeTries(t *testing.T) {

@@ -2,6 +2,7 @@ package test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -91,14 +92,38 @@ func grpcFrame(data []byte, length int) string {
 	return string(append(frame, data...))
 }
 
-// TestLargeMessages: what is too deep or too long, or says so, is refused fast and
-// without room for it (T-92).
+// gzipped is so many spaces, packed: a thousandth of them.
+func gzipped(t *testing.T, bytes int64) string {
+	t.Helper()
+	var out strings.Builder
+	w := gzip.NewWriter(&out)
+	if _, err := io.CopyN(w, spaces{}, bytes); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+// TestLargeMessages: what is too deep or too long, says so or is once it is unpacked, is
+// refused fast and without room for it (T-91, T-92).
 func TestLargeMessages(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t, func(o *server.Options) { o.Limits.BodyBytes = 64 << 10 })
 	const add = "POST /zitadel.management.v1.ManagementService/AddOrg"
 	groups := strings.Repeat("\x13", 10_000) + strings.Repeat("\x14", 10_000) // Field 2, begun and ended.
 	grpc := map[string]string{"Content-Type": "application/grpc-web+proto"}
+	bomb := gzipped(t, 60<<20)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	for name, c := range map[string]struct {
@@ -112,6 +137,9 @@ func TestLargeMessages(t *testing.T) {
 		"a large body, Connect":  {testkit.Call{Do: add, Body: `{"name":"` + strings.Repeat("x", 70_000) + `"}`, Header: map[string]string{"Content-Type": "application/json"}, Status: 429}, ""},
 		"a large body, REST":     {testkit.Call{Do: "POST /management/v1/orgs", Body: `{"name":"` + strings.Repeat("x", 70_000) + `"}`, Status: 429}, ""},
 		"deep JSON, Connect":     {testkit.Call{Do: add, Body: strings.Repeat(`{"x":`, 10_000) + "1" + strings.Repeat("}", 10_000), Header: map[string]string{"Content-Type": "application/json"}, Status: 400}, ""},
+		"a bomb, Connect":        {testkit.Call{Do: add, Body: bomb, Header: map[string]string{"Content-Type": "application/json", "Content-Encoding": "gzip"}, Status: 429}, ""},
+		"a bomb, gRPC":           {testkit.Call{Do: add, Body: "\x01" + grpcFrame([]byte(bomb), len(bomb))[1:], Header: map[string]string{"Content-Type": grpc["Content-Type"], "Grpc-Encoding": "gzip"}}, "8"},
+		"a bomb, REST":           {testkit.Call{Do: "POST /management/v1/orgs", Body: bomb, Header: map[string]string{"Content-Encoding": "gzip"}, Status: 400}, ""},
 		"a message that is none": {testkit.Call{Do: add, Body: "\x00\x00", Header: grpc}, "3"},
 	} {
 		begun := time.Now()

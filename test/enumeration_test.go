@@ -173,6 +173,21 @@ func TestNobodyIsTold(t *testing.T) { //nolint:paralleltest // counts allocation
 	listenAt(t, s, &trips, nameDoors)
 }
 
+// TestNamesAreShownAsTyped: where it is hidden who exists, pages show a name as it was typed
+// and not as somebody has it (T-31).
+func TestNamesAreShownAsTyped(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	addPersons(t, s)
+	for _, name := range []string{"AcTive", "NoBody", "LOCKED", "inActive", "Bare", "ÄÇTİVE", "active@EXAMPLE.com"} {
+		b := newBrowser(t, s)
+		p := b.submit(t, b.open(t, "/ui/login/login?new=true").at(t, "login"), "login", "loginName", name)
+		if p.at(t, "password"); !strings.Contains(p.body, `"who">`+name+" ") || !strings.Contains(p.body, `value="`+name+`"`) {
+			t.Errorf("%s is shown as\n%s", name, p.body)
+		}
+	}
+}
+
 // othersPolicy lets the organization of those who exist decide otherwise than the instance:
 // it lists no keys, takes no passwords, and hides nobody. A name without a domain must not
 // tell whose policy holds.

@@ -118,8 +118,8 @@ func TestErasure(t *testing.T) {
 	)
 }
 
-// TestErasureReachesHistoriesAndBackups: what was erased is in no history of changes and in
-// no backup that is made after.
+// TestErasureReachesHistoriesAndBackups: what was erased is in no history of changes, not even in
+// that of somebody who is made anew under the id, and in no backup that is made after.
 func TestErasureReachesHistoriesAndBackups(t *testing.T) {
 	t.Parallel()
 	s := eraseOnRemoval(t)
@@ -128,6 +128,13 @@ func TestErasureReachesHistoriesAndBackups(t *testing.T) {
 			out += string(s.Send(t, testkit.Call{In: "$acme", Do: do, Body: `{"limit":1000}`}).Body)
 		}
 		return out
+	}
+	own := func(as string) string {
+		r := s.Send(t, testkit.Call{As: as, Do: "POST /auth/v1/users/me/changes/_search", Body: `{"query":{"limit":1000}}`})
+		if r.Status != http.StatusOK {
+			t.Fatalf("the history of %s: %d %s", as, r.Status, r.Body)
+		}
+		return string(r.Body)
 	}
 	copied := func() string {
 		if s.DB.Dialect() != database.SQLite {
@@ -146,6 +153,10 @@ func TestErasureReachesHistoriesAndBackups(t *testing.T) {
 	if text := histories(); !strings.Contains(text, canary) {
 		t.Fatal("the histories name nobody: the test has become blind")
 	}
+	s.Run(t, testkit.Call{Name: "she edits herself", As: "adaOpen", Do: "PUT /auth/v1/users/me/profile", Body: `{"firstName":"Ada","lastName":"` + canary + `","displayName":"Ada ` + canary + `"}`, Events: []string{"user.human.profile.changed"}})
+	if text := own("adaOpen"); !strings.Contains(text, canary) {
+		t.Fatalf("her own history names nobody: the test has become blind: %s", text)
+	}
 	if text := copied(); text != "" && !strings.Contains(text, canary) {
 		t.Fatal("the backup names nobody: the test has become blind")
 	}
@@ -153,7 +164,11 @@ func TestErasureReachesHistoriesAndBackups(t *testing.T) {
 		s.Run(t, testkit.Call{Name: "remove " + name, Do: "DELETE /v2/users/$" + name, Events: []string{"user.removed", "session.terminated"}})
 	}
 	later(t, s)
-	for where, text := range map[string]string{"the histories": histories(), "the backup": copied()} {
+	s.Run(t,
+		testkit.Call{Name: "the id again", In: "$acme", Do: "POST /management/v1/users/machine", Body: `{"userId":"$ada","userName":"again","name":"Again"}`, Events: []string{"user.machine.added"}},
+		testkit.Call{Name: "a token", In: "$acme", Do: "POST /management/v1/users/$ada/pats", Body: `{}`, Token: "token", KeepAs: "again", Events: []string{"user.pat.added"}},
+	)
+	for where, text := range map[string]string{"the histories": histories(), "the backup": copied(), "the history of who came after": own("again")} {
 		if at := strings.Index(text, canary); at >= 0 {
 			t.Errorf("%s still hold %q", where, text[max(0, at-200):min(len(text), at+50)])
 		}

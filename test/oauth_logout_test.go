@@ -206,6 +206,67 @@ func TestBackChannelEnds(t *testing.T) {
 	}
 }
 
+// TestBackChannelLifetime: a session ends by its lifetime, however that was set, and ends
+// for applications like one that somebody logged out of; once, and not earlier. One that
+// nobody is to be told of stays as it is.
+func TestBackChannelLifetime(t *testing.T) {
+	t.Parallel()
+	s, shop, l := startLogouts(t)
+	quiet := newClient(t, s, "quiet")
+	person(t, s, s.OrgID, "bea")
+	lasting := func(name, lifetime string, events ...string) testkit.Call {
+		c := newSession(name, with("bea"), append([]string{"session.user.checked", "session.password.checked"}, events...)...)
+		c.Body = strings.TrimSuffix(c.Body, "}") + lifetime + `}`
+		return c
+	}
+	set := func(name, lifetime string) testkit.Call {
+		return testkit.Call{
+			Name: "set " + name, As: "client", Do: "PATCH " + sessionsPath + "/$" + name, Body: `{"lifetime":"` + lifetime + `"}`, Token: "sessionToken", KeepAs: name,
+			Events: []string{"session.lifetime.set", "session.token.set"},
+		}
+	}
+	const lasts, ends = `,"lifetime":"600s"`, "session.lifetime.set"
+	s.Run(t, lasting("first", lasts, ends), lasting("late", ""), lasting("shorter", `,"lifetime":"9000s"`, ends), lasting("longer", lasts, ends), lasting("silent", lasts, ends), lasting("out", lasts, ends))
+	for _, name := range []string{"first", "late", "shorter", "longer", "out"} {
+		shop.ofSession(t, name)
+	}
+	quiet.ofSession(t, "silent")
+	s.Run(t,
+		set("late", "600s"), set("shorter", "600s"), set("longer", "7200s"), set("silent", "300s"),
+		testkit.Call{Name: "end one", As: "client", Do: "DELETE " + sessionsPath + "/$out", Events: []string{"session.terminated", "oidc_session.refresh_token.revoked"}},
+	)
+	settled := func(after time.Duration, want ...string) {
+		t.Helper()
+		s.Clock.Advance(after)
+		s.Settle(t)
+		var told []string
+		for _, token := range l.take("/shop") {
+			told = append(told, claimsOf(t, token)["sid"].(string)) //nolint:forcetypeassert // an id
+		}
+		for i, name := range want {
+			want[i] = s.Var(name)
+		}
+		slices.Sort(told)
+		slices.Sort(want)
+		if !slices.Equal(told, want) {
+			t.Errorf("after %v %v were told, want %v", after, told, want)
+		}
+	}
+	settled(0, "out")
+	settled(9 * time.Minute)
+	settled(2*time.Minute, "first", "late", "shorter")
+	settled(time.Hour)
+	settled(time.Hour, "longer")
+	settled(3 * time.Hour)
+	show := func(name string, status int) testkit.Call {
+		return testkit.Call{Name: name, As: "client", Do: "GET " + sessionsPath + "/$" + name, Status: status}
+	}
+	s.Run(t, show("first", 404), show("silent", 200))
+	if e := s.Events(t); !slices.Contains(e, "session_logout.back_channel.sent") {
+		t.Errorf("events %v", e)
+	}
+}
+
 // TestBackChannelLockedOut: who guesses a password so often that the user is locked ends
 // the user's logins, and applications know.
 func TestBackChannelLockedOut(t *testing.T) {

@@ -51,6 +51,7 @@ func TestOrgLists(t *testing.T) {
 		{"ends with, any case", byName("ENDS_WITH_IGNORE_CASE", "BRA"), []string{"o2"}},
 		{"ends with, longer than the names", byName("ENDS_WITH", "a very long name indeed"), nil},
 		{"a wildcard is a character", byName("CONTAINS", "%"), []string{"o3"}},
+		{"many of them", byName("CONTAINS", strings.Repeat("%_", 100)), nil},
 		{"another one too", byName("CONTAINS", "_"), []string{"o3"}},
 		{"quotes are characters", byName("CONTAINS", `' OR 1=1 --`), nil},
 		{"beyond ASCII", byName("ENDS_WITH_IGNORE_CASE", "SSE"), nil},

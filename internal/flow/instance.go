@@ -43,7 +43,7 @@ func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
 	return map[string]job.Work{
 		jobPurge: purgeInstance(store), jobUsers: endUsers(store), jobRotate: rotateKeys(store, v), jobFollow: followGrants(store),
 		jobClaim: claimRest(store, v), jobNames: settleNames(store),
-		jobSessions: endMoreSessions(store), jobErase: erase(store), jobForgotten: sendForgotten(store, v), jobRegister: register(store, v),
+		jobSessions: endMoreSessions(store), jobLifetime: endByLifetime(store), jobErase: erase(store), jobForgotten: sendForgotten(store, v), jobRegister: register(store, v),
 	}
 }
 

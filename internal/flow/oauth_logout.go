@@ -2,10 +2,12 @@ package flow
 
 import (
 	"context"
+	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/logout"
+	"github.com/gatehouse/gatehouse/internal/session"
 )
 
 // LogoutOf is what is known about an application that is to be told of a logout.
@@ -34,10 +36,16 @@ func FindLogout(ctx context.Context, store *eventstore.Store, instance string, n
 }
 
 // tellOfLogout notes that the client of a login is to be told when its session ends,
-// where the client wants to be.
+// where the client wants to be. A session that has a lifetime ends by it.
 func tellOfLogout(tx *eventstore.Tx, c *Client, issuer, sessionID, userID string) error {
 	if c.Config.BackChannelLogoutURI == "" || sessionID == "" {
 		return nil
 	}
-	return logout.Register(tx, c.Instance.ID, sessionID, logout.Application{ClientID: c.ID, UserID: userID, Issuer: issuer})
+	var ends time.Time
+	isNew, err := logout.Register(tx, c.Instance.ID, sessionID, logout.Application{ClientID: c.ID, UserID: userID, Issuer: issuer},
+		session.AskEnd(c.Instance.ID, sessionID, &ends))
+	if err == nil && isNew && !ends.IsZero() {
+		err = endAtLifetime(tx, c.Instance.ID, sessionID, ends)
+	}
+	return err
 }

@@ -156,7 +156,7 @@ func (s *Sessions) change(ctx context.Context, before *session.Session, c Sessio
 			return err
 		}
 		if c.Lifetime != nil {
-			if err := now.SetLifetime(tx, *c.Lifetime); err != nil {
+			if err := setLifetime(tx, &now, before.ID == "", *c.Lifetime); err != nil {
 				return err
 			}
 		}

@@ -70,16 +70,16 @@ func Of(instance, sessionID, clientID string, a *Application, found *bool) datab
 }
 
 // Register notes an application that got tokens in a session. That it is known already
-// is fine.
-func Register(tx *eventstore.Tx, instance, sessionID string, a Application) error {
+// is fine: then it is not new. also are queries that travel along.
+func Register(tx *eventstore.Tx, instance, sessionID string, a Application, also ...database.Query) (isNew bool, err error) {
 	var known Application
 	found := false
 	at := aggregate(instance, sessionID)
-	if _, err := tx.Lock(at, Of(instance, sessionID, a.ClientID, &known, &found)); err != nil || found && known == a {
-		return err
+	if _, err := tx.Lock(at, append(also, Of(instance, sessionID, a.ClientID, &known, &found))...); err != nil || found && known == a {
+		return false, err
 	}
-	_, err := Registered.Emit(tx, at, a)
-	return err
+	_, err = Registered.Emit(tx, at, a)
+	return !found, err
 }
 
 // Told notes that an application knows or, for a reason, never will.
@@ -122,6 +122,9 @@ func (l *List) which(column, instance string, ids []string) database.Query {
 			return err
 		})
 }
+
+// Any reports whether anybody is to be told.
+func (l *List) Any() bool { return len(l.of) > 0 }
 
 // Queue queues what they are told.
 func (l *List) Queue(tx *eventstore.Tx, instance string) error {

@@ -126,6 +126,7 @@ const (
 	ReasonOtherClient   = "other_client"
 	ReasonRevoked       = "revoked"
 	ReasonLogout        = "logout"
+	ReasonExpired       = "session_expired"
 )
 
 // Refresh is a refresh token to add: a half that all of a family share, and one

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"errors"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -73,4 +74,38 @@ func end(tx *eventstore.Tx, instance, id string) error {
 		_, err = Terminated.Emit(tx, aggregate(instance, id), eventstore.None{})
 	}
 	return err
+}
+
+// AskEnd asks when a session expires; out stays zero where it does not.
+func AskEnd(instance, id string, out *time.Time) database.Query {
+	*out = time.Time{} // The transaction may run again.
+	return database.Query{
+		SQL: "SELECT expires FROM sessions WHERE instance_id = ? AND session_id = ?", Args: []any{instance, id},
+		Row: func(scan database.Scan) error {
+			var expires int64
+			err := scan(&expires)
+			*out = at(expires)
+			return err
+		},
+	}
+}
+
+// EndExpired ends a session whose lifetime has passed, as if somebody logged out, where
+// applications are to be told of that. Where it has not passed, later is when it will have.
+func EndExpired(tx *eventstore.Tx, instance, id string) (ended bool, later time.Time, err error) {
+	var told logout.List
+	tx.Ahead(told.OfSessions(instance, id))
+	s, err := lock(tx, instance, id, ToDelete, "")
+	switch {
+	case errors.Is(err, errMissing):
+		return false, later, nil
+	case err != nil || s.Ended || s.Expires.IsZero() || !told.Any():
+		return false, later, err
+	case !s.Expired(tx.Now()):
+		return false, s.Expires, nil
+	}
+	if _, err = Terminated.Emit(tx, aggregate(instance, id), eventstore.None{}); err == nil {
+		err = told.Queue(tx, instance)
+	}
+	return err == nil, later, err
 }
