@@ -220,7 +220,7 @@ func TestErasureIsAboutOnePerson(t *testing.T) {
 	ctx := authz.AsSystem(t.Context(), s.InstanceID)
 	s.Send(t, testkit.Call{Do: "DELETE /v2/users/$ada"})
 	err := s.Store.Write(ctx, func(tx *eventstore.Tx) error {
-		_, err := user.AddHuman(tx, s.InstanceID, acme, ada, user.Human{UserName: "new" + canary, FirstName: "N", LastName: "N", Email: "n@example.com"}, user.Password{Hash: hash()})
+		_, err := user.AddHuman(tx, s.InstanceID, acme, ada, &user.Human{UserName: "new" + canary, FirstName: "N", LastName: "N", Email: "n@example.com"}, user.Password{Hash: hash()})
 		return err
 	})
 	if err != nil {

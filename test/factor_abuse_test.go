@@ -153,12 +153,12 @@ func TestAddAfterRemoveRestores(t *testing.T) {
 	s := testkit.Start(t)
 	s.Run(t, addPolicy(`1,2`))
 	cost := func() (trips int64, size int) {
-		before := s.DB.RoundTrips()
+		before := s.Trips()
 		r := s.Send(t, testkit.Call{Do: "GET " + loginPath})
-		return s.DB.RoundTrips() - before, len(r.Body)
+		return s.Trips() - before, len(r.Body)
 	}
 	trips, size := cost()
-	for i := range 1000 {
+	for i := range rounds(1000) {
 		for _, do := range []string{"DELETE " + loginPath + "/second_factors/2", "POST " + loginPath + "/second_factors"} {
 			if r := s.Send(t, testkit.Call{Do: do, Body: `{"type":2}`}); r.Status != http.StatusOK {
 				t.Fatalf("round %d: %s: %s", i, do, r.Body)

@@ -31,7 +31,7 @@ func human(t *testing.T, s *testkit.Server, org, name string) user.Ref {
 	err := s.Store.Write(authz.AsSystem(context.Background(), s.InstanceID), func(tx *eventstore.Tx) error {
 		ref.UserID = tx.NewID()
 		h := user.Human{UserName: name, Email: name + "@example.com", Phone: "+41791234567"}
-		if _, err := user.AddHuman(tx, ref.Instance, ref.Org, ref.UserID, h, user.Password{Hash: "x"}); err != nil {
+		if _, err := user.AddHuman(tx, ref.Instance, ref.Org, ref.UserID, &h, user.Password{Hash: "x"}); err != nil {
 			return err
 		}
 		emit := reflect.ValueOf(user.PATAdded.Emit)

@@ -36,7 +36,7 @@ func addPerson(t *testing.T, s *testkit.Server, org, name, hash string) {
 	token, tokenHash := user.NewToken()
 	err := s.Store.Write(authz.AsSystem(t.Context(), s.InstanceID), func(tx *eventstore.Tx) error {
 		h := user.Human{UserName: name, FirstName: name, LastName: "Person", Email: name + "@people.example", Phone: "+41790000000"}
-		if _, err := user.AddHuman(tx, s.InstanceID, org, name, h, user.Password{Hash: hash}); err != nil {
+		if _, err := user.AddHuman(tx, s.InstanceID, org, name, &h, user.Password{Hash: hash}); err != nil {
 			return err
 		}
 		if _, err := user.VerifyEmail(tx, s.InstanceID, org, name); err != nil {

@@ -88,7 +88,7 @@ func TestSessionsThatComeLate(t *testing.T) {
 	comeLate(t, s, acme, ada)
 	s.Clock.Advance(time.Second)
 	err := s.Store.Write(authz.AsSystem(context.Background(), s.InstanceID), func(tx *eventstore.Tx) error {
-		_, err := user.AddHuman(tx, s.InstanceID, acme, ada, user.Human{UserName: "ada", FirstName: "Ada", LastName: "Anew", Email: "ada@example.com"}, user.Password{Hash: hash()})
+		_, err := user.AddHuman(tx, s.InstanceID, acme, ada, &user.Human{UserName: "ada", FirstName: "Ada", LastName: "Anew", Email: "ada@example.com"}, user.Password{Hash: hash()})
 		return err
 	})
 	if err != nil {

@@ -146,7 +146,7 @@ func TestSessionsEndWithTheirUser(t *testing.T) {
 	}
 	s.Run(t, me("is gone", "b", 401))
 	err = s.Store.Write(ctx, func(tx *eventstore.Tx) error {
-		_, err := user.AddHuman(tx, s.InstanceID, s.Var("other"), anew, user.Human{UserName: "bob", FirstName: "Bob", LastName: "Anew", Email: "bob@example.com"}, user.Password{Hash: hash()})
+		_, err := user.AddHuman(tx, s.InstanceID, s.Var("other"), anew, &user.Human{UserName: "bob", FirstName: "Bob", LastName: "Anew", Email: "bob@example.com"}, user.Password{Hash: hash()})
 		return err
 	})
 	if err != nil {

@@ -126,7 +126,7 @@ func person(t testing.TB, s *testkit.Server, orgID, name string) string {
 	err := s.Store.Write(ctx, func(tx *eventstore.Tx) error {
 		id = tx.NewID()
 		h := user.Human{UserName: name, FirstName: name, LastName: "Example", Email: name + "@example.com", Phone: "+41791234567", PreferredLanguage: "de"}
-		if _, err := user.AddHuman(tx, s.InstanceID, orgID, id, h, user.Password{Hash: hash()}); err != nil {
+		if _, err := user.AddHuman(tx, s.InstanceID, orgID, id, &h, user.Password{Hash: hash()}); err != nil {
 			return err
 		}
 		_, err := user.VerifyEmail(tx, s.InstanceID, orgID, id)

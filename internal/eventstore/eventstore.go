@@ -169,19 +169,20 @@ func (s *Store) WakeJobs() {
 
 // Tx is a transaction on the ledger. It can read and emit, and write nothing else.
 type Tx struct {
-	ctx    context.Context //nolint:containedctx // a transaction is one call
-	db     *database.Tx
-	store  *Store
-	origin Origin
-	now    time.Time
-	heads  map[Aggregate]*head
-	order  []*head
-	memo   map[any]any
-	ahead  []database.Query // what the next lock reads first
-	events []Event          // what was emitted and is to be written
-	rows   []*row           // what folds left to be written
-	replay bool
-	jobs   bool // some were recorded
+	ctx     context.Context //nolint:containedctx // a transaction is one call
+	db      *database.Tx
+	store   *Store
+	origin  Origin
+	now     time.Time
+	heads   map[Aggregate]*head
+	order   []*head
+	memo    map[any]any
+	ahead   []database.Query // what the next lock reads first
+	events  []Event          // what was emitted and is to be written
+	rows    []*row           // what folds left to be written, first these
+	tallies []*tally
+	replay  bool
+	jobs    bool // some were recorded
 }
 
 // head is the end of an aggregate's stream.

@@ -1,8 +1,10 @@
 package eventstore
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -16,26 +18,72 @@ type row struct {
 	table, instance, id string
 	cells               Cells
 	fresh               bool
+	taken               error // where somebody else has what must be unique
 }
 
 // Insert makes the aggregate's row in a table that has one for each: its key is the
 // instance and the aggregate's id. It is written as late as possible, together with what
 // the next events of the transaction change of it.
-func (f *Fold) Insert(table string, cells Cells) {
-	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, true})
+func (f *Fold) Insert(table string, cells Cells) { f.InsertUnique(nil, table, cells) }
+
+// InsertUnique is Insert where somebody else may have what must be unique; taken says so.
+func (f *Fold) InsertUnique(taken error, table string, cells Cells) {
+	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, true, taken})
 }
 
-// Update changes cells of the aggregate's row, and notes in it which event did and when;
-// see Insert.
-func (f *Fold) Update(table string, cells Cells) {
-	cells["changed"], cells["sequence"] = f.Micros(), f.Sequence
+// Update changes cells of the aggregate's row, and notes in it which event did and when,
+// where the table has room for that; see Insert.
+func (f *Fold) Update(table string, cells Cells) { f.UpdateUnique(nil, table, cells) }
+
+// UpdateUnique is Update where somebody else may have what must be unique; taken says so.
+func (f *Fold) UpdateUnique(taken error, table string, cells Cells) {
+	if slices.Contains(tables[table].Columns, "sequence") {
+		cells["changed"], cells["sequence"] = f.Micros(), f.Sequence
+	}
 	for _, r := range f.tx.rows {
 		if r.table == table && r.id == f.ID && r.instance == f.Instance {
 			maps.Copy(r.cells, cells)
+			r.taken = cmp.Or(taken, r.taken)
 			return
 		}
 	}
-	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, false})
+	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, false, taken})
+}
+
+// tally is what the transaction adds to a number that many share.
+type tally struct {
+	table string
+	key   []any
+	n     int
+}
+
+// Tally adds to n of the row with that key in a table of counts, which is made where it is
+// not there. It is written after all else, so that those who wait for the row wait for the
+// commit alone.
+func (f *Fold) Tally(table string, n int, key ...any) {
+	for _, t := range f.tx.tallies {
+		if t.table == table && slices.Equal(t.key, key) {
+			t.n += n
+			return
+		}
+	}
+	f.tx.tallies = append(f.tx.tallies, &tally{table, key, n})
+}
+
+// writeTallies writes what Tally left, in one order for all transactions.
+func (tx *Tx) writeTallies() {
+	slices.SortFunc(tx.tallies, func(a, b *tally) int {
+		return strings.Compare(fmt.Sprint(a.table, a.key), fmt.Sprint(b.table, b.key))
+	})
+	for _, t := range tx.tallies {
+		key := strings.Join(tables[t.table].Key, ", ")
+		tx.db.Exec(database.Statement{
+			SQL: "INSERT INTO " + t.table + " (n, " + key + ") VALUES (?" + strings.Repeat(", ?", len(t.key)) + ") ON CONFLICT (" + key +
+				") DO UPDATE SET n = " + t.table + ".n + excluded.n",
+			Args: append([]any{t.n}, t.key...),
+		})
+	}
+	tx.tallies = nil
 }
 
 // maxEvents is how many events one statement writes at most.
@@ -65,12 +113,15 @@ func (tx *Tx) writeEvents() {
 	tx.events = tx.events[:0]
 }
 
-// writeRows writes what Insert and Update left. It comes before all that could see it.
+// writeRows writes what Insert, Update and Tally left. It comes before all that could see it.
 func (tx *Tx) writeRows() {
 	for _, r := range tx.rows {
-		tx.db.Exec(r.statement())
+		if r.fresh || len(r.cells) > 0 {
+			tx.db.Exec(r.statement())
+		}
 	}
 	tx.rows = tx.rows[:0]
+	tx.writeTallies()
 }
 
 // statement names columns in the order in which the table declares them, so that the same
@@ -99,12 +150,12 @@ func (r *row) statement() database.Statement {
 		sql.WriteString("UPDATE " + r.table + " SET ")
 		name(" = ?")
 		sql.WriteString(" WHERE " + strings.Join(t.Key, " = ? AND ") + " = ?")
-		return database.Statement{SQL: sql.String(), Args: append(args, r.instance, r.id)}
+		return database.Statement{SQL: sql.String(), Args: append(args, r.instance, r.id), Conflict: r.taken}
 	}
 	sql.WriteString("INSERT INTO " + r.table + " (")
 	args = append(args, r.instance, r.id)
 	sql.WriteString(strings.Join(t.Key, ", "))
 	name("")
 	sql.WriteString(") VALUES (?" + strings.Repeat(", ?", len(args)-1) + ")")
-	return database.Statement{SQL: sql.String(), Args: args}
+	return database.Statement{SQL: sql.String(), Args: args, Conflict: r.taken}
 }

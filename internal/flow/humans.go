@@ -64,19 +64,19 @@ func AddHuman(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, n NewHuman
 func (n NewHuman) steps(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, ref user.Ref, codes *Codes) []func() (eventstore.Details, error) {
 	steps := []func() (eventstore.Details, error){
 		func() (eventstore.Details, error) {
-			return user.AddHuman(tx, s.Instance, s.Org, ref.UserID, n.Human, n.Password)
+			return user.AddHuman(tx, s.Instance, s.Org, ref.UserID, &n.Human, n.Password)
 		},
 		func() (d eventstore.Details, err error) {
 			if n.Initialize && n.Password.Hash == "" && !n.VerifyEmail.Vouched {
 				return user.Initialize(tx, v, s, ref.UserID)
 			}
-			codes.Email, d, err = user.Email.Prove(tx, v, s, ref.UserID, n.VerifyEmail)
+			codes.Email, d, err = user.Email.Prove(tx, v, s, ref.UserID, n.Human, n.VerifyEmail)
 			return d, err
 		},
 	}
 	if n.Phone != "" {
 		steps = append(steps, func() (d eventstore.Details, err error) {
-			codes.Phone, d, err = user.Phone.Prove(tx, v, s, ref.UserID, n.VerifyPhone)
+			codes.Phone, d, err = user.Phone.Prove(tx, v, s, ref.UserID, n.Human, n.VerifyPhone)
 			return d, err
 		})
 	}

@@ -182,7 +182,7 @@ func (o Owner) add(tx *eventstore.Tx, c *Created, s secrets, spoken string) erro
 	if o.Human != nil {
 		h := *o.Human
 		h.UserName, h.PreferredLanguage = cmp.Or(h.UserName, h.Email), cmp.Or(h.PreferredLanguage, spoken)
-		_, err := user.AddHuman(tx, c.InstanceID, c.OrgID, c.OwnerID, h, user.Password{Hash: s.password, ChangeRequired: o.ChangeRequired})
+		_, err := user.AddHuman(tx, c.InstanceID, c.OrgID, c.OwnerID, &h, user.Password{Hash: s.password, ChangeRequired: o.ChangeRequired})
 		if err == nil && o.EmailVerified {
 			_, err = user.VerifyEmail(tx, c.InstanceID, c.OrgID, c.OwnerID)
 		}

@@ -124,7 +124,7 @@ func (l SetupLink) begin(tx *eventstore.Tx, r *user.Ref, h user.Human, p user.Pa
 			return err
 		}
 	}
-	if _, err := user.AddHuman(tx, r.Instance, r.Org, r.UserID, h, p); err != nil {
+	if _, err := user.AddHuman(tx, r.Instance, r.Org, r.UserID, &h, p); err != nil {
 		return err
 	}
 	if _, err := user.VerifyEmail(tx, r.Instance, r.Org, r.UserID); err != nil {

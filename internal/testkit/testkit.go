@@ -57,6 +57,7 @@ type Server struct {
 
 	Address string // where it listens
 	config  database.Config
+	trips   *atomic.Int64
 	seen    *harvest
 	vars    map[string]string
 	tokens  map[string]string
@@ -71,8 +72,16 @@ func Start(t testing.TB, edits ...func(*server.Options)) *Server {
 // StartOn is Start on a database that the test names.
 func StartOn(t testing.TB, config database.Config, edits ...func(*server.Options)) *Server {
 	t.Helper()
+	trips := new(atomic.Int64)
+	if config.Observe == nil {
+		config.Observe = func(ctx context.Context, _ database.Trip) {
+			if api.CallOf(ctx).RequestID != "" {
+				trips.Add(1)
+			}
+		}
+	}
 	s := join(t, testdb.Connect(t, config), edits)
-	s.config = config
+	s.config, s.trips = config, trips
 	created, err := flow.Setup(context.Background(), s.Store, s.Vault, "Gatehouse", "localhost", nil, webKeys()...)
 	if err != nil {
 		t.Fatalf("first instance: %v", err)
@@ -174,6 +183,10 @@ func (s *Server) Lost(t testing.TB) *Server {
 	}
 	return lost
 }
+
+// Trips counts the exchanges with the database that requests have made, without those of jobs
+// and of whatever else a node does by itself.
+func (s *Server) Trips() int64 { return s.trips.Load() }
 
 func (s *Server) know(c flow.Created) {
 	s.Created = c

@@ -11,14 +11,12 @@ var (
 	AvatarAdded = eventstore.Declare("user.human.avatar.added", func(f *eventstore.Fold, e policy.AssetAdded) error {
 		dropAvatar(f)
 		policy.KeepAsset(f, f.Owner, f.ID, e)
-		setHuman(f, "avatar = ?", e.Key)
-		touch(f)
+		setHuman(f, eventstore.Cells{"avatar": e.Key})
 		return nil
 	}, "data")
 	AvatarRemoved = eventstore.Declare("user.human.avatar.removed", func(f *eventstore.Fold, _ policy.AssetRemoved) error {
 		dropAvatar(f)
-		setHuman(f, "avatar = ''")
-		touch(f)
+		setHuman(f, eventstore.Cells{"avatar": ""})
 		return nil
 	})
 )

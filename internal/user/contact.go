@@ -70,31 +70,26 @@ type phoneChanged struct {
 // The events of an address and a number.
 var (
 	EmailChanged = eventstore.Declare("user.human.email.changed", func(f *eventstore.Fold, e emailChanged) error {
-		setHuman(f, "email = ?, email_lower = ?, email_verified = 0", e.Email, strings.ToLower(e.Email))
-		touch(f)
+		setHuman(f, eventstore.Cells{"email": e.Email, "email_lower": strings.ToLower(e.Email), "email_verified": 0})
 		return nil
 	})
 	EmailVerified = eventstore.Declare("user.human.email.verified", func(f *eventstore.Fold, _ eventstore.None) error {
-		setHuman(f, "email_verified = 1")
-		touch(f)
+		setHuman(f, eventstore.Cells{"email_verified": 1})
 		return nil
 	})
 	EmailCodeAdded          = eventstore.Declare("user.human.email.code.added", nothing[codeAdded])
 	EmailVerificationFailed = eventstore.Declare("user.human.email.verification.failed", nothing[eventstore.None])
 
 	PhoneChanged = eventstore.Declare("user.human.phone.changed", func(f *eventstore.Fold, e phoneChanged) error {
-		setHuman(f, "phone = ?, phone_verified = 0", e.Phone)
-		touch(f)
+		setHuman(f, eventstore.Cells{"phone": e.Phone, "phone_verified": 0})
 		return nil
 	})
 	PhoneVerified = eventstore.Declare("user.human.phone.verified", func(f *eventstore.Fold, _ eventstore.None) error {
-		setHuman(f, "phone_verified = 1")
-		touch(f)
+		setHuman(f, eventstore.Cells{"phone_verified": 1})
 		return nil
 	})
 	PhoneRemoved = eventstore.Declare("user.human.phone.removed", func(f *eventstore.Fold, _ eventstore.None) error {
-		setHuman(f, "phone = '', phone_verified = 0")
-		touch(f)
+		setHuman(f, eventstore.Cells{"phone": "", "phone_verified": 0})
 		return nil
 	})
 	PhoneCodeAdded          = eventstore.Declare("user.human.phone.code.added", nothing[codeAdded])
@@ -149,6 +144,9 @@ func (c *Contact) Set(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id
 		}
 		c.dropCodes(tx, s, id)
 	}
+	if how.Vouched {
+		DropCode(tx, c.key(s, id))
+	}
 	p.Email, p.Phone = c.placed(p, value)
 	code, proof, err := c.prove(tx, v, s, id, p, how)
 	return code, last(d, proof), err
@@ -182,13 +180,12 @@ func last(a, b eventstore.Details) eventstore.Details {
 	return a
 }
 
-// Prove begins to prove what a new human was made with, or marks it as proved.
-func (c *Contact) Prove(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id string, how Verification) (code string, d eventstore.Details, err error) {
-	p, err := lockHuman(tx, s, id, how.permission())
-	if err != nil {
+// Prove begins to prove what a human was made with in the same transaction, or marks it as proved.
+func (c *Contact) Prove(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id string, h Human, how Verification) (code string, d eventstore.Details, err error) {
+	if err := allow(tx.Context(), how.permission(), s.Org, id); err != nil {
 		return "", d, err
 	}
-	return c.prove(tx, v, s, id, p, how)
+	return c.prove(tx, v, s, id, person{Human: h}, how)
 }
 
 // Resend makes another code for an address or a number that is not proved yet. The
@@ -214,7 +211,6 @@ func (c *Contact) missing() error {
 func (c *Contact) prove(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope, id string, p person, how Verification) (code string, d eventstore.Details, err error) {
 	a := aggregate(s.Instance, s.Org, id)
 	if how.Vouched {
-		DropCode(tx, c.key(s, id))
 		d, err = c.verified.Emit(tx, a, eventstore.None{})
 		return "", d, err
 	}
@@ -266,9 +262,10 @@ func RemovePhone(tx *eventstore.Tx, s eventstore.Scope, id string) (eventstore.D
 	return PhoneRemoved.Emit(tx, aggregate(s.Instance, s.Org, id), eventstore.None{})
 }
 
-// VerifyEmail notes that a human's address is known to be theirs.
+// VerifyEmail notes that the address of a human who was made in the same transaction is
+// known to be theirs.
 func VerifyEmail(tx *eventstore.Tx, instance, org, id string) (eventstore.Details, error) {
-	_, d, err := Email.Prove(tx, nil, eventstore.Scope{Instance: instance, Org: org}, id, Verification{Vouched: true})
+	_, d, err := Email.Prove(tx, nil, eventstore.Scope{Instance: instance, Org: org}, id, Human{}, Verification{Vouched: true})
 	return d, err
 }
 

@@ -56,10 +56,13 @@ var (
 			required = 1
 		}
 		lower := strings.ToLower
-		f.Exec("INSERT INTO humans (instance_id, user_id, "+humanColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?, ?, ?, 0, '', '')",
-			f.Instance, f.ID, h.FirstName, lower(h.FirstName), h.LastName, lower(h.LastName), h.NickName, lower(h.NickName),
-			h.DisplayName, lower(h.DisplayName), h.PreferredLanguage, int64(h.Gender), h.Email, lower(h.Email),
-			h.Phone, h.Hash, required, changed)
+		f.Insert("humans", eventstore.Cells{
+			"first_name": h.FirstName, "first_name_lower": lower(h.FirstName), "last_name": h.LastName, "last_name_lower": lower(h.LastName),
+			"nick_name": h.NickName, "nick_name_lower": lower(h.NickName), "display_name": h.DisplayName, "display_name_lower": lower(h.DisplayName),
+			"preferred_language": h.PreferredLanguage, "gender": int64(h.Gender), "email": h.Email, "email_lower": lower(h.Email), "email_verified": 0,
+			"phone": h.Phone, "phone_verified": 0, "password_hash": h.Hash, "password_change_required": required, "password_changed": changed,
+			"mfa_init_skipped": 0, "invitation": "", "avatar": "",
+		})
 		return nil
 	}, "encodedHash")
 )
@@ -132,10 +135,11 @@ func cleanPhone(phone string) (string, error) {
 	return phonenumbers.Format(n, phonenumbers.E164), nil
 }
 
-// AddHuman makes a human of an organization, whose id may be somebody's wish. That
-// the password, which may be absent, is good enough is settled before it is hashed.
-// What becomes of the address and the number is for Email and Phone to say.
-func AddHuman(tx *eventstore.Tx, instance, org, id string, h Human, p Password) (eventstore.Details, error) {
+// AddHuman makes a human of an organization, whose id may be somebody's wish, and writes
+// what h says in its canonical form. That the password, which may be absent, is good enough
+// is settled before it is hashed. What becomes of the address and the number is for Email
+// and Phone to say.
+func AddHuman(tx *eventstore.Tx, instance, org, id string, h *Human, p Password) (eventstore.Details, error) {
 	if err := authz.Require(tx.Context(), "user.write", org); err != nil {
 		return eventstore.Details{}, err
 	}
@@ -147,5 +151,5 @@ func AddHuman(tx *eventstore.Tx, instance, org, id string, h Human, p Password) 
 	if err != nil {
 		return eventstore.Details{}, err
 	}
-	return HumanAdded.Emit(tx, a, humanAdded{h, p, n})
+	return HumanAdded.Emit(tx, a, humanAdded{*h, p, n})
 }

@@ -21,39 +21,38 @@ type profileChange struct {
 // The events of who a human is.
 var (
 	ProfileChanged = eventstore.Declare("user.human.profile.changed", func(f *eventstore.Fold, c profileChange) error {
+		cells := eventstore.Cells{}
 		for column, value := range map[string]*string{
 			"first_name": c.FirstName, "last_name": c.LastName, "nick_name": c.NickName, "display_name": c.DisplayName,
 		} {
 			if value != nil {
-				setHuman(f, column+" = ?, "+column+"_lower = ?", *value, strings.ToLower(*value))
+				cells[column], cells[column+"_lower"] = *value, strings.ToLower(*value)
 			}
 		}
 		if c.PreferredLanguage != nil {
-			setHuman(f, "preferred_language = ?", *c.PreferredLanguage)
+			cells["preferred_language"] = *c.PreferredLanguage
 		}
 		if c.Gender != nil {
-			setHuman(f, "gender = ?", int64(*c.Gender))
+			cells["gender"] = int64(*c.Gender)
 		}
-		touch(f)
+		setHuman(f, cells)
 		return nil
 	})
 	// MFASkipped says that a human declined to set up a second factor.
 	MFASkipped = eventstore.Declare("user.human.mfa.init.skipped", func(f *eventstore.Fold, _ eventstore.None) error {
-		setHuman(f, "mfa_init_skipped = ?", f.Micros())
-		touch(f)
+		setHuman(f, eventstore.Cells{"mfa_init_skipped": f.Micros()})
 		return nil
 	})
 )
 
-// setHuman edits the row of a human.
-func setHuman(f *eventstore.Fold, what string, args ...any) {
-	f.Exec("UPDATE humans SET "+what+" WHERE instance_id = ? AND user_id = ?", append(args, f.Instance, f.ID)...)
+// setHuman changes what is kept of a human, and notes that the user changed.
+func setHuman(f *eventstore.Fold, cells eventstore.Cells) {
+	f.Update("humans", cells)
+	touch(f)
 }
 
 // touch notes that the user changed.
-func touch(f *eventstore.Fold) {
-	f.Exec("UPDATE users SET changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?", f.Micros(), f.Sequence, f.Instance, f.ID)
-}
+func touch(f *eventstore.Fold) { f.Update("users", eventstore.Cells{}) }
 
 // person is what a verb knows of the human that it changes.
 type person struct {

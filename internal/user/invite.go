@@ -34,12 +34,11 @@ var (
 		if err != nil {
 			return fmt.Errorf("invitation: %w", err)
 		}
-		setHuman(f, "invitation = ?", string(data))
+		f.Update("humans", eventstore.Cells{"invitation": string(data)})
 		return nil
 	})
 	InviteAccepted = eventstore.Declare("user.human.invite.check.succeeded", func(f *eventstore.Fold, _ eventstore.None) error {
-		setHuman(f, "invitation = ''")
-		touch(f)
+		setHuman(f, eventstore.Cells{"invitation": ""})
 		return nil
 	})
 	InviteFailed = eventstore.Declare("user.human.invite.check.failed", nothing[eventstore.None])

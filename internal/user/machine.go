@@ -35,28 +35,32 @@ type machineChange struct {
 var (
 	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m machineAdded) error {
 		add(f, KindMachine, m.UserName, m.naming)
-		f.Exec("INSERT INTO machines (instance_id, user_id, name, name_lower, description, access_token_type) VALUES (?, ?, ?, ?, ?, ?)",
-			f.Instance, f.ID, m.Name, strings.ToLower(m.Name), m.Description, int64(m.AccessTokenType))
+		f.Insert("machines", eventstore.Cells{
+			"name": m.Name, "name_lower": strings.ToLower(m.Name), "description": m.Description, "access_token_type": int64(m.AccessTokenType),
+		})
 		return nil
 	})
 	MachineChanged = eventstore.Declare("user.machine.changed", func(f *eventstore.Fold, c machineChange) error {
-		set := func(column string, value any) {
-			f.Exec("UPDATE machines SET "+column+" = ? WHERE instance_id = ? AND user_id = ?", value, f.Instance, f.ID)
-		}
+		cells := eventstore.Cells{}
 		if c.Name != nil {
-			set("name", *c.Name)
-			set("name_lower", strings.ToLower(*c.Name))
+			cells["name"], cells["name_lower"] = *c.Name, strings.ToLower(*c.Name)
 		}
 		if c.Description != nil {
-			set("description", *c.Description)
+			cells["description"] = *c.Description
 		}
 		if c.AccessTokenType != nil {
-			set("access_token_type", int64(*c.AccessTokenType))
+			cells["access_token_type"] = int64(*c.AccessTokenType)
 		}
-		f.Exec("UPDATE users SET changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?", f.Micros(), f.Sequence, f.Instance, f.ID)
+		setMachine(f, cells)
 		return nil
 	})
 )
+
+// setMachine changes what is kept of a machine user, and notes that the user changed.
+func setMachine(f *eventstore.Fold, cells eventstore.Cells) {
+	f.Update("machines", cells)
+	touch(f)
+}
 
 var errMachine = fault.Invalid("USER-machine",
 	"A machine user needs a user name and a name of at most %d characters, and a description of at most 500.", maxName)

@@ -60,8 +60,9 @@ var (
 )
 
 func foldRenamed(f *eventstore.Fold, n Named) error {
-	f.ExecUnique(errTaken, "UPDATE users SET user_name = ?, user_name_lower = ?, login_domain = ?, changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?",
-		n.UserName, strings.ToLower(n.UserName), domainOf(n.UserName), f.Micros(), f.Sequence, f.Instance, f.ID)
+	f.UpdateUnique(errTaken, "users", eventstore.Cells{
+		"user_name": n.UserName, "user_name_lower": strings.ToLower(n.UserName), "login_domain": domainOf(n.UserName),
+	})
 	return nil
 }
 

@@ -25,15 +25,13 @@ var (
 		if p.ChangeRequired {
 			required = 1
 		}
-		f.Exec("UPDATE humans SET password_hash = ?, password_change_required = ?, password_changed = ? WHERE instance_id = ? AND user_id = ?",
-			p.Hash, required, f.Micros(), f.Instance, f.ID)
-		f.Exec("UPDATE users SET changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?", f.Micros(), f.Sequence, f.Instance, f.ID)
+		setHuman(f, eventstore.Cells{"password_hash": p.Hash, "password_change_required": required, "password_changed": f.Micros()})
 		return nil
 	}, "encodedHash")
 	// PasswordHashUpdated stores the same password in another way: nothing has changed
 	// for anybody.
 	PasswordHashUpdated = eventstore.Declare("user.human.password.hash.updated", func(f *eventstore.Fold, h hashUpdated) error {
-		f.Exec("UPDATE humans SET password_hash = ? WHERE instance_id = ? AND user_id = ?", h.Hash, f.Instance, f.ID)
+		f.Update("humans", eventstore.Cells{"password_hash": h.Hash})
 		return nil
 	}, "encodedHash")
 	PasswordCheckSucceeded = eventstore.Declare("user.human.password.check.succeeded", noRow)

@@ -57,8 +57,7 @@ var (
 )
 
 func setSecret(f *eventstore.Fold, hash string) {
-	f.Exec("UPDATE machines SET secret_hash = ? WHERE instance_id = ? AND user_id = ?", hash, f.Instance, f.ID)
-	f.Exec("UPDATE users SET changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?", f.Micros(), f.Sequence, f.Instance, f.ID)
+	setMachine(f, eventstore.Cells{"secret_hash": hash})
 	endTokens(f, BySecret)
 }
 

@@ -6,6 +6,7 @@ package user
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -58,7 +59,7 @@ var (
 	Renamed     = eventstore.Declare("user.username.changed", foldRenamed)
 	// Removed is the end of a user: nothing that could authenticate them is left.
 	Removed = eventstore.Declare("user.removed", func(f *eventstore.Fold, _ removed) error {
-		count(f, -1)
+		discount(f)
 		for _, table := range []string{"users", "machines", "humans", "machine_keys", "access_tokens", "assertions", "user_factors", "user_factor_sets", "user_idp_links", "group_users", "assets"} {
 			f.Exec("DELETE FROM "+table+" WHERE instance_id = ? AND user_id = ?", f.Instance, f.ID)
 		}
@@ -76,21 +77,23 @@ const (
 
 // add writes the row that every user has.
 func add(f *eventstore.Fold, kind, userName string, n naming) {
-	f.ExecUnique(errTaken, `INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, login_scope, login_domain, created, changed, sequence)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, f.Instance, f.ID, f.Owner, kind, Active,
-		userName, strings.ToLower(userName), n.scope(f.Owner), domainOf(userName), f.Micros(), f.Micros(), f.Sequence)
-	count(f, 1)
+	f.InsertUnique(errTaken, "users", eventstore.Cells{
+		"org_id": f.Owner, "kind": kind, "state": Active, "user_name": userName, "user_name_lower": strings.ToLower(userName),
+		"login_scope": n.scope(f.Owner), "login_domain": domainOf(userName), "created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
+	})
+	f.Tally("user_counts", 1, f.Instance, f.Owner, kind, f.Micros()%countParts)
 }
 
-// count notes in the part of the count that the user belongs to that there is one more or
-// one less. A part of nobody has no row.
-func count(f *eventstore.Fold, by int) {
-	const part = "org_id, kind, created % 16 FROM users WHERE instance_id = ? AND user_id = ?"
-	f.Exec(`INSERT INTO user_counts (n, instance_id, org_id, kind, part) SELECT CAST(? AS BIGINT), instance_id, `+part+`
-		ON CONFLICT (instance_id, org_id, kind, part) DO UPDATE SET n = user_counts.n + excluded.n`, by, f.Instance, f.ID)
-	if by < 0 {
-		f.Exec("DELETE FROM user_counts WHERE instance_id = ? AND n = 0 AND (org_id, kind, part) IN (SELECT "+part+")", f.Instance, f.Instance, f.ID)
-	}
+// countParts is in how many parts users of a kind are counted: those who were made at once
+// are of one, so that writers seldom wait for each other.
+const countParts = 16
+
+// discount takes the user from the part of the count that they belong to. A part of nobody
+// has no row.
+func discount(f *eventstore.Fold) {
+	of := fmt.Sprintf("instance_id = ? AND (org_id, kind, part) IN (SELECT org_id, kind, created %% %d FROM users WHERE instance_id = ? AND user_id = ?)", countParts)
+	f.Exec("UPDATE user_counts SET n = n - 1 WHERE "+of, f.Instance, f.Instance, f.ID)
+	f.Exec("DELETE FROM user_counts WHERE n = 0 AND "+of, f.Instance, f.Instance, f.ID)
 }
 
 // start begins the stream of a new user, whose id may be somebody's wish. What
@@ -127,8 +130,7 @@ func start(tx *eventstore.Tx, a eventstore.Aggregate, userName string) (n naming
 
 func setState(state int) func(*eventstore.Fold, eventstore.None) error {
 	return func(f *eventstore.Fold, _ eventstore.None) error {
-		f.Exec("UPDATE users SET state = ?, changed = ?, sequence = ? WHERE instance_id = ? AND user_id = ?",
-			state, f.Micros(), f.Sequence, f.Instance, f.ID)
+		f.Update("users", eventstore.Cells{"state": state})
 		return nil
 	}
 }

@@ -56,7 +56,7 @@ func startRelying(l *lab) (*relying, error) {
 			return err
 		}
 		id, projectID, clientID := tx.NewID(), tx.NewID(), tx.NewID()
-		if _, err := user.AddHuman(tx, n.instance, orgID, id, user.Human{UserName: "ada", FirstName: "Ada", LastName: "L", Email: "ada@example.com"}, user.Password{}); err != nil {
+		if _, err := user.AddHuman(tx, n.instance, orgID, id, &user.Human{UserName: "ada", FirstName: "Ada", LastName: "L", Email: "ada@example.com"}, user.Password{}); err != nil {
 			return err
 		}
 		scope := eventstore.Scope{Instance: n.instance, Org: orgID}
