@@ -59,7 +59,7 @@ func TestImportData(t *testing.T) {
 		testkit.Call{Name: "she is locked", Do: "GET /v2/users/ada", Want: `{"user":{"state":"USER_STATE_LOCKED","preferredLoginName":"ada@acme.example"}}`},
 		testkit.Call{Name: "it is inactive", Do: "GET /v2/users/robot", Want: `{"user":{"state":"USER_STATE_INACTIVE"}}`},
 		testkit.Call{Name: "the application", In: "acme", Do: "GET /management/v1/projects/portal/apps/web", Want: `{"app":{"id":"web","name":"Web"}}`},
-		testkit.Call{Name: "again nothing", Do: importData, Body: `{"dataOrgs":{"orgs":[{"orgId":"other","org":{"name":"Other"}}]}}`, Want: `{"errors":[{"type":"org","id":"other"}],"success":{"orgs":null}}`},
+		testkit.Call{Name: "again nothing", Do: importData, Body: `{"dataOrgs":{"orgs":[{"orgId":"other","org":{"name":"Other"},"orgState":"ORG_STATE_ACTIVE"}]}}`, Want: `{"errors":[{"type":"org","id":"other"}],"success":{"orgs":null}}`},
 		testkit.Call{
 			Name: "ids of others", Do: importData, Events: []string{"project.added", "project.member.added"},
 			Body: `{"dataOrgs":{"orgs":[{"orgId":"other","projects":[{"projectId":"second","project":{"name":"Second"}},{"projectId":"portal","project":{"name":"Third"}}],"humanUsers":[{"userId":"robot","user":` + imported("bob", "") + `}],
