@@ -59,7 +59,7 @@ func TestImportData(t *testing.T) {
 		testkit.Call{Name: "she is locked", Do: "GET /v2/users/ada", Want: `{"user":{"state":"USER_STATE_LOCKED","preferredLoginName":"ada@acme.example"}}`},
 		testkit.Call{Name: "it is inactive", Do: "GET /v2/users/robot", Want: `{"user":{"state":"USER_STATE_INACTIVE"}}`},
 		testkit.Call{Name: "the application", In: "acme", Do: "GET /management/v1/projects/portal/apps/web", Want: `{"app":{"id":"web","name":"Web"}}`},
-		testkit.Call{Name: "again nothing", Do: importData, Body: `{"dataOrgs":{"orgs":[{"orgId":"other","org":{"name":"Other"}}]}}`, Want: `{"errors":[{"type":"org","id":"other"}],"success":{"orgs":null}}`},
+		testkit.Call{Name: "again nothing", Do: importData, Body: `{"dataOrgs":{"orgs":[{"orgId":"other","org":{"name":"Other"},"orgState":"ORG_STATE_ACTIVE"}]}}`, Want: `{"errors":[{"type":"org","id":"other"}],"success":{"orgs":null}}`},
 		testkit.Call{
 			Name: "ids of others", Do: importData, Events: []string{"project.added", "project.member.added"},
 			Body: `{"dataOrgs":{"orgs":[{"orgId":"other","projects":[{"projectId":"second","project":{"name":"Second"}},{"projectId":"portal","project":{"name":"Third"}}],"humanUsers":[{"userId":"robot","user":` + imported("bob", "") + `}],
@@ -139,7 +139,8 @@ func TestImportedKeys(t *testing.T) {
 	public := base64.StdEncoding.EncodeToString(publicPEM(t, &key.PublicKey))
 	s.Set("robot", "robot")
 	org := `{"orgId":"acme","org":{"name":"Acme"},"machineUsers":[{"userId":"robot","user":{"userName":"robot","name":"Robot"}}],
-		"machineKeys":[{"keyId":"robots","userId":"robot","type":"KEY_TYPE_JSON","publicKey":"` + public + `"},{"keyId":"empty","userId":"robot","type":"KEY_TYPE_JSON"}],
+		"machineKeys":[{"keyId":"robots","userId":"robot","type":"KEY_TYPE_JSON","publicKey":"` + public + `"},{"keyId":"empty","userId":"robot","type":"KEY_TYPE_JSON"},
+			{"keyId":"secret","userId":"robot","type":"KEY_TYPE_JSON","publicKey":"` + public + `"}],
 		"projects":[{"projectId":"portal","project":{"name":"Portal"}}],"apiApps":[{"appId":"api","app":{"projectId":"portal","name":"API","authMethodType":"API_AUTH_METHOD_TYPE_PRIVATE_KEY_JWT"}}],
 		"appKeys":[{"id":"apis","projectId":"portal","appId":"api","clientId":"api@portal","type":"KEY_TYPE_JSON","publicKey":"` + public + `"},{"id":"bad","projectId":"portal","appId":"api","type":"KEY_TYPE_JSON","publicKey":"eA=="}]}`
 	again := `{"orgId":"acme","machineKeys":[{"keyId":"robots","userId":"robot","type":"KEY_TYPE_JSON","publicKey":"` + public + `"}],
@@ -148,7 +149,7 @@ func TestImportedKeys(t *testing.T) {
 	s.Run(t,
 		testkit.Call{
 			Name: "import", Do: importData, Body: `{"dataOrgs":{"orgs":[` + org + `]}}`,
-			Want:   `{"errors":[{"type":"machine_key","id":"empty"},{"type":"app_key","id":"bad"}],"success":{"orgs":[{"orgId":"acme","machineKeys":["robots"],"appKeys":["apis"],"apiAppIds":["api"]}]}}`,
+			Want:   `{"errors":[{"type":"machine_key","id":"empty"},{"type":"machine_key","id":"secret"},{"type":"app_key","id":"bad"}],"success":{"orgs":[{"orgId":"acme","machineKeys":["robots"],"appKeys":["apis"],"apiAppIds":["api"]}]}}`,
 			Events: slices.Concat(orgAdded, []string{"user.machine.added", "user.machine.key.added", "project.added", "project.member.added", "project.application.added", "project.application.config.api.added", "project.application.oidc.key.added"}),
 		},
 		testkit.Call{

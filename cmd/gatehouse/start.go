@@ -192,23 +192,22 @@ func (s *session) serveAside(l net.Listener, h http.Handler) (stop func()) {
 	return func() { cancel(); <-ended }
 }
 
+// greet says with one write that the server is ready: who waits for it sees all of it.
 func (s *session) greet(external, setup string, created bool) {
 	where := "embedded database in " + s.Data
 	if !s.embedded() {
 		where = "PostgreSQL"
 	}
-	fmt.Fprintf(s.out, "Gatehouse is ready at %s (%s)\n", external, where)
+	out := fmt.Sprintf("Gatehouse is ready at %s (%s)\n", external, where)
 	if setup != "" {
-		fmt.Fprintf(s.out, `
+		out += fmt.Sprintf(`
 Nobody administers it in the browser yet. This link lets one person begin, within a day:
 
   %s
 `, setup)
 	}
-	if !created {
-		return
-	}
-	fmt.Fprintf(s.out, `
+	if created {
+		out += fmt.Sprintf(`
 For programs, an administrator's token is in %[1]s. Try it:
 
   TOKEN=$(cat %[1]s)
@@ -217,6 +216,8 @@ For programs, an administrator's token is in %[1]s. Try it:
 Every call of the API: %[2]s/openapi
 Whether all is well: gatehouse doctor. Ctrl-C stops the server.
 `, s.path(tokenFile), external)
+	}
+	fmt.Fprint(s.out, out)
 }
 
 // setupLink is where the first person gets to administer the instance at the external URL;

@@ -150,6 +150,9 @@ func AddKey(tx *eventstore.Tx, instance, org, userID, id, public string, expires
 	if err := eventstore.CheckID(id); err != nil {
 		return "", eventstore.Details{}, err
 	}
+	if id == BySecret { // Tokens name by it that they were given for the secret.
+		return "", eventstore.Details{}, errKeyIDTaken
+	}
 	ends, err := expiry(tx, expires)
 	if err == nil {
 		err = keys.room(tx, instance, userID)

@@ -54,7 +54,9 @@ func objectsOf(o *importedOrg, name protoreflect.Name) (out []object) {
 	case f.Message() != nil:
 		out = append(out, newObject(o, v.Message().Interface()))
 	default: // The state of the organization, which is the one field without a message.
-		out = append(out, stateOf(o.id, orgpb.OrgState(v.Enum())))
+		if state := orgpb.OrgState(v.Enum()); state != orgpb.OrgState_ORG_STATE_ACTIVE { // It is active when it is made.
+			out = append(out, stateOf(o.id, state))
+		}
 	}
 	if o.id == "" {
 		for n := range out {
@@ -140,14 +142,10 @@ func userState(s userpb.UserState) int {
 // stateOf makes an organization inactive, once all that belongs to it is there.
 func stateOf(org string, state orgpb.OrgState) object {
 	return object{org: org, create: func(ctx context.Context, do api.Do) (proto.Message, error) {
-		switch state {
-		case orgpb.OrgState_ORG_STATE_ACTIVE:
-			return nil, nil
-		case orgpb.OrgState_ORG_STATE_INACTIVE:
-			return do(ctx, org, &managementpb.DeactivateOrgRequest{})
-		case orgpb.OrgState_ORG_STATE_UNSPECIFIED, orgpb.OrgState_ORG_STATE_REMOVED:
+		if state != orgpb.OrgState_ORG_STATE_INACTIVE {
+			return nil, errImportState
 		}
-		return nil, errImportState
+		return do(ctx, org, &managementpb.DeactivateOrgRequest{})
 	}}
 }
 
