@@ -1,6 +1,7 @@
 package test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,6 +64,48 @@ func TestSearchesUseTheirIndex(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// explaining answers as the database does, and keeps how it comes by a page.
+type explaining struct {
+	*database.DB
+	plan string
+}
+
+func (e *explaining) Read(ctx context.Context, queries ...database.Query) error {
+	page := queries[1]
+	page.SQL = "EXPLAIN QUERY PLAN " + page.SQL
+	page.Row = func(scan database.Scan) error { return scan(new(int), new(int), new(int), &e.plan) }
+	if err := e.DB.Read(ctx, page); err != nil {
+		return err
+	}
+	return e.DB.Read(ctx, queries...)
+}
+
+// TestPagesBeginWhereTheLastEnded: also where a search bounds the column of the order, nothing
+// is read of the pages before.
+func TestPagesBeginWhereTheLastEnded(t *testing.T) {
+	t.Parallel()
+	s := testkit.Start(t)
+	if s.DB.Dialect() != database.SQLite {
+		t.Skip("PostgreSQL uses all bounds of a column")
+	}
+	for _, name := range []string{"org1", "org2"} {
+		s.Run(t, testkit.Call{Name: name, Do: "POST /v2/organizations", Body: `{"name":"` + name + `"}`, Status: 201, Events: []string{"org.added", "org.domain.added", "org.domain.verified", "org.domain.primary.set", "org.member.added"}})
+	}
+	e, cursor := &explaining{DB: s.DB}, &database.Cursor{}
+	for range 2 {
+		named := database.Text{Exact: "o.name", Lower: "o.name_lower"}.Match(database.StartsWithFold, "org")
+		list := database.From("o.org_id", "orgs o").Where("o.instance_id = ?", s.InstanceID).Filter(named)
+		if _, err := database.List(t.Context(), e, list, database.Page{Limit: 1, Asc: true, Cursor: cursor}, []string{"o.name_lower", "o.org_id"},
+			func(scan database.Scan, id *string) error { return scan(id) }); err != nil {
+			t.Fatal(err)
+		}
+		cursor = &database.Cursor{After: cursor.Next}
+	}
+	if !strings.Contains(e.plan, "(name_lower,org_id)>(?,?)") {
+		t.Errorf("the second page comes from %q", e.plan)
 	}
 }
 

@@ -113,7 +113,9 @@ func (s *Select) after(c *Cursor, columns []string, asc bool) error {
 	if asc {
 		compare = " > "
 	}
-	s.Where("("+strings.Join(columns, ", ")+")"+compare+"("+placeholders(len(columns))+")", b.Key...)
+	// In front of the others: of two bounds of one column, SQLite goes straight to the first.
+	s.where = append([]string{"(" + strings.Join(columns, ", ") + ")" + compare + "(" + placeholders(len(columns)) + ")"}, s.where...)
+	s.args = append(b.Key, s.args...)
 	return nil
 }
 
