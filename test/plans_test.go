@@ -109,6 +109,36 @@ func TestPagesBeginWhereTheLastEnded(t *testing.T) {
 	}
 }
 
+// TestIndexesSortNamesByBytes: only then does PostgreSQL go by an index to the texts that begin
+// with one, whatever the language that the database was made for.
+func TestIndexesSortNamesByBytes(t *testing.T) {
+	t.Parallel()
+	db := testdb.Open(t)
+	if db.Dialect() != database.PostgreSQL {
+		t.Skip("SQLite knows no other way")
+	}
+	if _, err := db.Migrate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	err := db.Read(t.Context(), database.Query{
+		SQL: `SELECT t.relname, a.attname, c.collname FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid
+			JOIN pg_attribute a ON a.attrelid = i.indexrelid JOIN pg_collation c ON c.oid = a.attcollation
+			WHERE t.relnamespace = 'public'::regnamespace AND (a.attname LIKE '%#_lower' ESCAPE '#' OR a.attname = 'phone')`,
+		Row: func(scan database.Scan) error {
+			var table, column, collation string
+			err := scan(&table, &column, &collation)
+			if n++; collation != "C" {
+				t.Errorf("%s.%s is sorted as %s says", table, column, collation)
+			}
+			return err
+		},
+	})
+	if err != nil || n < 10 {
+		t.Errorf("%d columns of indexes, %v", n, err)
+	}
+}
+
 // TestGrowingTablesAreLookedAt: where an instance gets many users at once, PostgreSQL knows of
 // them before it looks by itself, which it does once a minute.
 func TestGrowingTablesAreLookedAt(t *testing.T) {

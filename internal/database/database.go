@@ -45,6 +45,9 @@ type Query struct {
 	SQL  string
 	Args []any
 	Row  func(scan Scan) error
+	// Uneven says that it depends on the arguments how many rows there are, and so by which
+	// way they are best found. Else PostgreSQL chooses the way once, without arguments.
+	Uneven bool
 }
 
 // ForUpdate is the query for rows that nobody else may change before the transaction ends.

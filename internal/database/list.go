@@ -151,6 +151,7 @@ func (s *Select) Filter(filters ...Filter) *Select {
 // InSelect adds the condition that expr is one of the values that sub selects.
 func (s *Select) InSelect(expr string, sub *Select) *Select {
 	text, args := sub.text()
+	s.uneven = s.uneven || sub.uneven
 	return s.Where(expr+" IN ("+text+")", args...)
 }
 
@@ -158,6 +159,7 @@ func (s *Select) InSelect(expr string, sub *Select) *Select {
 // index leads to both.
 func (s *Select) OrFirst(expr string, value any, sub *Select) *Select {
 	text, args := sub.text()
+	s.uneven = s.uneven || sub.uneven
 	return s.Where(expr+" IN (?, ("+text+"))", append([]any{value}, args...)...)
 }
 
@@ -171,7 +173,7 @@ func AnyOf(filters ...Filter) Filter {
 	return func(s *Select) {
 		conditions, args := []string{"1 = 0"}, []any(nil)
 		for _, f := range filters {
-			text, more := f.text()
+			text, more := f.text(s)
 			conditions, args = append(conditions, text), append(args, more...)
 		}
 		s.Where("("+strings.Join(conditions, " OR ")+")", args...)
@@ -184,15 +186,16 @@ func AllOf(filters ...Filter) Filter { return func(s *Select) { s.Filter(filters
 // Not is met where the filter is not, be it for a column that a row does not have.
 func Not(f Filter) Filter {
 	return func(s *Select) {
-		text, args := f.text()
+		text, args := f.text(s)
 		s.Where("NOT COALESCE("+text+", FALSE)", args...)
 	}
 }
 
-// text is the filter's condition in parentheses.
-func (f Filter) text() (condition string, args []any) {
+// text is the filter's condition on a select, in parentheses.
+func (f Filter) text(on *Select) (condition string, args []any) {
 	var s Select
 	f(s.Where("1 = 1"))
+	on.uneven = on.uneven || s.uneven
 	return "(" + strings.Join(s.where, " AND ") + ")", s.args
 }
 
@@ -246,6 +249,7 @@ type Text struct{ Exact, Lower string }
 func (t Text) Match(m TextMethod, value string) Filter {
 	return func(s *Select) {
 		// The folded text is the one that indexes cover: it decides about most rows.
+		s.uneven = s.uneven || m > EqualsFold
 		match(s, m|1, t.Lower, strings.ToLower(value))
 		if m&1 == 0 && t.Exact != t.Lower {
 			match(s, m|1, t.Exact, value)

@@ -16,6 +16,27 @@ func TestSuccessor(t *testing.T) {
 	}
 }
 
+// TestUneven: how many rows begin with a text depends on the text, wherever in the conditions it is.
+func TestUneven(t *testing.T) {
+	t.Parallel()
+	name := Text{Exact: "u.name", Lower: "u.name_lower"}
+	users := func() *Select { return From("u.user_id", "users u") }
+	begins, is := name.Match(StartsWith, "a"), name.Match(EqualsFold, "a")
+	for want, all := range map[bool][]*Select{
+		true: {
+			users().Filter(begins), users().Filter(AnyOf(is, begins)), users().Filter(Not(begins)), users().Filter(AllOf(begins, is)),
+			users().InSelect("u.user_id", users().Filter(begins)), users().OrFirst("u.user_id", 1, users().Filter(begins)),
+		},
+		false: {users(), users().Filter(is), users().Filter(AnyOf(is), Not(is))},
+	} {
+		for _, s := range all {
+			if q := s.Rows(nil); q.Uneven != want || s.Count(nil).Uneven != want || s.Tally([]string{"u.kind"}, nil, nil).Uneven != want {
+				t.Errorf("%s is uneven: %v", q.SQL, q.Uneven)
+			}
+		}
+	}
+}
+
 // TestCounted: only conditions about the counted columns alone are met by the counts.
 func TestCounted(t *testing.T) {
 	t.Parallel()

@@ -36,7 +36,8 @@ func (m Migration) Text() string { return m.text }
 // statements gives the step's SQL for dialect d. Two words differ: IDENTITY
 // stands for a key that the database counts up, where the key of the newest row
 // may come again once that is deleted, and a table may end in CLUSTERED to be
-// stored in the order of its primary key where that exists.
+// stored in the order of its primary key where that exists. A statement that begins
+// with POSTGRESQL is for it alone.
 func (m Migration) statements(d Dialect) []string {
 	identity, clustered := "INTEGER PRIMARY KEY", "WITHOUT ROWID"
 	if d == PostgreSQL {
@@ -50,7 +51,8 @@ func (m Migration) statements(d Dialect) []string {
 	}
 	var out []string
 	for s := range strings.SplitSeq(text.String(), ";") {
-		if s = strings.TrimSpace(s); s != "" {
+		s, alone := strings.CutPrefix(strings.TrimSpace(s), "POSTGRESQL ")
+		if s != "" && (!alone || d == PostgreSQL) {
 			out = append(out, strings.NewReplacer("IDENTITY", identity, "CLUSTERED", clustered).Replace(s))
 		}
 	}

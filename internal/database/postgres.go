@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,14 @@ func (e *postgresEngine) readOn(ctx context.Context, on querier, queries []Query
 	return err
 }
 
+// planAnew has the queries behind it, up to the end of the transaction, planned for their
+// arguments.
+var planAnew = Query{SQL: "SELECT set_config('plan_cache_mode', 'force_custom_plan', TRUE)", Row: func(Scan) error { return nil }}
+
 func (e *postgresEngine) readAll(ctx context.Context, on querier, queries []Query) error {
+	if slices.ContainsFunc(queries, func(q Query) bool { return q.Uneven }) {
+		queries = append([]Query{planAnew}, queries...)
+	}
 	if len(queries) == 1 { // The usual case needs no batch.
 		rows, err := on.Query(ctx, e.text(queries[0].SQL), queries[0].Args...)
 		if err == nil {

@@ -19,6 +19,7 @@ type Select struct {
 	args          []any
 	order         string
 	offset, limit uint64
+	uneven        bool // see Query
 }
 
 // From starts a list of columns from a table or join.
@@ -148,7 +149,7 @@ func (s *Select) conditions() string {
 // Rows is the query for the page.
 func (s *Select) Rows(row func(Scan) error) Query {
 	sql, args := s.text()
-	return Query{SQL: sql, Args: args, Row: row}
+	return Query{SQL: sql, Args: args, Row: row, Uneven: s.uneven}
 }
 
 func (s *Select) text() (sql string, args []any) {
@@ -163,7 +164,7 @@ func (s *Select) Count(total *uint64) Query {
 	if s.countable(where) {
 		sql = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM " + s.counts + " " + s.alias()
 	}
-	return Query{SQL: sql + where, Args: s.args, Row: func(scan Scan) error { return scan(total) }}
+	return Query{SQL: sql + where, Args: s.args, Row: func(scan Scan) error { return scan(total) }, Uneven: s.uneven}
 }
 
 // Tally is the query for how many rows of all pages have the same values of these
@@ -176,6 +177,6 @@ func (s *Select) Tally(exprs []string, args []any, row func(Scan) error) Query {
 	columns, where := strings.Join(exprs, ", "), s.conditions()
 	return Query{
 		SQL:  "SELECT " + columns + ", count(*) FROM " + s.source(columns+where) + where + " GROUP BY " + strings.Join(groups, ", "),
-		Args: append(args, s.args...), Row: row,
+		Args: append(args, s.args...), Row: row, Uneven: s.uneven,
 	}
 }
