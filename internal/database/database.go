@@ -46,7 +46,8 @@ type Query struct {
 	Args []any
 	Row  func(scan Scan) error
 	// Uneven says that it depends on the arguments how many rows there are, and so by which
-	// way they are best found. Else PostgreSQL chooses the way once, without arguments.
+	// way they are best found. Else, and within a Write, PostgreSQL chooses the way once,
+	// without arguments.
 	Uneven bool
 }
 

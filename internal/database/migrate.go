@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -59,8 +60,10 @@ func (m Migration) statements(d Dialect) []string {
 	return out
 }
 
-// Migrations lists every step in order.
-func Migrations() ([]Migration, error) {
+// Migrations lists every step in order. The list is the same for all: nobody changes it.
+func Migrations() ([]Migration, error) { return migrations() }
+
+var migrations = sync.OnceValues(func() ([]Migration, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
 		return nil, fmt.Errorf("migrations: %w", err)
@@ -80,7 +83,7 @@ func Migrations() ([]Migration, error) {
 	}
 	slices.SortFunc(out, func(a, b Migration) int { return cmp.Compare(a.Version, b.Version) })
 	return out, nil
-}
+})
 
 // Migrate brings the schema up to date and returns the steps it took. Several
 // processes may start at once: one works, the others wait and find it done.

@@ -143,8 +143,7 @@ func (s *Store) Write(ctx context.Context, fn func(*Tx) error) error {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		tx.writeEvents()
-		tx.writeRows()
+		tx.flush()
 		tx.writeHeads()
 		wake = tx.jobs && !origin.DryRun
 		return nil
@@ -208,8 +207,7 @@ func (tx *Tx) NewID() string { return tx.store.ids.next() }
 
 // Read runs queries in one round trip and sees what the transaction emitted.
 func (tx *Tx) Read(queries ...database.Query) error {
-	tx.writeEvents()
-	tx.writeRows()
+	tx.flush()
 	return tx.db.Read(queries...)
 }
 

@@ -86,6 +86,12 @@ func (tx *Tx) writeTallies() {
 	tx.tallies = nil
 }
 
+// flush writes all that waits but for the ends of streams.
+func (tx *Tx) flush() {
+	tx.writeEvents()
+	tx.writeRows()
+}
+
 // maxEvents is how many events one statement writes at most.
 const maxEvents = 8
 

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/eventstore"
@@ -46,8 +44,8 @@ func eraseUsers(tx *eventstore.Tx, instance string, ended ...user.Ended) error {
 func erase(store *eventstore.Store) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var p erasedUsers
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&p); err != nil {
+			return again, err
 		}
 		for range eraseRun {
 			var more, open bool

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -51,8 +49,8 @@ func Work(store *eventstore.Store, v *crypto.Vault) map[string]job.Work {
 func purgeInstance(store *eventstore.Store) job.Work {
 	return func(ctx context.Context, j job.Job) (time.Time, error) {
 		var p purge
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return time.Time{}, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&p); err != nil {
+			return time.Time{}, err
 		}
 		done, err := store.Purge(ctx, p.InstanceID)
 		last := p.Removed.Add(lastCall)

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -97,8 +95,8 @@ func claimSome(tx *eventstore.Tx, v *crypto.Vault, s eventstore.Scope) (more boo
 func claimRest(store *eventstore.Store, v *crypto.Vault) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var p claimedDomain
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&p); err != nil {
+			return again, err
 		}
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: p.Creator})
 		more := false

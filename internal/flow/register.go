@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"net/mail"
 	"strings"
 	"time"
@@ -124,8 +122,8 @@ func Register(ctx context.Context, store *eventstore.Store, r Registration, with
 func register(store *eventstore.Store, v *crypto.Vault) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var r Registration
-		if err := json.Unmarshal(j.Payload, &r); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&r); err != nil {
+			return again, err
 		}
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: r.Creator})
 		who, err := WhoIs(ctx, store, j.Instance, r.Email)

@@ -3,7 +3,6 @@ package flow
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -62,8 +61,8 @@ func endMoreSessions(store *eventstore.Store) job.Work {
 func inBatches[P any](store *eventstore.Store, by func(P) string, some func(tx *eventstore.Tx, instance string, p P) (more bool, err error)) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var p P
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&p); err != nil {
+			return again, err
 		}
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: by(p)})
 		more := false

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -44,8 +42,8 @@ func setLifetime(tx *eventstore.Tx, s *session.Session, isNew bool, lasts time.D
 func endByLifetime(store *eventstore.Store) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var p lifetime
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&p); err != nil {
+			return again, err
 		}
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{})
 		err = store.Write(ctx, func(tx *eventstore.Tx) error {

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -68,8 +66,8 @@ func ForgotPassword(tx *eventstore.Tx, instance, typed string, others []string, 
 func sendForgotten(store *eventstore.Store, v *crypto.Vault) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var f forgotten
-		if err := json.Unmarshal(j.Payload, &f); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&f); err != nil {
+			return again, err
 		}
 		ctx = eventstore.WithOrigin(authz.AsSystem(ctx, j.Instance), eventstore.Origin{Creator: f.Creator})
 		who, err := WhoIs(ctx, store, j.Instance, f.Typed, f.Others...)

@@ -2,8 +2,6 @@ package flow
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/authz"
@@ -37,8 +35,8 @@ func SetKeyRotation(tx *eventstore.Tx, instance string, s policy.KeyRotationSett
 func rotateKeys(store *eventstore.Store, v *crypto.Vault) job.Work {
 	return func(ctx context.Context, j job.Job) (again time.Time, err error) {
 		var p rotate
-		if err := json.Unmarshal(j.Payload, &p); err != nil {
-			return again, fmt.Errorf("payload of %s: %w", j.Kind, err)
+		if err := j.Into(&p); err != nil {
+			return again, err
 		}
 		ctx = authz.AsSystem(ctx, j.Instance)
 		r, on, err := rotation(ctx, store, j.Instance, p.Setting)

@@ -11,6 +11,7 @@ package job
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -47,6 +48,14 @@ type Job struct {
 	Instance, Kind string
 	Payload        []byte // JSON
 	Attempts       int    // with the present one
+}
+
+// Into reads the payload.
+func (j Job) Into(payload any) error {
+	if err := json.Unmarshal(j.Payload, payload); err != nil {
+		return fmt.Errorf("payload of %s: %w", j.Kind, err)
+	}
+	return nil
 }
 
 // Work does a job. Where there is more to do, it returns when to run the same job

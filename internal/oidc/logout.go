@@ -3,8 +3,6 @@ package oidc
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -50,8 +48,8 @@ func (s *Server) Work(out *outbound.Client) map[string]job.Work {
 // later, and given up after a day.
 func (s *Server) tell(ctx context.Context, out *outbound.Client, j job.Job) error {
 	var n logout.Notice
-	if err := json.Unmarshal(j.Payload, &n); err != nil {
-		return fmt.Errorf("payload of %s: %w", j.Kind, err)
+	if err := j.Into(&n); err != nil {
+		return err
 	}
 	var key webkey.Signing
 	to, found, err := flow.FindLogout(ctx, s.store, j.Instance, n, webkey.SigningIn(&key, "k.instance_id = ?", j.Instance))

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/gatehouse/gatehouse/internal/database"
@@ -36,12 +38,8 @@ func (o *Own) kinds() map[string]any {
 
 // OwnRows is the filter of a table of policies, whose alias is p, for what Take reads.
 func OwnRows(s *database.Select) {
-	kinds := (&Own{}).kinds()
-	args := []any{len(anyText), anyText}
-	for name := range kinds {
-		args = append(args, name)
-	}
-	s.Where("p.org_id <> '' AND (substr(p.kind, 1, ?) = ? OR p.kind IN ("+strings.TrimSuffix(strings.Repeat("?, ", len(kinds)), ", ")+"))", args...)
+	texts := func(s *database.Select) { s.Where("substr(p.kind, 1, ?) = ?", len(anyText), anyText) }
+	s.Where("p.org_id <> ''").Filter(database.AnyOf(texts, database.OneOf("p.kind", slices.Sorted(maps.Keys((&Own{}).kinds())))))
 }
 
 // Take reads a row of the table.

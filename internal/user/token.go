@@ -57,11 +57,7 @@ func SessionOfToken(token string) string {
 	if !ok || len(body) != tokenID+tokenRandom+tokenSum {
 		return ""
 	}
-	id := new(big.Int)
-	for _, c := range body[:tokenID] {
-		id.Add(id.Mul(id, big.NewInt(int64(len(base62)))), big.NewInt(int64(strings.IndexRune(base62, c))))
-	}
-	return id.String()
+	return decode62(body[:tokenID]).String()
 }
 
 // NewOIDCToken makes an access token of a client and the hash under which it is stored.
@@ -158,4 +154,13 @@ func encode62(n *big.Int, width int) string {
 		out[i] = base62[digit.Int64()]
 	}
 	return string(out)
+}
+
+// decode62 undoes encode62. What has other characters than its is some number or other.
+func decode62(text string) *big.Int {
+	n, base := new(big.Int), big.NewInt(int64(len(base62)))
+	for i := range len(text) {
+		n.Add(n.Mul(n, base), big.NewInt(int64(strings.IndexByte(base62, text[i]))))
+	}
+	return n
 }
