@@ -179,6 +179,7 @@ type Tx struct {
 	ahead   []database.Query // what the next lock reads first
 	events  []Event          // what was emitted and is to be written
 	rows    []*row           // what folds left to be written, first these
+	rowAt   map[place]*row
 	tallies []*tally
 	replay  bool
 	jobs    bool // some were recorded

@@ -13,12 +13,15 @@ import (
 // Cells are values of a row by the names of their columns.
 type Cells map[string]any
 
-// row is the one row that a table has for an aggregate, on its way there.
+// place is where the one row is that a table has for an aggregate.
+type place struct{ table, instance, id string }
+
+// row is such a row on its way there.
 type row struct {
-	table, instance, id string
-	cells               Cells
-	fresh               bool
-	taken               error // where somebody else has what must be unique
+	place
+	cells Cells
+	fresh bool
+	taken error // where somebody else has what must be unique
 }
 
 // Insert makes the aggregate's row in a table that has one for each: its key is the
@@ -28,7 +31,7 @@ func (f *Fold) Insert(table string, cells Cells) { f.InsertUnique(nil, table, ce
 
 // InsertUnique is Insert where somebody else may have what must be unique; taken says so.
 func (f *Fold) InsertUnique(taken error, table string, cells Cells) {
-	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, true, taken})
+	f.keep(&row{place{table, f.Instance, f.ID}, cells, true, taken})
 }
 
 // Update changes cells of the aggregate's row, and notes in it which event did and when,
@@ -40,14 +43,21 @@ func (f *Fold) UpdateUnique(taken error, table string, cells Cells) {
 	if slices.Contains(tables[table].Columns, "sequence") {
 		cells["changed"], cells["sequence"] = f.Micros(), f.Sequence
 	}
-	for _, r := range f.tx.rows {
-		if r.table == table && r.id == f.ID && r.instance == f.Instance {
-			maps.Copy(r.cells, cells)
-			r.taken = cmp.Or(taken, r.taken)
-			return
-		}
+	at := place{table, f.Instance, f.ID}
+	if r := f.tx.rowAt[at]; r != nil {
+		maps.Copy(r.cells, cells)
+		r.taken = cmp.Or(taken, r.taken)
+		return
 	}
-	f.tx.rows = append(f.tx.rows, &row{table, f.Instance, f.ID, cells, false, taken})
+	f.keep(&row{at, cells, false, taken})
+}
+
+// keep has a row written later. A replay has a thousand of them at once.
+func (f *Fold) keep(r *row) {
+	if f.tx.rowAt == nil {
+		f.tx.rowAt = map[place]*row{}
+	}
+	f.tx.rows, f.tx.rowAt[r.place] = append(f.tx.rows, r), r
 }
 
 // tally is what the transaction adds to a number that many share.
@@ -127,6 +137,7 @@ func (tx *Tx) writeRows() {
 		}
 	}
 	tx.rows = tx.rows[:0]
+	clear(tx.rowAt)
 	tx.writeTallies()
 }
 
