@@ -118,8 +118,12 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken rename TestRollingUpgrade
 
 .PHONY: overload
-overload: build ## fill the program with connections, calls and logins, and hold what comes of it against the limits
+overload: build ## fill the program with connections, calls and logins in a control group of 256 MB, and hold what comes of it against the limits
 	go test -count=1 -v -timeout 30m ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse"
+
+.PHONY: soak
+soak: build ## the same for half an hour
+	go test -count=1 -v -timeout 1h ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse" -overload-times 8
 
 .PHONY: overload-sabotage
 overload-sabotage: ## the short tests of overload on a build that slow clients hold up, which must fail

@@ -34,7 +34,7 @@ var floors = [][]string{
 	{"internal/authz", "internal/crypto", "internal/eventstore"},
 	{"internal/database"},
 	{"internal/config"},
-	{"internal/fault", "internal/hostname"},
+	{"internal/fault", "internal/hostname", "internal/process"},
 }
 
 // Only rooms from this floor up may know the wire.

@@ -92,8 +92,8 @@ func must(t *testing.T, dir string, args ...string) string {
 	return out
 }
 
-// process is a running server.
-type process struct {
+// node is a running server.
+type node struct {
 	*exec.Cmd
 	dir, url string
 	token    string
@@ -102,9 +102,9 @@ type process struct {
 }
 
 // serve starts a server in dir and waits until it says that it is ready.
-func serve(t *testing.T, dir string, args ...string) *process {
+func serve(t *testing.T, dir string, args ...string) *node {
 	t.Helper()
-	p := &process{dir: dir, out: &program.Output{}, log: &program.Output{}, ended: make(chan error, 1)}
+	p := &node{dir: dir, out: &program.Output{}, log: &program.Output{}, ended: make(chan error, 1)}
 	p.Cmd = exec.Command(binary, append([]string{"start", "--listen", "localhost:0"}, args...)...)
 	p.Dir, p.Env, p.Stdout, p.Stderr = dir, environ(), p.out, p.log
 	if err := p.Start(); err != nil {
@@ -134,7 +134,7 @@ func serve(t *testing.T, dir string, args ...string) *process {
 }
 
 // stop ends the server in order.
-func (p *process) stop(t *testing.T) {
+func (p *node) stop(t *testing.T) {
 	t.Helper()
 	_ = p.Process.Signal(syscall.SIGTERM)
 	select {
@@ -148,13 +148,13 @@ func (p *process) stop(t *testing.T) {
 }
 
 // kill ends it at once.
-func (p *process) kill() {
+func (p *node) kill() {
 	_ = p.Process.Kill()
 	<-p.ended
 }
 
 // call makes a request with the administrator's token.
-func (p *process) call(method, path, body string) (status int, reply map[string]any, err error) {
+func (p *node) call(method, path, body string) (status int, reply map[string]any, err error) {
 	req, err := http.NewRequest(method, p.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0, nil, err
@@ -177,14 +177,14 @@ var client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 // load writes with several clients until it is told to stop, and remembers what
 // was acknowledged.
 type load struct {
-	p     *process
+	p     *node
 	wg    sync.WaitGroup
 	mu    sync.Mutex
 	acked map[string]string // id: name
 	end   chan struct{}
 }
 
-func startLoad(p *process, prefix string) *load {
+func startLoad(p *node, prefix string) *load {
 	l := &load{p: p, acked: map[string]string{}, end: make(chan struct{})}
 	for c := range 8 {
 		l.wg.Go(func() {
@@ -230,7 +230,7 @@ func (l *load) stop() map[string]string {
 }
 
 // names reads every organization.
-func names(t *testing.T, p *process) map[string]string {
+func names(t *testing.T, p *node) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	for offset := 0; ; offset += 1000 {

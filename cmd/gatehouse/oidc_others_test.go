@@ -21,7 +21,7 @@ func (r *relying) testDevice(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	page := *r.process
+	page := *r.node
 	page.token = r.login
 	shown, _ := page.ask(t, "GET", "/v2/oidc/device_authorization/"+begun.UserCode, "")["deviceAuthorizationRequest"].(map[string]any)
 	page.ask(t, "POST", "/v2/oidc/device_authorization/"+fmt.Sprint(shown["id"]), `{"session":{"sessionId":"`+r.session+`","sessionToken":"`+r.seal+`"}}`)

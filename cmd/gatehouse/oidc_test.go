@@ -38,7 +38,7 @@ var browser = &http.Client{Timeout: client.Timeout, CheckRedirect: func(*http.Re
 // relying is an application of a real server, with what is known about the server
 // from its discovery document alone, and ada, who has a session.
 type relying struct {
-	*process
+	*node
 	context.Context
 	provider *oidc.Provider
 	oauth2.Config
@@ -49,7 +49,7 @@ type relying struct {
 }
 
 // ask calls the API as the administrator and gives the reply.
-func (p *process) ask(t *testing.T, method, path, body string) map[string]any {
+func (p *node) ask(t *testing.T, method, path, body string) map[string]any {
 	t.Helper()
 	status, reply, err := p.call(method, path, body)
 	if err != nil || status > 299 {
@@ -59,7 +59,7 @@ func (p *process) ask(t *testing.T, method, path, body string) map[string]any {
 }
 
 // text is ask for one text of the reply.
-func (p *process) text(t *testing.T, name, method, path, body string) string {
+func (p *node) text(t *testing.T, name, method, path, body string) string {
 	t.Helper()
 	text, _ := p.ask(t, method, path, body)[name].(string)
 	if text == "" {
@@ -77,7 +77,7 @@ func rely(t *testing.T) *relying {
 	if err := os.WriteFile(filepath.Join(dir, "gatehouse.yaml"), []byte("allowed_networks: [127.0.0.0/8]\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	r := &relying{process: serve(t, dir, "--config", "gatehouse.yaml"), Context: oidc.ClientContext(t.Context(), client), told: make(chan string, 10)}
+	r := &relying{node: serve(t, dir, "--config", "gatehouse.yaml"), Context: oidc.ClientContext(t.Context(), client), told: make(chan string, 10)}
 	application := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) { r.told <- req.PostFormValue("logout_token") }))
 	t.Cleanup(application.Close)
 	r.project = r.text(t, "id", "POST", "/management/v1/projects", `{"name":"Shop"}`)
@@ -128,7 +128,7 @@ func (r *relying) answered(t *testing.T, request string) string {
 	if err != nil {
 		t.Fatalf("authorize: %d %v", res.StatusCode, err)
 	}
-	linking := *r.process
+	linking := *r.node
 	linking.token = r.login
 	back, err := url.Parse(linking.text(t, "callbackUrl", "POST", "/v2/oidc/auth_requests/"+page.Query().Get("authRequest"),
 		`{"session":{"sessionId":"`+r.session+`","sessionToken":"`+r.seal+`"}}`))
@@ -359,7 +359,7 @@ func TestReuseAfterKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.kill()
-	r.process = serve(t, r.dir)
+	r.node = serve(t, r.dir)
 	r.find(t)
 	if !r.active(t, second.AccessToken) || !r.active(t, third.AccessToken) {
 		t.Error("what was acknowledged is gone")

@@ -20,6 +20,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/doctor"
 	"github.com/gatehouse/gatehouse/internal/eventstore"
 	"github.com/gatehouse/gatehouse/internal/flow"
+	"github.com/gatehouse/gatehouse/internal/process"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/telemetry"
 )
@@ -34,7 +35,7 @@ func startCommand() *cobra.Command {
 }
 
 func start(s *session, dev bool) error {
-	server.UseMemory("/")
+	process.Use("/")
 	unlock, err := s.prepare()
 	if err != nil {
 		return err

@@ -57,7 +57,7 @@ func steps(t *testing.T, file string) (out []step) {
 // walker does what a document tells its reader to do. What is made has other ids and
 // secrets than in the document, and servers have other ports.
 type walker struct {
-	*process
+	*node
 	origin string   // of the application
 	known  []string // pairs: what the document says, and what it is here
 	said   string   // the assignments to variables so far
@@ -245,7 +245,7 @@ func TestFirstApplication(t *testing.T) {
 			t.Skip(err)
 		}
 	}
-	w := &walker{process: serve(t, t.TempDir()), origin: freeOrigin(t)}
+	w := &walker{node: serve(t, t.TempDir()), origin: freeOrigin(t)}
 	w.known = []string{"http://localhost:8080", w.url, "localhost:8080", strings.TrimPrefix(w.url, "http://"), "http://localhost:3000", w.origin}
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -14,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/process"
 )
 
 // The cost of a new hash: argon2id with 19 MiB, two passes and one lane, the first
@@ -32,7 +32,7 @@ const MaxPassword = 1024
 // room is the memory of the hashes that are computed at once, which bounds their number
 // too: each takes a core, and more of them would only be slower together.
 var (
-	cores    = int64(runtime.GOMAXPROCS(0))
+	cores    = int64(process.Cores)
 	roomSize = max(cores*memoryKiB<<10, maxHashMemory)
 	room     = semaphore.NewWeighted(roomSize)
 )

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/process"
 )
 
 // postgresEngine runs on a pool of connections. Statements travel in pipelines:
@@ -43,7 +43,7 @@ func openPostgres(ctx context.Context, c Config, meter *meter) (*postgresEngine,
 	if c.MaxConns > 0 {
 		cfg.MaxConns = int32(min(c.MaxConns, 1000))
 	} else if !strings.Contains(c.URL, "pool_max_conns") {
-		cfg.MaxConns = int32(max(16, 4*runtime.GOMAXPROCS(0))) //nolint:gosec // bounded by the machine
+		cfg.MaxConns = int32(max(16, 4*process.Cores)) //nolint:gosec // bounded by the machine
 	}
 	cfg.ConnConfig.ConnectTimeout = 5 * time.Second
 	// A connection whose other end is gone without a word is replaced, and does not cost

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"runtime"
 	"sync"
 	"time"
 
 	"github.com/ncruces/go-sqlite3"
 
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/process"
 )
 
 const (
@@ -62,7 +62,7 @@ func openSQLite(c Config, meter *meter) (*sqliteEngine, error) {
 	readers := c.Readers
 	if readers <= 0 {
 		// Readers that saturate every core would starve the writer's fsync.
-		readers = max(2, runtime.GOMAXPROCS(0))
+		readers = max(2, process.Cores)
 	}
 	e := &sqliteEngine{
 		path: c.URL, meter: meter,

@@ -5,13 +5,13 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/gatehouse/gatehouse/internal/api"
 	"github.com/gatehouse/gatehouse/internal/fault"
+	"github.com/gatehouse/gatehouse/internal/process"
 )
 
 const (
@@ -38,7 +38,7 @@ type admission struct {
 	queue   list.List // of chan struct{}, which is closed when the turn has come
 }
 
-func newAdmission() *admission { return &admission{most: callsPerCore * runtime.GOMAXPROCS(0)} }
+func newAdmission() *admission { return &admission{most: callsPerCore * process.Cores} }
 
 // enter waits for a turn.
 func (a *admission) enter(ctx context.Context) error {

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +24,7 @@ import (
 	"github.com/gatehouse/gatehouse/internal/flow"
 	"github.com/gatehouse/gatehouse/internal/org"
 	"github.com/gatehouse/gatehouse/internal/policy"
+	"github.com/gatehouse/gatehouse/internal/process"
 	"github.com/gatehouse/gatehouse/internal/server"
 	"github.com/gatehouse/gatehouse/internal/testkit/testdb"
 )
@@ -43,7 +43,7 @@ var figures = []figure{
 	{"factor add and remove, SQLite / one fsync", 30, 300, 64, factorsOverFsync},
 	{"event insert, SQLite / bare handler", 0, 0, 16, insertOverBare},
 	{"session with its user, SQLite / event insert", 0.30, 0, 16, sessionsOverInsert},
-	{"session with a password, SQLite / hash alone", 0.90, 0, 2 * runtime.GOMAXPROCS(0), passwordsOverHash},
+	{"session with a password, SQLite / hash alone", 0.90, 0, 2 * process.Cores, passwordsOverHash},
 	{"human users, SQLite / event insert", 0.30, 0, 16, humansOverInsert},
 }
 

@@ -26,7 +26,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gatehouse/gatehouse/internal/server"
+	"github.com/gatehouse/gatehouse/internal/process"
 	"github.com/gatehouse/gatehouse/internal/testkit/crowd"
 )
 
@@ -63,7 +63,7 @@ func main() {
 	span := flag.Duration("span", time.Second, "how long one side of one round runs")
 	profile := flag.String("profile", "", "write a CPU profile of everything to this file")
 	flag.Parse()
-	server.UseMemory("/") // As the program does.
+	process.Use("/") // As the program does.
 	*people = min(*people, crowd.Most)
 	if *profile != "" {
 		f, err := os.Create(*profile)

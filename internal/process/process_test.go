@@ -1,9 +1,11 @@
-package server
+package process
 
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"strconv"
 	"testing"
 )
 
@@ -32,16 +34,38 @@ func TestMemoryOfGroup(t *testing.T) {
 	write("sys/fs/cgroup/a/memory.max", "1000000000\n")
 	write("sys/fs/cgroup/memory.max", "2000000000\n")
 	if n, ok := memoryOfGroup(root); !ok || n != 1_000_000_000 {
-		t.Errorf("%d, %v", n, ok)
+		t.Errorf("version 2: %d, %v", n, ok)
+	}
+	write("proc/self/cgroup", "7:cpu:/x\n6:hugetlb,memory:/c\n0::/\n")
+	write("sys/fs/cgroup/memory.max", "max\n")
+	write("sys/fs/cgroup/memory/c/memory.limit_in_bytes", "1000000000\n")
+	write("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n")
+	if n, ok := memoryOfGroup(root); !ok || n != 1_000_000_000 {
+		t.Errorf("version 1: %d, %v", n, ok)
 	}
 	was := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(was)
+	t.Setenv("GOMAXPROCS", strconv.Itoa(Cores))
 	t.Setenv("GOMEMLIMIT", "5GiB")
-	if UseMemory(root); debug.SetMemoryLimit(-1) != was {
+	if Use(root); debug.SetMemoryLimit(-1) != was {
 		t.Error("the bound of the environment does not count")
 	}
 	t.Setenv("GOMEMLIMIT", "")
-	if UseMemory(root); debug.SetMemoryLimit(-1) != 900_000_000+reserved {
+	if Use(root); debug.SetMemoryLimit(-1) != 900_000_000+reserved {
 		t.Errorf("the bound is %d", debug.SetMemoryLimit(-1))
+	}
+}
+
+// TestCores: while every core hashes, as many threads are free for the rest.
+func TestCores(t *testing.T) {
+	defer runtime.GOMAXPROCS(Cores)
+	t.Setenv("GOGC", "100")
+	t.Setenv("GOMAXPROCS", strconv.Itoa(Cores))
+	if Use("/"); runtime.GOMAXPROCS(0) != Cores {
+		t.Errorf("the environment does not count: %d threads", runtime.GOMAXPROCS(0))
+	}
+	t.Setenv("GOMAXPROCS", "")
+	if Use("/"); runtime.GOMAXPROCS(0) != 2*Cores {
+		t.Errorf("%d threads for %d cores", runtime.GOMAXPROCS(0), Cores)
 	}
 }
