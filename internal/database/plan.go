@@ -12,7 +12,7 @@ import (
 )
 
 // few are the columns that hold one of a few values: a row is not found by them.
-var few = []string{"kind", "type", "state", "ended", "is_primary", "verified"}
+var few = []string{"kind", "type", "aggregate_type", "owner", "state", "ended", "is_primary", "verified"}
 
 // planSQLite tells SQLite what its indexes are good for. It would look once at the rows
 // that are there, or guess; both go wrong for an instance that is to grow: the guess

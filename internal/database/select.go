@@ -18,6 +18,8 @@ type Select struct {
 	where         []string
 	args          []any
 	order         string
+	each          string // see Each
+	values        []string
 	offset, limit uint64
 	uneven        bool // see Query
 }
@@ -76,7 +78,7 @@ func (s *Select) source(text string) string {
 // page is the source of a page: where rows have details, they are chosen first, so that
 // only those of the page are looked up.
 func (s *Select) page() (sql string, args []any) {
-	args = append([]any(nil), s.args...)
+	where, args := s.conditions()
 	order, limit := "", ""
 	if s.order != "" {
 		order = " ORDER BY " + s.order
@@ -89,8 +91,11 @@ func (s *Select) page() (sql string, args []any) {
 			args = append(args, s.offset)
 		}
 	}
-	where := s.conditions()
-	if len(s.details) == 0 {
+	switch {
+	case len(s.details) > 0:
+	case s.each != "" && s.limit > 0:
+		return s.firstOfEach(order) + order + limit, s.argsOfEach(args[len(s.args)+len(s.values):])
+	default:
 		return s.from + where + order + limit, args
 	}
 	alias := s.alias()
@@ -119,6 +124,31 @@ func (s *Select) In(expr string, values []string) *Select {
 
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
+// firstOfEach is the source of a page: the rows that it can have with each value of Each.
+func (s *Select) firstOfEach(order string) string {
+	one := "SELECT * FROM (SELECT " + s.alias() + ".* FROM " + s.from + " WHERE " +
+		strings.Join(append(slices.Clone(s.where), s.each+" = ?"), " AND ") + order + " LIMIT " + strconv.FormatUint(s.offset+s.limit, 10) + ") AS one"
+	return "(" + strings.Repeat(one+" UNION ALL ", len(s.values)-1) + one + ") " + s.alias()
+}
+
+func (s *Select) argsOfEach(page []any) (args []any) {
+	for _, v := range s.values {
+		args = append(append(args, s.args...), v)
+	}
+	return append(args, page...)
+}
+
+// Each adds the condition that a column is one of values, for a page whose order an index gives
+// for each value, and not for several: the first rows of each are looked up, and then chosen
+// from. Of several such conditions the first is taken so, the rest as In.
+func (s *Select) Each(column string, values []string) *Select {
+	if len(values) < 2 || s.each != "" {
+		return s.In(column, values)
+	}
+	s.each, s.values = column, values
+	return s
+}
+
 // Order sets the ORDER BY. It should end in a unique column, so that pages
 // neither repeat nor skip rows.
 func (s *Select) Order(by string) *Select {
@@ -139,11 +169,25 @@ func (s *Select) Only(columns string) *Select {
 	return &other
 }
 
-func (s *Select) conditions() string {
-	if len(s.where) == 0 {
-		return ""
+// conditions is the WHERE of all rows.
+func (s *Select) conditions() (where string, args []any) {
+	all, args := slices.Clone(s.where), slices.Clone(s.args)
+	if s.each != "" {
+		all = append(all, s.each+" IN ("+placeholders(len(s.values))+")")
+		for _, v := range s.values {
+			args = append(args, v)
+		}
 	}
-	return " WHERE " + strings.Join(s.where, " AND ")
+	if len(all) == 0 {
+		return "", args
+	}
+	return " WHERE " + strings.Join(all, " AND "), args
+}
+
+// Uneven says so of the queries, see Query.
+func (s *Select) Uneven() *Select {
+	s.uneven = true
+	return s
 }
 
 // Rows is the query for the page.
@@ -159,12 +203,12 @@ func (s *Select) text() (sql string, args []any) {
 
 // Count is the query for the number of rows on all pages.
 func (s *Select) Count(total *uint64) Query {
-	where := s.conditions()
+	where, args := s.conditions()
 	sql := "SELECT count(*) FROM " + s.source(where)
 	if s.countable(where) {
 		sql = "SELECT CAST(COALESCE(SUM(n), 0) AS BIGINT) FROM " + s.counts + " " + s.alias()
 	}
-	return Query{SQL: sql + where, Args: s.args, Row: func(scan Scan) error { return scan(total) }, Uneven: s.uneven}
+	return Query{SQL: sql + where, Args: args, Row: func(scan Scan) error { return scan(total) }, Uneven: s.uneven}
 }
 
 // Tally is the query for how many rows of all pages have the same values of these
@@ -174,9 +218,10 @@ func (s *Select) Tally(exprs []string, args []any, row func(Scan) error) Query {
 	for i := range groups {
 		groups[i] = strconv.Itoa(i + 1)
 	}
-	columns, where := strings.Join(exprs, ", "), s.conditions()
+	columns := strings.Join(exprs, ", ")
+	where, conditions := s.conditions()
 	return Query{
 		SQL:  "SELECT " + columns + ", count(*) FROM " + s.source(columns+where) + where + " GROUP BY " + strings.Join(groups, ", "),
-		Args: append(args, s.args...), Row: row, Uneven: s.uneven,
+		Args: append(args, conditions...), Row: row, Uneven: s.uneven,
 	}
 }

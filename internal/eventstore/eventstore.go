@@ -344,6 +344,9 @@ func (tx *Tx) append(a Aggregate, kind string, payload []byte) (Event, error) {
 		Aggregate: h.Aggregate, Sequence: h.sequence + 1, Type: kind,
 		Creator: tx.origin.Creator, Created: tx.now, Payload: payload,
 	}
+	if before := microTime(h.changed); before.After(e.Created) { // Another change was waited for.
+		e.Created = before
+	}
 	e.seal(h.hash)
 	if tx.events = append(tx.events, e); len(tx.events) == maxEvents {
 		tx.writeEvents()

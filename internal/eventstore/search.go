@@ -33,8 +33,8 @@ type Filter struct {
 // MaxEvents is the most events that one search returns.
 const MaxEvents = 1000
 
-// Search is the query for the events that f selects, in the order of their
-// positions.
+// Search is the query for the events that f selects, in the order of their times and, of
+// those that happened at once, of their positions.
 func (f Filter) Search(events *[]Event) database.Query {
 	return f.Select(eventColumns).Rows(func(scan database.Scan) error {
 		e, err := scanEvent(scan)
@@ -43,28 +43,44 @@ func (f Filter) Search(events *[]Event) database.Query {
 	})
 }
 
-// Select is the list of the columns of the events that f selects.
+// Select is the list of the columns of the events that f selects. Each condition has an index
+// in the order of time, but for the object: it has few events, in which no other index is to
+// search, and its sequence is the order of time.
 func (f Filter) Select(columns string) *database.Select {
-	q := database.From(columns, "events").Where("instance_id = ?", f.Instance)
-	for _, equal := range []struct{ column, value string }{{"aggregate_id", f.AggregateID}, {"owner", f.Owner}, {"creator", f.Creator}} {
+	q := database.From(columns, "events").Uneven().Where("instance_id = ?", f.Instance)
+	time, unindexed := "created", ""
+	if f.AggregateID != "" {
+		q.Where("aggregate_id = ?", f.AggregateID)
+		unindexed = " || ''"
+		if len(f.AggregateTypes) == 1 {
+			time = "sequence"
+		}
+	}
+	for _, equal := range []struct{ column, value string }{{"owner", f.Owner}, {"creator", f.Creator}} {
 		if equal.value != "" {
-			q.Where(equal.column+" = ?", equal.value)
+			q.Where(equal.column+unindexed+" = ?", equal.value)
 		}
 	}
 	for _, one := range []struct {
 		column string
 		of     []string
 	}{{"aggregate_type", f.AggregateTypes}, {"type", f.Types}} {
-		if len(one.of) > 0 {
+		switch {
+		case len(one.of) == 0:
+		case f.AggregateID == "":
+			q.Each(one.column, one.of)
+		case one.column == "aggregate_type":
 			q.In(one.column, one.of)
+		default:
+			q.In(one.column+unindexed, one.of)
 		}
 	}
 	if f.Mentions != "" {
 		q.Where("replace(payload, ?, '') <> payload", f.Mentions)
 	}
-	after, order := " < ?", "position DESC"
+	after, order := " < ?", time+" DESC, position DESC"
 	if f.Asc {
-		after, order = " > ?", "position"
+		after, order = " > ?", time+", position"
 	}
 	if f.AfterSequence > 0 {
 		q.Where("sequence"+after, f.AfterSequence)

@@ -28,12 +28,20 @@ var calls = []struct {
 	{"first page of everybody", searched("")},
 	{"session, with its user", request{method: http.MethodPost, path: sessionsPath, body: `{"checks":{"user":{"userId":"$id"}}}`}},
 	{"login policy, read", request{method: http.MethodGet, path: "/management/v1/policies/login"}},
+	{"newest events", logged("")},
+	{"newest events of a user", logged(`,"aggregateId":"$id"`)},
+	{"newest events of a rare kind", logged(`,"eventTypes":["user.locked"]`)},
+	{"newest events by one of a thousand", logged(`,"editorUserId":"900000000000001000"`)},
 	{"preview of a removal", previewed(`{"removeSecondFactors":[1]}`)},
 	{"preview of a demand", previewed(`{"forceMfa":true}`)},
 }
 
 func searched(query string) request {
 	return request{method: http.MethodPost, path: "/v2/users", body: `{"query":{"limit":20,"asc":true},"sortingColumn":"USER_FIELD_NAME_USER_NAME","queries":[` + query + `]}`}
+}
+
+func logged(conditions string) request {
+	return request{method: http.MethodPost, path: "/admin/v1/events/_search", body: `{"limit":20` + conditions + `}`}
 }
 
 func previewed(change string) request {

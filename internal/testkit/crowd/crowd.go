@@ -1,5 +1,6 @@
 // Package crowd fills a database with people, as many as a million, faster than verbs could:
-// for measuring, and not for anything that reads the log of events, which has none of them.
+// for measuring, and not for anything that replays the log of events: what it has of them are
+// enough to search in, and no chains.
 package crowd
 
 import (
@@ -21,6 +22,7 @@ const (
 	numbers = "WITH RECURSIVE n(i) AS (SELECT CAST(? AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
 	idSQL   = "CAST(900000000000000000 + i AS TEXT)"
 	nameSQL = "'user' || CAST(1000000 + i * 7919 % 1000003 AS TEXT)"
+	hashSQL = "'0000000000000000000000000000000000000000' || " + idSQL
 	setSQL  = "CASE i % 10 WHEN 0 THEN 1 WHEN 1 THEN 1 WHEN 2 THEN 3 WHEN 3 THEN 2 WHEN 4 THEN 4 ELSE 0 END"
 )
 
@@ -65,11 +67,21 @@ func fill(ctx context.Context, db *database.DB, instance, org string, from, to i
 				SELECT ?, ` + idSQL + `, '', 'hash' || ` + idSQL + `, 0, '', '{"ip":"192.0.2.1","description":"a browser of some length, on a machine"}', ` + idSQL + `, ?, ?, ?,
 				?, CASE WHEN i % 10 IN (3, 4) THEN CAST(? AS BIGINT) ELSE 0 END, CASE WHEN i % 10 = 4 THEN 1 ELSE 0 END, CASE WHEN i % 10 < 3 THEN CAST(? AS BIGINT) ELSE 0 END, 0, 0, 0, 0, 0, 0,
 				?, ?, 1 FROM n WHERE i / 10 % 5 = 0`, []any{instance, org, now, now, now, now, now, now, now}},
+			{event("'user.human.added'", "1") + "1 = 1", []any{instance, org, now}},
+			{event("'user.locked'", "2") + "i % 997 = 0", []any{instance, org, now}},
 		} {
 			tx.Exec(database.Statement{SQL: numbers + fill.text, Args: append([]any{from, to - 1}, fill.args...)})
 		}
 		return nil
 	})
+}
+
+// event is the text for an event of everybody for whom what is added holds, caused by one of a
+// thousand of them.
+func event(kind, sequence string) string {
+	return `INSERT INTO events (instance_id, aggregate_type, aggregate_id, sequence, type, owner, creator, created, payload, digest, hash)
+		SELECT ?, 'user', ` + idSQL + `, ` + sequence + `, ` + kind + `, ?, CAST(900000000000000000 + i - i % 1000 AS TEXT), CAST(? AS BIGINT) + i,
+		'{"userName":"' || ` + nameSQL + ` || '","displayName":"Ada","email":"ada@example.com"}', ` + hashSQL + `, ` + hashSQL + ` FROM n WHERE `
 }
 
 // One gives the id and the name of somebody in the middle of a crowd of so many.

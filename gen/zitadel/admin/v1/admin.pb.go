@@ -24370,7 +24370,7 @@ type ListEventsRequest_Range struct {
 }
 
 type ListEventsRequest_From struct {
-	// Only events from this time on or, where the newest come first, until then.
+	// Only events after this time or, where the newest come first, before it.
 	From *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=from,proto3,oneof"`
 }
 
@@ -25840,9 +25840,9 @@ func (x *ExportDataRequest_GCSOutput) GetPath() string {
 // A period of time.
 type ListEventsRequestCreationDateRange struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its beginning; absent: the first event.
+	// Its beginning, which belongs to it; absent: the first event.
 	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
-	// Its end; absent: now.
+	// Its end, which belongs to it; absent: now.
 	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,9 @@
+package process
+
+import (
+	"testing"
+
+	"github.com/gatehouse/gatehouse/internal/testkit/leak"
+)
+
+func TestMain(m *testing.M) { leak.Main(m) }
