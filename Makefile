@@ -117,13 +117,16 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken stale TestRestore; \
 	broken rename TestRollingUpgrade
 
+# The program runs on the first core, and who calls it on the others.
+OTHER_CORES := taskset -c 1-$(shell echo $$(($$(nproc) - 1)))
+
 .PHONY: overload
-overload: build ## fill the program with connections, calls and logins in a control group of 256 MB, and hold what comes of it against the limits
-	go test -count=1 -v -timeout 30m ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse"
+overload: build ## fill the program with connections, calls and logins on one core in a control group of 256 MB, and hold what comes of it against the limits
+	$(OTHER_CORES) go test -count=1 -v -timeout 30m ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse"
 
 .PHONY: soak
 soak: build ## the same for half an hour
-	go test -count=1 -v -timeout 1h ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse" -overload-times 8
+	$(OTHER_CORES) go test -count=1 -v -timeout 1h ./test -run '^TestOverload$$' -overload "$$PWD/gatehouse" -overload-times 8
 
 .PHONY: overload-sabotage
 overload-sabotage: ## the short tests of overload on a build that slow clients hold up, which must fail

@@ -32,9 +32,9 @@ func newGroup(t *testing.T, bytes int64) *group {
 	return g
 }
 
-// start is what runs a program in the group.
+// start is what runs a program in the group, on the first core.
 func (g *group) start(program ...string) []string {
-	return append([]string{"/bin/sh", "-c", `echo $$ >"$0/cgroup.procs" && exec "$@"`, g.dir}, program...)
+	return append([]string{"/bin/sh", "-c", `echo $$ >"$0/cgroup.procs" && exec taskset -c 0 "$@"`, g.dir}, program...)
 }
 
 // killed is how many processes of the group the kernel has killed for want of memory.

@@ -2,6 +2,7 @@ package test
 
 import (
 	"bufio"
+	"cmp"
 	"flag"
 	"fmt"
 	"io"
@@ -18,8 +19,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/gatehouse/gatehouse/internal/process"
 )
 
 var (
@@ -39,7 +38,7 @@ type program struct {
 	client              *http.Client
 }
 
-// startProgram starts the program with the memory of a small machine.
+// startProgram starts the program on a small machine: one core, and little memory.
 func startProgram(t *testing.T) *program {
 	t.Helper()
 	dir, group := t.TempDir(), newGroup(t, *overloadMemory<<20)
@@ -187,6 +186,7 @@ func TestOverload(t *testing.T) {
 	own, files := p.memory(t, "RssAnon"), p.files()
 	row("G-17", fmt.Sprintf("memory of its own after the start, MiB, beside %d of the program's file", p.memory(t, "RssFile")), own, 60, own <= 60)
 
+	atRest := 0
 	for n := range *overloadTimes {
 		if *overloadTimes > 1 {
 			t.Logf("time %d of %d", n+1, *overloadTimes)
@@ -197,7 +197,8 @@ func TestOverload(t *testing.T) {
 		p.client.CloseIdleConnections()
 		time.Sleep(150 * time.Second) // Garbage is collected every two minutes where there is little.
 		after := p.memory(t, "RssAnon")
-		row("G-17", "memory of its own once nobody calls, MiB", after, 60, after <= 60)
+		atRest = cmp.Or(atRest, after)
+		row("G-17", "memory of its own once nobody calls, MiB", after, fmt.Sprintf("5 %% above %d", atRest), after*100 <= atRest*105)
 		row("G-17", fmt.Sprintf("files once nobody calls, %d after the start", files), p.files(), files, p.files() <= files)
 	}
 }
@@ -210,7 +211,7 @@ func (p *program) fill(t *testing.T, row rows, user string) {
 	const read = "/management/v1/policies/login"
 	calm := p.during(32, *overloadPhase, "GET", read, "")
 	row("G-20", "reads of 32 callers: "+rate(calm.good, *overloadPhase)+", refused or failed", calm.shed+calm.wrong, 0, calm.shed+calm.wrong == 0)
-	callers := 5 * 128 * process.Cores
+	const callers = 5 * 128
 	full := p.during(callers, *overloadPhase, "GET", read, "")
 	row("G-20", fmt.Sprintf("reads of %d callers: %s, share of the peak in %%", callers, rate(full.good, *overloadPhase)), full.good*100/max(calm.good, 1), 80, full.good*100 >= calm.good*80)
 	row("G-20", fmt.Sprintf("of them refused with Retry-After: %d, otherwise", full.shed), full.wrong, "0 "+full.why, full.wrong == 0)
@@ -259,7 +260,8 @@ func (p *program) flood(t *testing.T, row rows, read string) {
 	}
 	row("G-18", tried+": honest calls "+strconv.Itoa(during.good)+", failed", during.wrong+during.shed, "0 "+during.why, during.wrong+during.shed == 0)
 	row("G-18", tried+": files of the server", files, 4096+128, files <= 4096+128)
-	row("G-18", "p99 before "+before.p99().Round(time.Millisecond).String()+", during", during.p99().Round(time.Millisecond), "twice, where the client has cores of its own", true)
+	was, is := before.p99().Round(100*time.Microsecond), during.p99().Round(100*time.Microsecond)
+	row("G-18", fmt.Sprintf("p99 before %v, during", was), is, "twice, or 10 ms", is <= max(2*was, 10*time.Millisecond))
 	row("G-18", "a slow connection is cut after", cutAfter.Round(time.Millisecond), "10 s", cutAfter <= 10*time.Second)
 }
 
@@ -279,8 +281,8 @@ func (p *program) storm(t *testing.T, row rows, read, user string) {
 	both.Wait()
 	row("T-98", "1000 at once log in: "+rate(logins.good, *overloadPhase)+", refused "+strconv.Itoa(logins.shed)+", failed", logins.wrong, "0 "+logins.why, logins.wrong == 0)
 	row("T-98", "reads meanwhile: "+rate(reads.good, *overloadPhase)+", refused or failed", reads.wrong+reads.shed, "0 "+reads.why, reads.wrong+reads.shed == 0)
-	was, is := before.p99().Round(time.Millisecond), reads.p99().Round(time.Millisecond)
-	row("T-98", fmt.Sprintf("p99 of reads before %v, during", was), is, "20 ms, where the client takes the same cores", is <= 20*time.Millisecond)
+	was, is := before.p99().Round(100*time.Microsecond), reads.p99().Round(100*time.Microsecond)
+	row("T-98", fmt.Sprintf("p99 of reads before %v, during", was), is, "three times, or 10 ms", is <= max(3*was, 10*time.Millisecond))
 }
 
 func rate(n int, in time.Duration) string { return fmt.Sprintf("%.0f/s", float64(n)/in.Seconds()) }
