@@ -163,6 +163,9 @@ func (s *Select) OrFirst(expr string, value any, sub *Select) *Select {
 	return s.Where(expr+" IN (?, ("+text+"))", append([]any{value}, args...)...)
 }
 
+// Rare is the filter, of which it depends on the values how many rows meet it: see Query.
+func Rare(f Filter) Filter { return func(s *Select) { f(s.Uneven()) } }
+
 // Is is the filter that expr has a value.
 func Is(expr string, value any) Filter {
 	return func(s *Select) { s.Where(expr+" = ?", value) }
@@ -196,7 +199,8 @@ func (f Filter) text(on *Select) (condition string, args []any) {
 	var s Select
 	f(s.Where("1 = 1"))
 	on.uneven = on.uneven || s.uneven
-	return "(" + strings.Join(s.where, " AND ") + ")", s.args
+	where, args := s.conditions()
+	return "(" + strings.TrimPrefix(where, " WHERE ") + ")", args
 }
 
 // OneOf is the filter that expr has one of the values.

@@ -48,16 +48,27 @@ const (
 var (
 	UserWithID  = func(ids ...string) database.Filter { return database.OneOf("u.user_id", ids) }
 	UserOfOrg   = func(id string) database.Filter { return database.Is("u.org_id", id) }
-	UserInState = func(state int) database.Filter { return database.Is(stateOf, state) }
-	UserOfKind  = func(kind string) database.Filter { return database.Is("u.kind", kind) }
+	UserOfKind  = func(kind string) database.Filter { return database.Rare(database.Is("u.kind", kind)) }
 	UserByName  = database.Text{Exact: "u.user_name", Lower: "u.user_name_lower"}.Match
 	UserByTitle = displayName.Match
 	UserByFirst = ofHumans("first_name")
 	UserByLast  = ofHumans("last_name")
 	UserByNick  = ofHumans("nick_name")
 	UserByEmail = ofHumans("email")
-	UserByPhone = database.Text{Exact: "h.phone", Lower: "h.phone"}.Match
+	UserByPhone = func(m database.TextMethod, number string) database.Filter { // Many users have none.
+		return database.Rare(database.Text{Exact: "h.phone", Lower: "h.phone"}.Match(m, number))
+	}
 )
+
+// UserInState is the filter of a list of users for those in a state: an index leads to them
+// by the one in their row.
+func UserInState(state int) database.Filter {
+	kept := state
+	if state == user.Initial {
+		kept = user.Active
+	}
+	return database.Rare(database.AllOf(database.Is("u.state", kept), database.Is(stateOf, state)))
+}
 
 // ofHumans makes the filter by a text that humans have. Of machine users the column is
 // NULL, which meets no condition; a plain column can be found by its index.
@@ -88,10 +99,18 @@ func UserByMetadata(filters ...database.Filter) database.Filter {
 // matches.
 func UserByLogin(m database.TextMethod, value string) database.Filter {
 	return func(s *database.Select) {
-		if m|1 == database.EqualsFold { // The name alone decides about most rows, by an index.
-			whole := strings.ToLower(value)
-			name, _ := cutLast(whole, "@")
+		// The name alone decides about most rows, by an index.
+		whole := strings.ToLower(value)
+		name, _ := cutLast(whole, "@")
+		if m|1 == database.EqualsFold {
 			s.Where("u.user_name_lower IN (?, ?)", whole, name)
+		}
+		if m|1 == database.StartsWithFold {
+			begins := UserByName(database.StartsWithFold, whole)
+			if name != whole {
+				begins = database.AnyOf(begins, UserByName(database.EqualsFold, name))
+			}
+			s.Filter(begins)
 		}
 		completed := func(s *database.Select) {
 			with := database.From("d.org_id", "org_domains d").Where("d.instance_id = u.instance_id AND d.org_id = u.org_id AND d.verified = 1").
