@@ -29,13 +29,13 @@ const (
 )
 
 // displayName is the name that a user is shown with.
-var displayName = database.Text{Exact: "COALESCE(h.display_name, m.name, '')", Lower: "COALESCE(h.display_name_lower, m.name_lower, '')"}
+var displayName = database.Text{Exact: "COALESCE(h.display_name, m.name, '')", Lower: SortUserDisplay}
 
 // The columns that users are sorted by.
 const (
 	SortUserCreated = "u.created"
 	SortUserName    = "u.user_name_lower"
-	SortUserDisplay = "COALESCE(h.display_name_lower, m.name_lower, '')"
+	SortUserDisplay = "u.display_lower"
 	SortUserFirst   = "COALESCE(h.first_name_lower, '')"
 	SortUserLast    = "COALESCE(h.last_name_lower, '')"
 	SortUserNick    = "COALESCE(h.nick_name_lower, '')"

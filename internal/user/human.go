@@ -47,7 +47,7 @@ const humanColumns = `first_name, first_name_lower, last_name, last_name_lower, 
 // The events of a human.
 var (
 	HumanAdded = eventstore.Declare("user.human.added", func(f *eventstore.Fold, h humanAdded) error {
-		add(f, KindHuman, h.UserName, h.naming)
+		add(f, KindHuman, h.UserName, h.DisplayName, h.naming)
 		changed, required := int64(0), 0
 		if h.Hash != "" {
 			changed = f.Micros()

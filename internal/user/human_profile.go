@@ -35,6 +35,9 @@ var (
 		if c.Gender != nil {
 			cells["gender"] = int64(*c.Gender)
 		}
+		if c.DisplayName != nil {
+			show(f, *c.DisplayName)
+		}
 		setHuman(f, cells)
 		return nil
 	})
@@ -49,6 +52,11 @@ var (
 func setHuman(f *eventstore.Fold, cells eventstore.Cells) {
 	f.Update("humans", cells)
 	touch(f)
+}
+
+// show notes the name that the user is shown with.
+func show(f *eventstore.Fold, display string) {
+	f.Update("users", eventstore.Cells{"display_lower": strings.ToLower(display)})
 }
 
 // touch notes that the user changed.

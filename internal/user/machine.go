@@ -34,7 +34,7 @@ type machineChange struct {
 // The events of a machine user.
 var (
 	MachineAdded = eventstore.Declare("user.machine.added", func(f *eventstore.Fold, m machineAdded) error {
-		add(f, KindMachine, m.UserName, m.naming)
+		add(f, KindMachine, m.UserName, m.Name, m.naming)
 		f.Insert("machines", eventstore.Cells{
 			"name": m.Name, "name_lower": strings.ToLower(m.Name), "description": m.Description, "access_token_type": int64(m.AccessTokenType),
 		})
@@ -44,6 +44,7 @@ var (
 		cells := eventstore.Cells{}
 		if c.Name != nil {
 			cells["name"], cells["name_lower"] = *c.Name, strings.ToLower(*c.Name)
+			show(f, *c.Name)
 		}
 		if c.Description != nil {
 			cells["description"] = *c.Description

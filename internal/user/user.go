@@ -21,7 +21,7 @@ import (
 func init() {
 	eventstore.DeclareTable("user_counts", "instance_id, org_id, kind, part", "n")
 	eventstore.DeclareTable("users", "instance_id, user_id",
-		"org_id, kind, state, user_name, user_name_lower, login_scope, login_domain, created, changed, sequence")
+		"org_id, kind, state, user_name, user_name_lower, display_lower, login_scope, login_domain, created, changed, sequence")
 	eventstore.DeclareGuard("users_login")
 	eventstore.DeclareTable("machines", "instance_id, user_id", "name, name_lower, description, access_token_type, secret_hash")
 	eventstore.DeclareTable("humans", "instance_id, user_id", humanColumns)
@@ -75,11 +75,12 @@ const (
 	KindHuman   = "human"
 )
 
-// add writes the row that every user has.
-func add(f *eventstore.Fold, kind, userName string, n naming) {
+// add writes the row that every user has; display is the name that they are shown with.
+func add(f *eventstore.Fold, kind, userName, display string, n naming) {
 	f.InsertUnique(errTaken, "users", eventstore.Cells{
 		"org_id": f.Owner, "kind": kind, "state": Active, "user_name": userName, "user_name_lower": strings.ToLower(userName),
-		"login_scope": n.scope(f.Owner), "login_domain": domainOf(userName), "created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
+		"display_lower": strings.ToLower(display),
+		"login_scope":   n.scope(f.Owner), "login_domain": domainOf(userName), "created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
 	})
 	f.Tally("user_counts", 1, f.Instance, f.Owner, kind, f.Micros()%countParts)
 }

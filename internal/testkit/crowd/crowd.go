@@ -51,8 +51,8 @@ func fill(ctx context.Context, db *database.DB, instance, org string, from, to i
 			text string
 			args []any
 		}{
-			{`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, created, changed, sequence)
-				SELECT ?, ` + idSQL + `, ?, 'human', 1, ` + nameSQL + `, ` + nameSQL + `, ?, ?, 1 FROM n`, []any{instance, org, now, now}},
+			{`INSERT INTO users (instance_id, user_id, org_id, kind, state, user_name, user_name_lower, display_lower, created, changed, sequence)
+				SELECT ?, ` + idSQL + `, ?, 'human', 1, ` + nameSQL + `, ` + nameSQL + `, 'ada ' || ` + nameSQL + `, ?, ?, 1 FROM n`, []any{instance, org, now, now}},
 			{`INSERT INTO user_counts (instance_id, org_id, kind, part, n) SELECT ?, ?, 'human', CAST(? AS BIGINT) % 16, count(*) FROM n WHERE 1 = 1
 				ON CONFLICT (instance_id, org_id, kind, part) DO UPDATE SET n = user_counts.n + excluded.n`, []any{instance, org, now}},
 			{`INSERT INTO humans (instance_id, user_id, first_name, first_name_lower, last_name, last_name_lower, nick_name, nick_name_lower, display_name,
