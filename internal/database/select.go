@@ -79,7 +79,7 @@ func (s *Select) source(text string) string {
 // only those of the page are looked up.
 func (s *Select) page() (sql string, args []any) {
 	where, args := s.conditions()
-	order, limit := "", ""
+	order, limit, skip := "", "", []any(nil)
 	if s.order != "" {
 		order = " ORDER BY " + s.order
 	}
@@ -88,19 +88,20 @@ func (s *Select) page() (sql string, args []any) {
 		limit = " LIMIT " + strconv.FormatUint(s.limit, 10)
 		if s.offset > 0 {
 			limit += " OFFSET ?"
-			args = append(args, s.offset)
+			skip = []any{s.offset}
 		}
 	}
 	switch {
 	case len(s.details) > 0:
 	case s.each != "" && s.limit > 0:
-		return s.firstOfEach(order) + order + limit, s.argsOfEach(args[len(s.args)+len(s.values):])
+		source, args := s.firstOfEach(order)
+		return source + order + limit, append(args, skip...)
 	default:
-		return s.from + where + order + limit, args
+		return s.from + where + order + limit, append(args, skip...)
 	}
 	alias := s.alias()
 	chosen := "(SELECT " + alias + ".* FROM " + s.source(where+order) + where + order + limit + ") " + alias
-	return chosen + strings.Join(s.details, "") + order, args
+	return chosen + strings.Join(s.details, "") + order, append(args, skip...)
 }
 
 // Where adds a condition that rows must meet.
@@ -125,17 +126,13 @@ func (s *Select) In(expr string, values []string) *Select {
 func placeholders(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
 // firstOfEach is the source of a page: the rows that it can have with each value of Each.
-func (s *Select) firstOfEach(order string) string {
+func (s *Select) firstOfEach(order string) (source string, args []any) {
 	one := "SELECT * FROM (SELECT " + s.alias() + ".* FROM " + s.from + " WHERE " +
 		strings.Join(append(slices.Clone(s.where), s.each+" = ?"), " AND ") + order + " LIMIT " + strconv.FormatUint(s.offset+s.limit, 10) + ") AS one"
-	return "(" + strings.Repeat(one+" UNION ALL ", len(s.values)-1) + one + ") " + s.alias()
-}
-
-func (s *Select) argsOfEach(page []any) (args []any) {
 	for _, v := range s.values {
 		args = append(append(args, s.args...), v)
 	}
-	return append(args, page...)
+	return "(" + strings.Repeat(one+" UNION ALL ", len(s.values)-1) + one + ") " + s.alias(), args
 }
 
 // Each adds the condition that a column is one of values, for a page whose order an index gives

@@ -48,12 +48,12 @@ func (f Filter) Search(events *[]Event) database.Query {
 // search, and its sequence is the order of time.
 func (f Filter) Select(columns string) *database.Select {
 	q := database.From(columns, "events").Uneven().Where("instance_id = ?", f.Instance)
-	time, unindexed := "created", ""
+	by, unindexed := "created", ""
 	if f.AggregateID != "" {
 		q.Where("aggregate_id = ?", f.AggregateID)
 		unindexed = " || ''"
 		if len(f.AggregateTypes) == 1 {
-			time = "sequence"
+			by = "sequence"
 		}
 	}
 	for _, equal := range []struct{ column, value string }{{"owner", f.Owner}, {"creator", f.Creator}} {
@@ -78,9 +78,9 @@ func (f Filter) Select(columns string) *database.Select {
 	if f.Mentions != "" {
 		q.Where("replace(payload, ?, '') <> payload", f.Mentions)
 	}
-	after, order := " < ?", time+" DESC, position DESC"
+	after, order := " < ?", by+" DESC, position DESC"
 	if f.Asc {
-		after, order = " > ?", time+", position"
+		after, order = " > ?", by+", position"
 	}
 	if f.AfterSequence > 0 {
 		q.Where("sequence"+after, f.AfterSequence)

@@ -78,9 +78,8 @@ const (
 // add writes the row that every user has; display is the name that they are shown with.
 func add(f *eventstore.Fold, kind, userName, display string, n naming) {
 	f.InsertUnique(errTaken, "users", eventstore.Cells{
-		"org_id": f.Owner, "kind": kind, "state": Active, "user_name": userName, "user_name_lower": strings.ToLower(userName),
-		"display_lower": strings.ToLower(display),
-		"login_scope":   n.scope(f.Owner), "login_domain": domainOf(userName), "created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
+		"org_id": f.Owner, "kind": kind, "state": Active, "user_name": userName, "user_name_lower": strings.ToLower(userName), "display_lower": strings.ToLower(display),
+		"login_scope": n.scope(f.Owner), "login_domain": domainOf(userName), "created": f.Micros(), "changed": f.Micros(), "sequence": f.Sequence,
 	})
 	f.Tally("user_counts", 1, f.Instance, f.Owner, kind, f.Micros()%countParts)
 }
