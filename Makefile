@@ -117,8 +117,8 @@ chaos-sabotage: ## the short forms of the same on builds and databases that are 
 	broken stale TestRestore; \
 	broken rename TestRollingUpgrade
 
-# The program runs on the first core, and who calls it on the others.
-OTHER_CORES := taskset -c 1-$(shell echo $$(($$(nproc) - 1)))
+# The program runs on the first core, and who calls it on the others: it takes two.
+OTHER_CORES = taskset -c 1-$(shell echo $$(($$(nproc) - 1)))
 
 .PHONY: overload
 overload: build ## fill the program with connections, calls and logins on one core in a control group of 256 MB, and hold what comes of it against the limits

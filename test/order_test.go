@@ -26,10 +26,7 @@ var orders = flag.Int("orders", 10, "how often each of 64 writers of TestOrder w
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
-	var orgs []string
-	for i := range 8 {
-		orgs = append(orgs, newOrg(t, s, fmt.Sprint("Org ", i)))
-	}
+	orgs := newOrgs(t, s, 8)
 	begin := uint64(len(s.Events(t)))
 	done := make(chan struct{})
 	var writers sync.WaitGroup
@@ -63,6 +60,15 @@ func TestOrder(t *testing.T) {
 	if all < int(begin)+64**orders {
 		t.Errorf("there are %d events", all)
 	}
+}
+
+// newOrgs makes so many organizations.
+func newOrgs(t *testing.T, s *testkit.Server, n int) (ids []string) {
+	t.Helper()
+	for i := range n {
+		ids = append(ids, newOrg(t, s, fmt.Sprint("Org ", i)))
+	}
+	return ids
 }
 
 // readAlong reads what is new in the log until done, and once more.
@@ -129,10 +135,7 @@ func followLog(t *testing.T, s *testkit.Server, done <-chan struct{}) int {
 func TestLogIsInOrderOfTime(t *testing.T) {
 	t.Parallel()
 	s := testkit.Start(t)
-	var orgs []string
-	for i := range 3 {
-		orgs = append(orgs, newOrg(t, s, fmt.Sprint("Org ", i)))
-	}
+	orgs := newOrgs(t, s, 3)
 	for i, id := range append(orgs, orgs...) {
 		s.Clock.Advance(-time.Minute)
 		err := s.Store.Write(authz.AsSystem(t.Context(), s.InstanceID), func(tx *eventstore.Tx) error {

@@ -68,16 +68,15 @@ func memoryOfGroup(root string) (least int64, ok bool) {
 	for line := range strings.Lines(string(lines)) {
 		_, group, _ := strings.Cut(strings.TrimSpace(line), ":")
 		controllers, path, _ := strings.Cut(group, ":")
-		bound := func(path string) string { return filepath.Join(root, "sys/fs/cgroup", path, "memory.max") }
-		if slices.Contains(strings.Split(controllers, ","), "memory") {
-			bound = func(path string) string {
-				return filepath.Join(root, "sys/fs/cgroup/memory", path, "memory.limit_in_bytes")
-			}
-		} else if controllers != "" {
+		dir, file := "sys/fs/cgroup", "memory.max"
+		switch {
+		case slices.Contains(strings.Split(controllers, ","), "memory"):
+			dir, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		case controllers != "":
 			continue
 		}
 		for path = filepath.Clean("/" + path); ; path = filepath.Dir(path) {
-			text, err := os.ReadFile(bound(path))
+			text, err := os.ReadFile(filepath.Join(root, dir, path, file))
 			if n, nerr := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && nerr == nil && n > 0 && n < unbounded && (!ok || n < least) {
 				least, ok = n, true
 			}
